@@ -1,0 +1,1 @@
+"""A small real application to watch, and the switches that break it."""

@@ -1,0 +1,1 @@
+"""One wire protocol a file: bytes in, a batch out; no storage, no HTTP."""

@@ -1,0 +1,1 @@
+"""Plumbing without a domain word in it; could belong to any program."""

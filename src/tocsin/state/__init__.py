@@ -1,0 +1,1 @@
+"""What people change, in one SQL database; the only user of SQLAlchemy."""

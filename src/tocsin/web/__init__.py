@@ -1,0 +1,1 @@
+"""The only room that knows the web framework: addresses, who may, and pages."""

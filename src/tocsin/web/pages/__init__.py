@@ -1,0 +1,1 @@
+"""Pages for people: request to values to template."""

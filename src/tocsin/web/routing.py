@@ -1,0 +1,51 @@
+"""Which addresses are there, and what must a caller hold to use each?"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Access(Enum):
+    """What a route asks of its caller. There is no default: a route names one."""
+
+    PUBLIC = "public"
+    """Anybody: health, login, static files."""
+    READ = "read"
+    """A signed-in person, or a token with the scope `read` or `admin`."""
+    INGEST = "ingest"
+    """A key with the scope `ingest` or `admin`; a signed-in person does not need one."""
+    BROWSER_INGEST = "browser-ingest"
+    """As INGEST, or a public key bound to the request's Origin. Answers CORS preflights."""
+    ADMIN = "admin"
+    """A signed-in administrator, or a token with the scope `admin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address: a Starlette path, its methods and what it asks of the caller."""
+
+    path: str
+    handler: Handler
+    access: Access
+    methods: tuple[str, ...] = ("GET",)
+    name: str = ""
+
+
+def get(path: str, handler: Handler, access: Access) -> Address:
+    """An address that is only read."""
+    return Address(path, handler, access, ("GET",))
+
+
+def post(path: str, handler: Handler, access: Access) -> Address:
+    """An address that is only posted to."""
+    return Address(path, handler, access, ("POST",))
+
+
+Addresses = Sequence[Address]
