@@ -1,0 +1,46 @@
+# Every word here sets itself up: a fresh clone needs Python 3.11 or newer and nothing else of ours.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: run test unit slow lint types format bench docs clean lock vendor install
+
+run: $(STAMP)
+	@$(BIN)/tocsin demo
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.lock requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tocsin needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3 run"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+test: $(STAMP)
+	@scripts/test.sh
+
+unit: $(STAMP)
+	$(BIN)/pytest -q -m "not slow and not browser"
+
+lint: $(STAMP)
+	@scripts/lint.sh
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix src tests bench scripts
+	$(BIN)/ruff format src tests bench scripts
+
+bench: $(STAMP)
+	@scripts/bench.sh
+
+docs: $(STAMP)
+	$(BIN)/python -m tocsin.app.config_docs docs/configuration.md
+
+lock: $(STAMP)
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --group dev --extra postgresql --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules

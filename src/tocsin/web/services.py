@@ -1,0 +1,99 @@
+"""What do addresses and pages talk to? The one value that `app.build` passes into the web room."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.requests import Request
+
+from tocsin.kit.clock import Clock
+from tocsin.model.series import SeriesSource
+
+if TYPE_CHECKING:
+    from tocsin.ingest.config import IngestConfig
+    from tocsin.ingest.intake import Intake
+    from tocsin.ingest.limits import CardinalityGuard
+    from tocsin.query.promql.engine import Engine
+    from tocsin.scrape.manager import ScrapeManager
+    from tocsin.state.sessions import Sessions
+    from tocsin.state.settings import Settings
+    from tocsin.state.tokens import Tokens
+    from tocsin.state.users import Users
+    from tocsin.store.client import Store
+    from tocsin.store.recent import RecentWindow
+    from tocsin.store.retention import Retention
+    from tocsin.store.series import SeriesRegistry
+    from tocsin.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """What the web room needs to know of the configuration; replaced whole on reload."""
+
+    external_url: str
+    auth_off: bool
+    version: str
+    ingest: IngestConfig
+    effective: Callable[[], Mapping[str, Any]]
+    """The configuration in force, secrets hidden, as plain data."""
+    prometheus_text: Callable[[], str]
+    """The `prometheus.yml` in force, for `/api/v1/status/config`; empty when there is none."""
+    flags: Mapping[str, str]
+    """The command line's settings, for `/api/v1/status/flags`."""
+    warnings: Callable[[], Sequence[str]]
+    """What the configuration's reader wants to be known: unsupported parts, a bad reload."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOutcome:
+    """What a reload did: `error` is empty when it was applied."""
+
+    error: str = ""
+    changed: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatus:
+    """How Tocsin itself is, at one moment."""
+
+    ready: bool
+    reason: str
+    """Why it is not ready, empty when it is."""
+    started_at: float
+    engine_restarts: int
+    engine_pid: int
+    memory_bytes: Mapping[str, int]
+    """Resident memory by process: "main", "engine"."""
+    disk_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a handler may use."""
+
+    clock: Clock
+    config: WebConfig
+    engine: Engine
+    source: SeriesSource
+    registry: SeriesRegistry
+    recent: RecentWindow
+    writer: Writer
+    store: Store
+    retention: Retention
+    intake: Intake
+    guard: CardinalityGuard
+    scrape: ScrapeManager
+    users: Users
+    sessions: Sessions
+    tokens: Tokens
+    settings: Settings
+    status: Callable[[], SystemStatus]
+    reload: Callable[[], Awaitable[ReloadOutcome]]
+
+
+def services(request: Request) -> Services:
+    """The services of the application that serves this request."""
+    return cast("Services", request.app.state.services)
