@@ -1,0 +1,72 @@
+"""How does a password travel through the program without ever being printed?"""
+
+from __future__ import annotations
+
+import hmac
+from pathlib import Path
+
+from tocsin.kit.fault import Rejected
+
+HIDDEN = "<secret>"
+_LONGEST_FILE_BYTES = 1 << 20
+
+
+class Secret:
+    """A text that shows `<secret>` wherever it is printed; only `reveal` gives it.
+
+    Not a `str`, so that joining, formatting, logging or encoding it by accident cannot leak it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def from_config(cls, text: str) -> Secret:
+        """As read by `kit.yaml.decode`."""
+        return cls(text)
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that sends it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(("secret", self._text))
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(HIDDEN, spec)
+
+
+def read_secret(inline: Secret | None, file: str | None, *, base: Path | None = None) -> str | None:
+    """The secret given in place, or the file's content without its last newline; None when neither.
+
+    A file is read at each use, so that a rotated secret needs no reload. `base` is the folder that
+    a relative path starts from. Raises Rejected, naming the file, when it cannot be read.
+    """
+    if inline is not None:
+        return inline.reveal()
+    if not file:
+        return None
+    path = (base or Path()) / file
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LONGEST_FILE_BYTES)
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise Rejected(f"cannot read the secret in {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise Rejected(f"the secret in {path} is not UTF-8 text") from error
