@@ -11,7 +11,7 @@ import structlog
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
     """A logger whose first argument is the event's name and whose keywords are its facts."""
-    return cast("structlog.stdlib.BoundLogger", structlog.get_logger(logger=name))
+    return cast("structlog.stdlib.BoundLogger", structlog.get_logger(part=name))
 
 
 def configure(*, as_json: bool, level: str = "info") -> None:
