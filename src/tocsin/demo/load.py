@@ -84,10 +84,11 @@ class People:
         await self._post("/api/metrics", body)
 
     async def _post(self, path: str, body: Mapping[str, object]) -> None:
-        async with self._session.post(
-            self._tocsin + path, json=body, headers=self._headers
-        ) as answer:
-            await answer.read()
+        # As in a browser: a report that does not get through never stops the visit.
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            url = self._tocsin + path
+            async with self._session.post(url, json=body, headers=self._headers) as answer:
+                await answer.read()
 
     async def _call(
         self, method: str, path: str, body: Mapping[str, object] | None = None

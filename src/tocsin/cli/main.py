@@ -1,0 +1,45 @@
+"""The command `tocsin`: one line here for each command."""
+
+from __future__ import annotations
+
+import platform
+from typing import Annotated
+
+import typer
+
+import tocsin
+from tocsin.cli import check, demo, keep, people, query, serve
+
+app = typer.Typer(
+    name="tocsin",
+    help="The alarm bell of a small team: metrics in, kept, asked; the right person woken.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+def version(
+    short: Annotated[bool, typer.Option("--short", help="Print the number alone.")] = False,
+) -> None:
+    """Print the version of Tocsin and of what it runs on."""
+    if short:
+        typer.echo(tocsin.__version__)
+        return
+    typer.echo(f"tocsin {tocsin.__version__} on Python {platform.python_version()}, {platform.platform()}")
+
+
+app.command()(serve.serve)
+app.command()(query.query)
+app.add_typer(demo.app, name="demo")
+app.add_typer(check.app, name="check")
+app.add_typer(people.app, name="user")
+app.command()(keep.backup)
+app.command()(keep.restore)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
