@@ -1,0 +1,61 @@
+"""How many samples a second do the decoders take in? Run: python -m bench.decode"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tests.ingest import write_messages
+from tocsin.ingest.protocols.remote_write import RemoteWrite
+from tocsin.ingest.protocols.remote_write_v2 import RemoteWriteV2
+from tocsin.model.samples import Interner, SampleBatch
+
+SERIES = 2_000
+SECONDS = 2.0
+NOW = 1_700_000_000_000
+
+
+def _labels(number: int) -> dict[str, str]:
+    return {
+        "__name__": f"http_requests_{number % 20}_total",
+        "code": "200",
+        "handler": f"/api/v1/items/{number % 50}",
+        "instance": f"10.0.0.{number % 250}:9090",
+        "job": "api",
+        "method": "GET",
+        "region": "eu-central-1",
+        "series": str(number),
+    }
+
+
+def _measure(name: str, decode: Callable[[bytes], SampleBatch], bodies: list[bytes]) -> None:
+    cold = time.perf_counter()
+    samples = len(decode(bodies[0]))
+    cold = time.perf_counter() - cold
+    best = 0.0
+    end = time.perf_counter() + SECONDS
+    at = 0
+    while time.perf_counter() < end:
+        at = (at + 1) % len(bodies)
+        begin = time.perf_counter()
+        decode(bodies[at])
+        best = max(best, samples / (time.perf_counter() - begin))
+    print(f"{name:34} {best / 1e6:6.2f} M samples/s known, {samples / cold / 1e6:5.2f} M/s new")
+
+
+def main() -> None:
+    """Print one line a protocol: the best rate seen within two seconds."""
+    v1, v2 = [], []
+    for round_number in range(4):
+        rows = [
+            (_labels(number), [(NOW + round_number * 15_000, number + 0.5 + round_number)])
+            for number in range(SERIES)
+        ]
+        v1.append(write_messages.v1(rows))
+        v2.append(write_messages.v2([(labels, samples, {}) for labels, samples in rows]))
+    _measure("remote write 1.0", RemoteWrite(Interner()).decode, v1)
+    _measure("remote write 2.0", RemoteWriteV2(Interner()).decode, v2)
+
+
+if __name__ == "__main__":
+    main()
