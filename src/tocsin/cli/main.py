@@ -28,7 +28,9 @@ def version(
     if short:
         typer.echo(tocsin.__version__)
         return
-    typer.echo(f"tocsin {tocsin.__version__} on Python {platform.python_version()}, {platform.platform()}")
+    typer.echo(
+        f"tocsin {tocsin.__version__} on Python {platform.python_version()}, {platform.platform()}"
+    )
 
 
 app.command()(serve.serve)
