@@ -1,7 +1,8 @@
 """How does what was written in a file become a typed value, or an error that helps?
 
 The types are `msgspec.Struct`s and what they are made of. A class with a classmethod
-`from_config(text) -> Self` (raising Rejected) reads itself from the text of a scalar.
+`from_config(text) -> Self` (raising Rejected) reads itself from the text of a scalar; a struct with
+one may be written short (`auth: off`).
 """
 
 from __future__ import annotations
@@ -47,6 +48,13 @@ def decode(document: Document, kind: type[T]) -> T:
     return cast("T", _convert(document.node, kind, document.path))
 
 
+def type_name(kind: Any) -> str:  # Any: a type as written, e.g. a union
+    """What a value of that type is called where people read it: "a text", "true or false"."""
+    if typing.get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(_name(k) for k in typing.get_args(kind) if k is not types.NoneType)
+    return _name(kind)
+
+
 def _convert(
     node: Node, kind: Any, path: KeyPath
 ) -> object:  # Any: a type as written, e.g. a union
@@ -76,6 +84,9 @@ def _convert(
 def _struct(node: Node, kind: type[msgspec.Struct], path: KeyPath) -> object:
     if _is_null(node):
         node = Entries(node.place, {}, {})
+    short = getattr(kind, "from_config", None)
+    if isinstance(node, Scalar) and short is not None:
+        return _own_reading(node, short, path)
     if not isinstance(node, Entries):
         raise _expected("a mapping", node, path)
     fields = _fields(kind)
@@ -284,7 +295,9 @@ def _name(kind: Any) -> str:  # Any: a type as written
     expected = getattr(base, "EXPECTED", None)
     if isinstance(expected, str):
         return expected
-    if isinstance(base, type) and issubclass(base, (msgspec.Struct, Mapping, Document)):
+    if base is Document:
+        return "a path or a mapping"
+    if isinstance(base, type) and issubclass(base, (msgspec.Struct, Mapping)):
         return "a mapping"
     if isinstance(base, type) and issubclass(base, (list, tuple, set, frozenset)):
         return "a list"

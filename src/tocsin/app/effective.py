@@ -1,0 +1,116 @@
+"""Which configuration is in force, what changed, and how is it shown without its secrets?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import yaml
+
+from tocsin.app.settings_tree import Config
+from tocsin.kit.document import Document
+from tocsin.kit.quantity import Duration, Size
+from tocsin.kit.secret import HIDDEN, Secret
+
+_SECRET_KEY = re.compile(
+    r"(?:^|_)(?:password|passwd|secret|secret_key|token|credentials|api_key|routing_key|"
+    r"service_key|bearer_token|webhook_url|api_url_secret)$"
+)
+_USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
+
+_NEEDS_RESTART = (
+    "listen.http",
+    "listen.otlp_http",
+    "listen.otlp_grpc",
+    "listen.statsd",
+    "data",
+    "store",
+    "state",
+    "auth.mode",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One key whose value differs; `is_live` when a reload can apply it without a restart."""
+
+    key: str
+    is_live: bool
+
+
+def effective(config: Config) -> dict[str, object]:
+    """The whole configuration as plain data, defaults included and secrets hidden."""
+    shown = _plain(config, is_hidden=True)
+    assert isinstance(shown, dict)
+    return shown
+
+
+def effective_yaml(config: Config) -> str:
+    """The same as a file that could be read again, but for the secrets."""
+    return yaml.safe_dump(effective(config), sort_keys=False, allow_unicode=True)
+
+
+def shown_yaml(document: Document | None) -> str:
+    """An embedded file as YAML text with its secrets hidden; empty when there is none."""
+    if document is None:
+        return ""
+    hidden = _plain(document, is_hidden=True)
+    return yaml.safe_dump(hidden, sort_keys=False, allow_unicode=True)
+
+
+def diff(old: Config, new: Config) -> tuple[Change, ...]:
+    """What changed, by dotted key in order; embedded files count as one key each."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    keys = sorted(k for k in {*before, *after} if before.get(k) != after.get(k))
+    return tuple(Change(key, not needs_restart(key)) for key in keys)
+
+
+def needs_restart(key: str) -> bool:
+    """Whether a change of that key is applied only by the next start."""
+    return any(key == fixed or key.startswith(f"{fixed}.") for fixed in _NEEDS_RESTART)
+
+
+def _leaves(config: Config) -> Iterator[tuple[str, object]]:
+    yield from _leaves_of(_plain(config, is_hidden=False), "")
+
+
+def _leaves_of(value: object, prefix: str) -> Iterator[tuple[str, object]]:
+    if prefix in ("prometheus", "alertmanager") or not isinstance(value, dict):
+        yield prefix, value
+        return
+    for key, child in value.items():
+        yield from _leaves_of(child, f"{prefix}.{key}" if prefix else key)
+
+
+def _plain(value: object, *, is_hidden: bool, key: str = "") -> object:
+    match value:
+        case Secret():
+            return HIDDEN if is_hidden else value.reveal()
+        case Document():
+            return _plain(value.data, is_hidden=is_hidden)
+        case msgspec.Struct():
+            fields = msgspec.structs.fields(value)
+            return {
+                f.encode_name: _plain(
+                    getattr(value, f.name), is_hidden=is_hidden, key=f.encode_name
+                )
+                for f in fields
+            }
+        case Mapping():
+            return {str(k): _plain(v, is_hidden=is_hidden, key=str(k)) for k, v in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_plain(item, is_hidden=is_hidden, key=key) for item in value]
+        case Duration() | Size():
+            return str(value)
+        case str():
+            return _shown_text(value, key) if is_hidden else str(value)
+        case _:
+            return value
+
+
+def _shown_text(text: str, key: str) -> str:
+    if text and _SECRET_KEY.search(key.lower()):
+        return HIDDEN
+    return _USERINFO.sub(rf"\1:{HIDDEN}@", text)
