@@ -35,7 +35,10 @@ class Address:
     handler: Handler
     access: Access
     methods: tuple[str, ...] = ("GET",)
-    name: str = ""
+    body: type | None = None
+    """The struct that a JSON body is read as, for the API's description."""
+    answer: type | None = None
+    """The struct that the JSON answer is made of, for the API's description."""
 
 
 def get(path: str, handler: Handler, access: Access) -> Address:
