@@ -5,7 +5,6 @@ https://prometheus.io/docs/specs/prw/remote_write_spec/
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -58,7 +57,6 @@ class RemoteWrite:
 
     def __init__(self, series: SeriesIntake) -> None:
         self._cache = RefCache(series)
-        self._lock = threading.Lock()
 
     def decode(self, body: bytes) -> SampleBatch:
         """Samples, exemplars and metadata of a decompressed body.
@@ -66,10 +64,6 @@ class RemoteWrite:
         Series that cannot be taken are counted in `refused`. Raises Rejected when the bytes are
         no WriteRequest.
         """
-        with self._lock:
-            return self._decode(body)
-
-    def _decode(self, body: bytes) -> SampleBatch:
         get = self._cache.sync().get
         found, full, zero = _Found(), _Tail(), _Tail()
         add_ref, add_start, add_stop = full.refs.append, full.starts.append, full.stops.append

@@ -5,7 +5,6 @@ https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -72,7 +71,6 @@ class RemoteWriteV2:
 
     def __init__(self, series: SeriesIntake) -> None:
         self._cache = RefCache(series)
-        self._lock = threading.Lock()
 
     def decode(self, body: bytes) -> SampleBatch:
         """Samples, exemplars and metadata of a decompressed body.
@@ -80,10 +78,6 @@ class RemoteWriteV2:
         Series that cannot be taken are counted in `refused`. Raises Rejected when the bytes are
         no Request.
         """
-        with self._lock:
-            return self._decode(body)
-
-    def _decode(self, body: bytes) -> SampleBatch:
         self._cache.sync()
         request = _split(body)
         plain = self._take_plain(request)
