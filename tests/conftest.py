@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import uuid
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tocsin.kit.clock import FakeClock
+from tocsin.kit.clock import FakeClock, SystemClock
+from tocsin.store.child import EngineChild
+from tocsin.store.client import Store
+from tocsin.store.migrate import migrate
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +22,36 @@ def anyio_backend() -> str:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineChild]:
+    """The real engine in its child process, on a temporary folder, one for the whole session."""
+    child = EngineChild(tmp_path_factory.mktemp("telemetry"), SystemClock())
+    await child.start()
+    yield child
+    await child.stop()
+
+
+@pytest.fixture
+async def empty_store(engine: EngineChild) -> AsyncIterator[Store]:
+    """A database of the test's own, without tables."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    store = await Store.connect(engine.endpoint, database=name, clock=SystemClock())
+    yield store
+    await store.command(f"DROP DATABASE IF EXISTS {name}", on="default")
+    await store.close()
+
+
+@pytest.fixture
+async def store(empty_store: Store) -> Store:
+    """A migrated database of the test's own. Nothing expires in it: tests write old times."""
+    await migrate(empty_store)
+    sql = "SELECT name FROM system.tables WHERE database = currentDatabase()"
+    sql += " AND create_table_query LIKE '% TTL %'"
+    for name in (await empty_store.fetch_bytes(sql, fmt="TSV")).decode().split():
+        await empty_store.command(f"ALTER TABLE {name} REMOVE TTL")
+    return empty_store
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
