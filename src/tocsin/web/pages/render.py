@@ -1,0 +1,177 @@
+"""How does a page become a response? One environment, one frame, one policy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.web.pages import assets, filters, timerange
+from tocsin.web.pages.timerange import TimeRange
+from tocsin.web.services import services
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the rail: `key` is what follows `g` on the keyboard."""
+
+    path: str
+    name: str
+    icon: str
+    key: str
+
+
+# Parts that have not arrived are not listed: no link leads nowhere.
+PLACES = (
+    Place("/", "Overview", "overview", "o"),
+    Place("/explore", "Explore", "explore", "e"),
+    Place("/browse", "Metrics", "metrics", "m"),
+    Place("/targets", "Targets", "targets", "t"),
+    Place("/system", "System", "system", "y"),
+)
+SETTINGS = Place("/settings", "Settings", "settings", "s")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at the page; the guard puts it into `request.state.viewer`."""
+
+    name: str = ""
+    is_admin: bool = False
+    csrf: str = ""
+    signed_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The bar across the top edge: nothing is shown when there is none."""
+
+    state: str
+    words: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every template may use besides its own values."""
+
+    path: str
+    now: float
+    time: TimeRange
+    viewer: Viewer
+    auth_off: bool
+    version: str
+    query: Mapping[str, str]
+    alarm: Alarm | None = None
+
+    def is_here(self, place: Place) -> bool:
+        """Whether the page belongs to this entry of the rail."""
+        return self.path == place.path or (
+            place.path != "/" and self.path.startswith(f"{place.path}/")
+        )
+
+    def with_query(self, **changes: str) -> str:
+        """This page's address with some parameters changed; an empty value removes one."""
+        changed = {key.rstrip("_"): value for key, value in changes.items()}
+        merged = {key: value for key, value in {**self.query, **changed}.items() if value}
+        return f"{self.path}?{urlencode(merged)}" if merged else self.path
+
+    def age(self, moment: float | None) -> str:
+        """A live `<time>` of an epoch in seconds."""
+        return filters.age(moment, self.now)
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The Jinja2 environment: escaping on, an undefined name is an error."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(filters.FILTERS)
+    made.globals.update(
+        asset=assets.url,
+        import_map=assets.import_map,
+        PLACES=PLACES,
+        SETTINGS=SETTINGS,
+        QUICK=timerange.QUICK,
+        REFRESHES=timerange.REFRESHES,
+    )
+    return made
+
+
+def viewer(request: Request) -> Viewer:
+    """Who asks; nobody when the guard has not said."""
+    found = getattr(request.state, "viewer", None)
+    return found if isinstance(found, Viewer) else Viewer()
+
+
+def frame(request: Request, alarm: Alarm | None = None) -> Frame:
+    """The surroundings of a page that answers this request."""
+    given = services(request)
+    query = dict(request.query_params)
+    now = given.clock.now()
+    return Frame(
+        path=request.url.path,
+        now=now,
+        time=timerange.read(query, now),
+        viewer=viewer(request),
+        auth_off=given.config.auth_off,
+        version=given.config.version,
+        query=query,
+        alarm=alarm,
+    )
+
+
+def html(template: str, frame: Frame, **values: Any) -> str:  # Any: each template has its own
+    """The text of one template."""
+    return environment().get_template(template).render(frame=frame, **values)
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    alarm: Alarm | None = None,
+    **values: Any,  # Any: each template has its own values
+) -> Response:
+    """Answer with a page, its security headers, and 304 when the browser has it already."""
+    return respond(request, html(template, frame(request, alarm), **values), status=status)
+
+
+def respond(request: Request, text: str, *, status: int = 200) -> Response:
+    """A response of this text; what a person sees is never kept by a shared cache."""
+    body = text.encode()
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {
+        "Content-Security-Policy": assets.content_security_policy(),
+        "Cache-Control": "private, no-cache",
+        "ETag": tag,
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Cookie, HX-Request",
+    }
+    if status == 200 and request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, status, headers, media_type="text/html; charset=utf-8")
+
+
+def toast(words: str, *, state: str = "ok") -> dict[str, str]:
+    """A header that makes htmx show a message; JSON in a header is ASCII alone."""
+    return {"HX-Trigger": json.dumps({"tc:toast": {"state": state, "words": words}})}

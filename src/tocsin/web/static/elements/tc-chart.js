@@ -1,0 +1,272 @@
+import uPlot from "uplot";
+import { queryRange, Refused } from "../lib/api.js";
+import { copy, el, icon, tone } from "../lib/dom.js";
+import { absolute, guessUnit, naturalSteps, withUnit } from "../lib/format.js";
+import { frame, stack } from "../lib/frames.js";
+import { Legend } from "../lib/legend.js";
+import { current, step as stepOf, unzoom, zoom } from "../lib/range.js";
+
+/**
+ * @typedef {import("../lib/frames.js").Frame} Frame
+ * @typedef {{ at: number, value: number, words: string }} Mark an exemplar
+ * @typedef {{ at: number, words: string }} Note an annotation: a deploy, an incident
+ */
+
+const TIP_LINES = 8;
+
+/**
+ * A chart of a query over the page's time range. Attributes: `query`, `unit`, `kind` (line, stacked),
+ * `legend` (a template), `label`. Drag zooms the whole page, a double click goes back, the crosshair
+ * is shared. Or call `show()` with a frame of your own.
+ */
+export class TcChart extends HTMLElement {
+  /** @type {Frame | null} */
+  data = null;
+  /** @type {Mark[]} */
+  marks = [];
+  /** @type {Note[]} */
+  notes = [];
+  /** @type {uPlot | null} */
+  plot = null;
+  /** @type {Legend | undefined} */
+  legend;
+
+  connectedCallback() {
+    this.box = /** @type {HTMLElement} */ (this.querySelector(".plot") ?? this.appendChild(el("div", { class: "plot" })));
+    this.legend ??= new Legend(this, () => this.draw());
+    this.tip = el("div", { class: "tip", hidden: true });
+    this.addTools();
+    for (const name of ["tc:range", "tc:refresh", "tc:theme"]) document.addEventListener(name, this);
+    this.resize = new ResizeObserver(() => this.fit());
+    this.resize.observe(this.box);
+    if (this.hasAttribute("query")) {
+      this.seen = new IntersectionObserver((entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        this.seen?.disconnect();
+        void this.load();
+      }, { rootMargin: "200px" });
+      this.seen.observe(this);
+    }
+  }
+
+  disconnectedCallback() {
+    for (const name of ["tc:range", "tc:refresh", "tc:theme"]) document.removeEventListener(name, this);
+    this.resize?.disconnect();
+    this.seen?.disconnect();
+    this.asking?.abort();
+    this.plot?.destroy();
+    this.plot = null;
+  }
+
+  /** @param {Event} event */
+  handleEvent(event) {
+    if (event.type === "tc:theme") this.draw();
+    else if (this.hasAttribute("query")) void this.load();
+  }
+
+  get unit() {
+    return this.getAttribute("unit") || guessUnit(this.getAttribute("query") ?? "");
+  }
+
+  addTools() {
+    const head = this.closest(".panel")?.querySelector("header");
+    const query = this.getAttribute("query");
+    if (!query || !head || head.querySelector(".chart-tools")) return;
+    const { from, to } = current();
+    head.append(el("span", { class: "chart-tools" },
+      el("button", { class: "button bare small square", type: "button", title: "Copy the query", "aria-label": "Copy the query", onclick: () => copy(query, "Copied the query") }, icon("copy")),
+      el("a", { class: "button bare small square", title: "Open in Explore", "aria-label": "Open in Explore", href: `/explore?${new URLSearchParams({ a: query, from, to })}` }, icon("open"))));
+  }
+
+  async load() {
+    const query = this.getAttribute("query");
+    if (!query || !this.box) return;
+    this.asking?.abort();
+    const asking = new AbortController();
+    this.asking = asking;
+    const { start, end } = current();
+    const step = stepOf(end - start, this.box.clientWidth || 600);
+    try {
+      const { data } = await queryRange(query, start, end, step, asking.signal);
+      this.show(frame(data.result, start, end, step, this.getAttribute("legend") ?? ""));
+    } catch (error) {
+      if (asking.signal.aborted) return;
+      if (!(error instanceof Refused)) throw error;
+      this.say(error.message, "The chart could not be read");
+    }
+  }
+
+  /** @param {Frame} data @param {Mark[]} [marks] */
+  show(data, marks = []) {
+    this.data = data;
+    this.marks = marks;
+    if (data.lines.length) this.draw();
+    else this.say("No samples in this range", "");
+    this.legend?.show(data, this.unit);
+  }
+
+  /** @param {string} words @param {string} title instead of a plot */
+  say(words, title) {
+    this.plot?.destroy();
+    this.plot = null;
+    this.box?.replaceChildren(el("div", { class: "none", role: title ? "alert" : "note" }, ...(title ? [el("b", { text: title })] : []), el("span", { text: words })));
+  }
+
+  fit() {
+    if (!this.box?.clientWidth || !this.plot) return;
+    this.plot.setSize({ width: this.box.clientWidth, height: this.box.clientHeight });
+  }
+
+  draw() {
+    const { data, box, legend } = this;
+    if (!data?.lines.length || !box?.clientWidth || !legend) return;
+    const stacked = this.getAttribute("kind") === "stacked";
+    const lines = data.lines.filter((line) => legend.isOn(line.key));
+    const columns = stacked ? stack(lines) : lines.map((line) => line.values);
+    // A stack is painted from the top down, so that each band covers those above it.
+    const order = stacked ? lines.map((_, index) => lines.length - 1 - index) : lines.map((_, index) => index);
+    const series = order.map((index) => {
+      const colour = tone(lines[index].colour);
+      return { label: lines[index].short, stroke: colour, width: stacked ? 1 : 1.5, fill: stacked ? this.fillOf(colour) : lines.length === 1 ? `${colour}14` : undefined, points: { show: lonely(columns[index]), size: 4, fill: colour }, spanGaps: false };
+    });
+    this.plot?.destroy();
+    box.replaceChildren();
+    const aligned = /** @type {uPlot.AlignedData} */ ([data.times, ...order.map((index) => columns[index])]);
+    this.plot = new uPlot(this.options(series, stacked), aligned, box);
+    this.order = order.map((index) => lines[index]);
+    this.tip = el("div", { class: "tip", hidden: true });
+    box.append(this.tip);
+    this.plot.over.addEventListener("dblclick", unzoom);
+    const label = this.getAttribute("label") || this.getAttribute("query") || "Chart";
+    box.setAttribute("role", "img");
+    box.setAttribute("aria-label", `${label}: ${lines.length} series, the table below has the numbers`);
+  }
+
+  /** @param {string} colour */
+  fillOf(colour) {
+    return /^#[0-9a-f]{6}$/i.test(colour) ? `${colour}b8` : colour;
+  }
+
+  /**
+   * @param {uPlot.Series[]} series
+   * @param {boolean} stacked
+   * @returns {uPlot.Options}
+   */
+  options(series, stacked) {
+    const grid = { stroke: tone("--line"), width: 1 };
+    const font = `11px ${tone("--face")}`;
+    const unit = this.unit;
+    const { start, end } = current();
+    return {
+      width: this.box?.clientWidth ?? 600,
+      height: this.box?.clientHeight ?? 240,
+      padding: [10, 12, 0, 4],
+      series: [{}, ...series],
+      scales: {
+        x: { time: true, range: this.hasAttribute("query") ? () => [start, end] : undefined },
+        y: { range: (_, low, high) => span(low, high, stacked) },
+      },
+      axes: [
+        { stroke: tone("--dim"), font, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 26, space: 70, values: timeLabels },
+        { stroke: tone("--dim"), font, grid, ticks: { show: false }, size: (_, values) => 14 + 6.4 * Math.max(4, ...(values ?? []).map((text) => text.length)), space: 34, incrs: naturalSteps(unit), values: (_, ticks) => ticks.map((tick) => withUnit(tick, unit)) },
+      ],
+      cursor: { sync: { key: "tocsin", setSeries: false }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, focus: { prox: 24 } },
+      legend: { show: false },
+      hooks: {
+        setCursor: [(plot) => this.showTip(plot)],
+        setSelect: [(plot) => {
+          if (plot.select.width < 4) return;
+          const from = plot.posToVal(plot.select.left, "x");
+          const to = plot.posToVal(plot.select.left + plot.select.width, "x");
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          zoom(from, to);
+        }],
+        draw: [(plot) => this.drawMarks(plot)],
+      },
+    };
+  }
+
+  /** @param {uPlot} plot */
+  drawMarks(plot) {
+    const { ctx } = plot;
+    ctx.save();
+    ctx.fillStyle = tone("--ink");
+    for (const mark of this.marks) {
+      const x = plot.valToPos(mark.at, "x", true);
+      const y = plot.valToPos(mark.value, "y", true);
+      if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width || y < plot.bbox.top) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, y - 4);
+      ctx.lineTo(x + 4, y);
+      ctx.lineTo(x, y + 4);
+      ctx.lineTo(x - 4, y);
+      ctx.fill();
+    }
+    ctx.strokeStyle = tone("--dim");
+    ctx.setLineDash([3, 3]);
+    for (const note of this.notes) {
+      const x = plot.valToPos(note.at, "x", true);
+      ctx.beginPath();
+      ctx.moveTo(x, plot.bbox.top);
+      ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+
+  /** @param {uPlot} plot */
+  showTip(plot) {
+    const { tip, order, data } = this;
+    const { left, idx } = plot.cursor;
+    if (!tip || !order || !data) return;
+    const hovered = this.matches(":hover");
+    tip.hidden = !hovered || left === undefined || left < 0 || idx === null || idx === undefined;
+    if (tip.hidden || left === undefined || idx === null || idx === undefined) return;
+    const rows = order.map((line) => ({ line, value: line.values[idx] })).filter((row) => row.value !== null && row.value !== undefined)
+      .sort((a, b) => Number(b.value) - Number(a.value));
+    const shown = rows.slice(0, TIP_LINES).map(({ line, value }) => {
+      const swatch = el("span", { class: "swatch" });
+      swatch.style.color = `var(${line.colour})`;
+      return el("div", {}, swatch, el("span", { class: "n", text: line.short }), el("span", { class: "v", text: withUnit(value, this.unit) }));
+    });
+    const near = this.marks.find((mark) => Math.abs(plot.valToPos(mark.at, "x") - left) < 5);
+    tip.replaceChildren(el("div", { class: "when", text: absolute(data.times[idx]) }), ...shown);
+    if (rows.length > TIP_LINES) tip.append(el("div", { class: "quiet", text: `and ${rows.length - TIP_LINES} more` }));
+    if (near) tip.append(el("div", { class: "quiet", text: `◆ ${withUnit(near.value, this.unit)} ${near.words}` }));
+    const width = plot.over.clientWidth;
+    const offset = plot.over.offsetLeft;
+    const right = left > width / 2;
+    tip.style.left = right ? "auto" : `${offset + left + 14}px`;
+    tip.style.right = right ? `${width - left + 26}px` : "auto";
+  }
+}
+
+/** @param {number} low @param {number} high @param {boolean} fromZero @returns {[number, number]} */
+function span(low, high, fromZero) {
+  if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
+  if (fromZero || (low >= 0 && low < high * 0.6) || low === high) low = Math.min(0, low);
+  if (low === high) return [low, low + 1];
+  const room = (high - low) * 0.06;
+  return [low < 0 || low > 0 ? low - room : low, high + room];
+}
+
+/** A point with a gap on both sides would not be seen as a line. @param {(number | null)[]} values */
+function lonely(values) {
+  return values.some((value, index) => value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null);
+}
+
+/** @type {uPlot.Axis.DynamicValues} */
+function timeLabels(_plot, ticks, _axis, _space, increment) {
+  let day = "";
+  return ticks.map((tick) => {
+    const date = new Date(tick * 1000);
+    const clock = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: increment < 60 ? "2-digit" : undefined, hour12: false });
+    const here = date.toLocaleDateString(undefined, { month: "short", day: "numeric" });
+    const changed = day !== "" && day !== here;
+    day = here;
+    if (increment >= 86400) return here;
+    return changed ? here : clock;
+  });
+}
+
+customElements.define("tc-chart", TcChart);
