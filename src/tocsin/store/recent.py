@@ -102,7 +102,7 @@ class RecentWindow:
         self._sweep_if_due()
         old = ts < self._clock.now_ms() - self.window_ms
         if old.any():
-            self._pass_over(refs[old], ts[old])
+            self.miss(refs[old], ts[old])
             refs, ts, values = refs[~old], ts[~old], values[~old]
         slots = self._slots_for(refs, ts)
         if not len(slots):
@@ -114,6 +114,15 @@ class RecentWindow:
             slots, ts, values = slots[kept:], ts[kept:], values[kept:]
         if len(slots):
             self._put_series(slots, ts, values)
+
+    def miss(self, refs: Refs, ts: Times) -> None:
+        """These samples are, or may be, in the store, but not here: reach back less far."""
+        beyond = int(ts.max()) + 1
+        slots = self._slots.of(refs)
+        held = slots[slots != NONE]
+        self._slots.floor[held] = np.maximum(self._slots.floor[held], beyond)
+        if len(held) < len(slots):
+            self._floor = max(self._floor, beyond)
 
     def _slots_for(self, refs: Refs, ts: Times) -> Slot:
         """The slot of each sample's series, new where needed; NONE where there is no room."""
@@ -135,15 +144,6 @@ class RecentWindow:
             _refused.inc(int(left.sum()))
         return slots
 
-    def _pass_over(self, refs: Refs, ts: Times) -> None:
-        """Not hold these samples, and know it."""
-        beyond = int(ts.max()) + 1
-        slots = self._slots.of(refs)
-        held = slots[slots != NONE]
-        self._slots.floor[held] = np.maximum(self._slots.floor[held], beyond)
-        if len(held) < len(slots):
-            self._floor = max(self._floor, beyond)
-
     def _put_series(self, slots: Slot, ts: Times, values: Values) -> None:
         """Hold samples that are sorted by slot: note order and newest, then fill chunks."""
         own = self._slots
@@ -162,7 +162,7 @@ class RecentWindow:
         most = int(lengths.max())
         if most > (DEPTH - 1) * CHUNK:
             lost = rank < np.repeat(lengths, lengths) - (DEPTH - 1) * CHUNK
-            self._pass_over(own.ref[slots[lost]], ts[lost])
+            self.miss(own.ref[slots[lost]], ts[lost])
             slots, ts, values, rank = slots[~lost], ts[~lost], values[~lost], rank[~lost]
         for low in range(0, most, CHUNK):
             turn = (rank >= low) & (rank < low + CHUNK)

@@ -14,6 +14,7 @@ from tocsin.kit.fault import Rejected
 from tocsin.model.labels import Labels, Matcher, series_id
 from tocsin.store.growing import Growing
 from tocsin.store.identity import Ids
+from tocsin.store.metadata import MetadataBook
 from tocsin.store.postings import Postings, Refs
 
 DAY_MS = 86_400_000
@@ -58,6 +59,8 @@ class SeriesRegistry:
         self._selections: OrderedDict[tuple[Matcher, ...], tuple[int, Refs]] = OrderedDict()
         self._selected = 0
         self._forgets = 0
+        self._size_at_forget = 0
+        self.metadata = MetadataBook()
 
     def __len__(self) -> int:
         return len(self._refs)
@@ -260,12 +263,16 @@ class SeriesRegistry:
         return [(column.values[code], int(counts[code])) for code in most if counts[code]]
 
     def forget(self, before_day: int) -> int:
-        """Drop the series that were last alive before that day (days since 1970); how many.
+        """Drop the series that were last alive before that day (days since 1970), and those that
+        were added before the previous call and never written; how many.
 
         Their refs are never given out again; `epoch` changes if there were any.
         """
         last = self._last.view
-        stale = np.flatnonzero((last < before_day) & (last != NEVER)).tolist()
+        unwritten = (last == NEVER) & (np.arange(len(last)) < self._size_at_forget)
+        candidates = np.flatnonzero(((last < before_day) & (last != NEVER)) | unwritten)
+        stale = [ref for ref in candidates.tolist() if self._labels[ref] is not None]
+        self._size_at_forget = len(last)
         if not stale:
             return 0
         self._forgotten = {}
