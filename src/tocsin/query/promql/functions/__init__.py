@@ -1,0 +1,1 @@
+"""PromQL's functions, one family a file; `..registry` lists them all."""

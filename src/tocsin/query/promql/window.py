@@ -1,0 +1,226 @@
+"""Which samples does each step see? Ragged series mapped to regular steps by index pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tocsin.model.labels import Labels
+from tocsin.model.samples import is_stale
+from tocsin.model.series import SeriesData
+from tocsin.query.promql.matrix import Bools, Floats, Grid, Ints, Steps
+
+_DENSE_CELLS = 2_000_000
+"""Cells of one padded block of windows: 16 MB, so that a wide query's memory stays bounded."""
+
+
+class Samples:
+    """Ragged series; `between` and `up_to` find the samples of every series at every time."""
+
+    def __init__(self, labels: Sequence[Labels], offsets: Ints, ts: Ints, values: Floats) -> None:
+        self.labels = labels
+        self.offsets = offsets
+        self.ts = ts
+        self.values = values
+        self._keys: Ints | None = None
+        self._span = (0, 0)
+        self._alive: Samples | None = None
+
+    @staticmethod
+    def of(data: SeriesData) -> Samples:
+        """The samples of a selection."""
+        return Samples(data.labels, data.offsets, data.ts, data.values)
+
+    @staticmethod
+    def of_grid(grid: Grid, steps: Steps) -> Samples:
+        """A grid's values as samples at its steps: what a subquery hands on."""
+        counts = grid.present.sum(axis=1)
+        offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        times = np.broadcast_to(steps.times, grid.present.shape)[grid.present]
+        return Samples(grid.labels, offsets, times, grid.values[grid.present])
+
+    @property
+    def series(self) -> Ints:
+        """The series' number for each sample."""
+        return np.repeat(np.arange(len(self.labels), dtype=np.int64), np.diff(self.offsets))
+
+    def alive(self) -> Samples:
+        """Without staleness markers, as range vectors see it."""
+        if self._alive is None:
+            stale = is_stale(self.values)
+            if bool(stale.any()):
+                keep = ~stale
+                before = np.concatenate(([0], np.cumsum(keep)))
+                offsets = before[self.offsets].astype(np.int64)
+                self._alive = Samples(self.labels, offsets, self.ts[keep], self.values[keep])
+            else:
+                self._alive = self
+        return self._alive
+
+    def up_to(self, times: Ints) -> Ints:
+        """For each series and time: one past the index of its last sample not after that time."""
+        count = len(self.labels)
+        if count == 1:
+            return np.searchsorted(self.ts, times, side="right")[None, :]
+        if not len(self.ts):
+            return np.zeros((count, len(times)), np.int64)
+        low, width = self._prepare()
+        wanted = np.clip(times - low, -1, width - 2)
+        keys = (np.arange(count, dtype=np.int64) * width)[:, None] + wanted[None, :]
+        found = np.searchsorted(self._sorted_keys(), keys.ravel(), side="right")
+        return found.reshape(count, len(times))
+
+    def _prepare(self) -> tuple[int, int]:
+        if self._keys is None:
+            low, high = int(self.ts.min()), int(self.ts.max())
+            # A key one below a series' first possible one must stay above the previous series'.
+            width = high - low + 3
+            self._span = (low, width)
+            self._keys = self.series * width + (self.ts - low)
+        return self._span
+
+    def _sorted_keys(self) -> Ints:
+        assert self._keys is not None
+        return self._keys
+
+
+@dataclass(slots=True, eq=False)
+class Windows:
+    """For each series and step the samples `first` up to `last` (exclusive) of the flat arrays.
+
+    A window is open at its start and closed at its end: (end - range, end]. `edge_ms` is how far
+    the index pairs reach beyond the range for anchored and smoothed selectors.
+    """
+
+    samples: Samples
+    first: Ints
+    last: Ints
+    ends: Ints
+    range_ms: int
+    drops: Bools
+    anchored: bool = False
+    smoothed: bool = False
+    check: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def labels(self) -> Sequence[Labels]:
+        """The series' labels."""
+        return self.samples.labels
+
+    @property
+    def counts(self) -> Ints:
+        """Samples per window."""
+        return self.last - self.first
+
+    @property
+    def values(self) -> Floats:
+        """Flat values of all series."""
+        return self.samples.values
+
+    @property
+    def ts(self) -> Ints:
+        """Flat timestamps of all series."""
+        return self.samples.ts
+
+    def grid(self, values: Floats, present: Bools, *, drop: bool = True) -> Grid:
+        """A result for the same series."""
+        drops = np.ones(len(self.labels), np.bool_) if drop else self.drops
+        return Grid(self.labels, values, present, drops)
+
+    def at(self, index: Ints) -> Floats:
+        """Values at flat indices; those out of bounds give the nearest (to be masked)."""
+        return _take(self.values, index)
+
+    def ts_at(self, index: Ints) -> Ints:
+        """Timestamps at flat indices, out of bounds as in `at`."""
+        return _take(self.ts, index)
+
+    def dense(self) -> Iterator[Block]:
+        """All windows that hold samples, as padded blocks of bounded size.
+
+        Windows of like length come together, so that one long window does not pad all others.
+        """
+        counts = self.counts.ravel()
+        order = np.flatnonzero(counts > 0)
+        if not len(order):
+            return
+        lengths = counts[order]
+        if int(lengths.max()) > 2 * float(lengths.mean()):
+            by_length = np.argsort(lengths, kind="stable")
+            order, lengths = order[by_length], lengths[by_length]
+        first = self.first.ravel()
+        start = 0
+        while start < len(order):
+            self.check()
+            width = int(lengths[start])
+            stop = min(len(order), start + max(1, _DENSE_CELLS // max(width, 1)))
+            width = int(lengths[start:stop].max())
+            if width * (stop - start) > 2 * _DENSE_CELLS:
+                stop = start + max(1, _DENSE_CELLS // width)
+                width = int(lengths[start:stop].max())
+            cells = order[start:stop]
+            yield Block(self.samples, cells, first[cells], lengths[start:stop], width)
+            start = stop
+
+
+class Block:
+    """Some windows as a padded matrix: row `i` is the window of cell `cells[i]`."""
+
+    def __init__(
+        self, samples: Samples, cells: Ints, first: Ints, lengths: Ints, width: int
+    ) -> None:
+        self.cells = cells
+        self.lengths = lengths
+        places = np.arange(width, dtype=np.int64)
+        self.real: Bools = places[None, :] < lengths[:, None]
+        index = np.minimum(first[:, None] + places[None, :], len(samples.ts) - 1)
+        self._samples = samples
+        self._index = index
+
+    def values(self, pad: float) -> Floats:
+        """The windows' values with `pad` behind their ends."""
+        taken = self._samples.values[self._index]
+        taken[~self.real] = pad
+        return taken
+
+    def ts(self) -> Ints:
+        """The windows' timestamps; behind their ends they mean nothing."""
+        return self._samples.ts[self._index]
+
+
+def _take(array: np.ndarray, index: Ints) -> np.ndarray:  # type: ignore[type-arg]  # any dtype
+    if not len(array):
+        return np.zeros(index.shape, array.dtype)
+    return array.take(index, mode="clip")
+
+
+def windows_of(samples: Samples, steps: Steps, range_ms: int) -> Windows:
+    """The windows (step - range, step] of each series; `samples` hold no staleness markers."""
+    first, last = _bounds(samples, steps, range_ms)
+    return Windows(
+        samples, first, last, steps.times, range_ms, np.zeros(len(samples.labels), np.bool_)
+    )
+
+
+def _bounds(samples: Samples, steps: Steps, range_ms: int) -> tuple[Ints, Ints]:
+    behind, rest = divmod(range_ms, steps.step_ms) if steps.step_ms else (0, 1)
+    if rest == 0 and behind < steps.count:
+        # The windows' starts lie on the same raster as their ends: one search finds both.
+        wide = Steps(steps.start_ms - range_ms, steps.step_ms, steps.count + behind)
+        found = samples.up_to(wide.times)
+        return found[:, : steps.count], found[:, behind:]
+    times = steps.times
+    return samples.up_to(times - range_ms), samples.up_to(times)
+
+
+def latest(samples: Samples, steps: Steps, lookback_ms: int) -> tuple[Ints, Bools]:
+    """The index of each step's newest sample, and whether it counts: young enough, not stale."""
+    times = steps.times
+    index = samples.up_to(times) - 1
+    ts = _take(samples.ts, index)
+    there = (index >= samples.offsets[:-1, None]) & (ts > times[None, :] - lookback_ms)
+    values = _take(samples.values, index)
+    there &= ~is_stale(values)
+    return index, there
