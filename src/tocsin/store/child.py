@@ -217,10 +217,10 @@ async def ping(endpoint: Endpoint, limit_seconds: float) -> bool:
     """Whether the engine itself (not only its HTTP side) answers within the limit."""
     timeout = aiohttp.ClientTimeout(total=limit_seconds)
     params = {"query": "SELECT 1", "log_comment": "control"}
-    auth = aiohttp.BasicAuth(endpoint.user, endpoint.password)
+    headers = {"X-ClickHouse-User": endpoint.user, "X-ClickHouse-Key": endpoint.password}
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, auth=auth) as session,
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
             session.get(endpoint.url, params=params) as response,
         ):
             return response.status == 200

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeAlias, TypeVar
 
-import clickhouse_connect
 import msgspec
 import numpy as np
+from clickhouse_connect.driver import create_async_client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 from numpy.typing import NDArray
 
@@ -62,7 +62,7 @@ class Store:
         if isinstance(endpoint, str):
             endpoint = Endpoint(url=endpoint)
         try:
-            client = await clickhouse_connect.create_async_client(
+            client = await create_async_client(
                 dsn=endpoint.url,
                 username=endpoint.user,
                 password=endpoint.password,
@@ -131,7 +131,7 @@ class Store:
         timeout_seconds: float = 30.0,
         lane: Lane = "query",
     ) -> NDArray[Any]:
-        """Fixed-width rows as a read-only structured array; the columns must be `dtype`'s fields."""
+        """Fixed-width rows as a read-only structured array; the columns are `dtype`'s fields."""
         body = await self.fetch_bytes(
             sql, params, settings=settings, timeout_seconds=timeout_seconds, lane=lane
         )

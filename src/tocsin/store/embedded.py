@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import importlib
 import json
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -54,16 +56,9 @@ def _die_with_parent() -> None:
 
 
 async def _serve(options: EngineOptions) -> None:
-    from chdb import (
-        _chdb,  # here and not above: takes a quarter second: only once the folder is ours
-    )
-
-    def connect() -> Session:
-        session: Session = _chdb.connect(where)
-        return session
-
     where = connection_string(options)
-    lanes = Lanes(connect, query_defaults(options))
+    connect = _engine()
+    lanes = Lanes(lambda: connect(where), query_defaults(options))
     await lanes.run(Statement("SELECT 1", "control"))
     open_: set[EngineProtocol] = set()
     loop = asyncio.get_running_loop()
@@ -79,6 +74,13 @@ async def _serve(options: EngineOptions) -> None:
     await _drain(open_)
     trimming.cancel()
     await lanes.close()
+
+
+def _engine() -> Callable[[str], Session]:
+    # Imported only once the folder is ours: it takes a quarter second. By name, because the
+    # extension's classes are not typed.
+    connect: Callable[[str], Session] = importlib.import_module("chdb._chdb").connect
+    return connect
 
 
 def _end_events(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
@@ -109,9 +111,9 @@ async def _trim_often(lanes: Lanes, seconds: float) -> None:
 
 async def _drain(open_: set[EngineProtocol]) -> None:
     """Let requests that have begun end, at most `_DRAIN_SECONDS`."""
-    end = asyncio.get_running_loop().time() + _DRAIN_SECONDS
-    while any(each.busy for each in open_) and asyncio.get_running_loop().time() < end:
-        await asyncio.sleep(0.02)
+    running = [each.task for each in open_ if each.task is not None and not each.task.done()]
+    if running:
+        await asyncio.wait(running, timeout=_DRAIN_SECONDS)
     for each in list(open_):
         each.transport.close()
 

@@ -1,4 +1,4 @@
-"""How does the embedded engine speak ClickHouse's HTTP protocol? (ClickHouse docs: "HTTP Interface")"""
+"""How does the embedded engine speak ClickHouse's HTTP protocol? (its manual: HTTP Interface)"""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from tocsin.store.statement import Statement, lane_of, split
 _HEAD_LIMIT = 1 << 20
 _CHUNK = 1 << 18
 _NOT_SETTINGS = frozenset(
-    [
-        "query",
-        "database",
-        "query_id",
-        "user",
-        "password",
-        "default_format",
-        "compress",
-        "decompress",
-        "session_id",
-        "session_timeout",
-        "session_check",
-        "wait_end_of_query",
+    {
         "buffer_size",
+        "cancel_http_readonly_queries_on_client_close",
         "client_protocol_version",
+        "compress",
+        "database",
+        "decompress",
+        "default_format",
+        "enable_http_compression",
+        "http_headers_progress_interval_ms",
+        "log_comment",
+        "password",
+        "query",
+        "query_id",
         "quota_key",
         "role",
-        "log_comment",
         "send_progress_in_http_headers",
-        "http_headers_progress_interval_ms",
-        "enable_http_compression",
-        "cancel_http_readonly_queries_on_client_close",
-    ]
+        "session_check",
+        "session_id",
+        "session_timeout",
+        "user",
+        "wait_end_of_query",
+    }
 )
 _STATUS = {516: 401, 497: 403, 60: 404, 81: 404, 62: 400, 47: 400, 115: 400, 159: 408, 202: 429}
 _REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
@@ -59,7 +59,7 @@ class EngineProtocol(asyncio.Protocol):
         self._password = password.encode()
         self._limit = body_limit
         self._open = open_
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._begin()
@@ -67,7 +67,7 @@ class EngineProtocol(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         """Whether a request is being answered."""
-        return self._task is not None and not self._task.done()
+        return self.task is not None and not self.task.done()
 
     # asyncio's side
 
@@ -79,8 +79,8 @@ class EngineProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._open.discard(self)
         self._writable.set()
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -127,7 +127,7 @@ class EngineProtocol(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self._refused:
-            self._task = asyncio.create_task(self._answer(), name="request")
+            self.task = asyncio.create_task(self._answer(), name="request")
 
     # the answer
 

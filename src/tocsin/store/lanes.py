@@ -65,6 +65,18 @@ class Connection:
     def execute(self, statement: Statement) -> Answer:
         """Run a statement; raises EngineError."""
         self._prepare(statement)
+        try:
+            return self._work(statement)
+        except EngineError:
+            # A failed query stays in system.processes, with its memory, until the next one begins.
+            self._run("SELECT 1", "TabSeparated", {})
+            raise
+
+    def close(self) -> None:
+        """Close the session."""
+        self._session.close()
+
+    def _work(self, statement: Statement) -> Answer:
         if statement.data is None:
             return self._run(statement.sql, statement.format, statement.params)
         file = os.memfd_create("insert")
@@ -74,10 +86,6 @@ class Connection:
             return self._run(sql, "TabSeparated", statement.params)
         finally:
             os.close(file)
-
-    def close(self) -> None:
-        """Close the session."""
-        self._session.close()
 
     def _prepare(self, statement: Statement) -> None:
         if statement.database and statement.database != self._database:

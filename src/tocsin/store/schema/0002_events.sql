@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS events {on_cluster}
     ts DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
     name LowCardinality(String),
     kind LowCardinality(String),
-    value Float64 CODEC(Gorilla, ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
     user_id String CODEC(ZSTD(1)),
     session_id String CODEC(ZSTD(1)),
     page String CODEC(ZSTD(1)),
