@@ -43,12 +43,13 @@ def _ordered(rows: Floats, groups: Groups) -> tuple[Floats, Ints]:
     order = np.argsort(groups.codes, kind="stable")
     codes = groups.codes[order]
     starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
-    return rows[order], starts
+    ordered: Floats = rows[order]
+    return ordered, starts
 
 
 def _counts(grid: Grid, groups: Groups) -> Ints:
     if groups.count == 1:
-        return np.count_nonzero(grid.present, axis=0)[None, :].astype(np.int64)
+        return np.asarray(np.count_nonzero(grid.present, axis=0)[None, :], np.int64)
     order = np.argsort(groups.codes, kind="stable")
     codes = groups.codes[order]
     starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
@@ -63,11 +64,12 @@ def _sum(grid: Grid, groups: Groups) -> Floats:
 def _avg(grid: Grid, groups: Groups) -> Floats:
     counts = np.maximum(_counts(grid, groups), 1)
     mean = _sum(grid, groups) / counts
-    if bool(np.isinf(mean).any()):
+    wrong = ~np.isfinite(mean)
+    if bool(wrong.any()):
         # The sum may have overflowed where the mean does not.
         parts = grid.values / counts[groups.codes]
         again = group_sums(parts, grid.present, groups.codes, groups.count)
-        mean = np.where(np.isinf(mean), again, mean)
+        mean = np.where(wrong, again, mean)
     return mean
 
 
@@ -264,5 +266,4 @@ def _plain(value: float) -> str:
     """Go's FormatFloat(value, 'f', -1, 64)."""
     if not np.isfinite(value):
         return go_float(value)
-    text = np.format_float_positional(value, trim="-")
-    return text
+    return np.format_float_positional(value, trim="-")

@@ -17,6 +17,7 @@ from tocsin.query.promql.matrix import (
     Floats,
     Grid,
     Ints,
+    any_series,
     empty,
     merged,
     only,
@@ -100,7 +101,7 @@ class Join:
             return empty(steps)
         many, one = self._sides(*((right, left) if self._swapped else (left, right)))
         if not filling:
-            self._forbid_duplicates(one, many.grid.present.any(axis=0))
+            self._forbid_duplicates(one, any_series(many.grid.present))
         else:
             self._forbid_duplicates(one, np.ones(steps, np.bool_))
         index, partner = _pairs(many.codes, one.codes)
@@ -147,9 +148,7 @@ class Join:
                 "allowed: matching labels must be unique on one side"
             )
 
-    def _matched(
-        self, many: _Side, one: _Side, index: Ints, partner: Ints, there: Bools
-    ) -> Grid:
+    def _matched(self, many: _Side, one: _Side, index: Ints, partner: Ints, there: Bools) -> Grid:
         labels = [
             self._result_labels(many.grid.labels[i], one.grid.labels[j])
             for i, j in zip(index.tolist(), partner.tolist(), strict=True)

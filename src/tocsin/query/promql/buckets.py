@@ -92,7 +92,7 @@ def quantile(bounds: Floats, counts: Floats, q: Floats) -> tuple[Floats, Raised 
     reached = counts[:-1] >= rank
     place = np.where(reached.any(axis=0), np.argmax(reached, axis=0), len(bounds) - 1)
     cells = np.arange(counts.shape[1])
-    below = np.where(place > 0, counts[np.maximum(place - 1, 0), cells], 0.0)
+    below: Floats = np.where(place > 0, counts[np.maximum(place - 1, 0), cells], 0.0)
     start = np.where(place > 0, bounds[np.maximum(place - 1, 0)], 0.0)
     share = (rank - below) / (counts[place, cells] - below)
     value = start + (bounds[place] - start) * share
@@ -116,10 +116,10 @@ def fraction(bounds: Floats, counts: Floats, lower: Floats, upper: Floats) -> Fl
 
 def _rank(bounds: Floats, counts: Floats, value: Floats) -> Floats:
     """How many observations lie below a value."""
-    total = counts[-1]
-    rank = total.copy()
+    total: Floats = counts[-1]
+    rank: Floats = total.copy()
     known = np.zeros(len(total), np.bool_)
-    below = np.zeros(len(total))
+    below: Floats = np.zeros(len(total))
     for place, bound in enumerate(bounds.tolist()):
         floor = bounds[place - 1] if place else (-np.inf if bounds[0] <= 0 else 0.0)
         at_floor = ~known & (floor >= value)

@@ -63,9 +63,7 @@ class Engine:
         """The latest queries that took long, oldest first."""
         return tuple(self._slow)
 
-    async def instant(
-        self, text: str, at_ms: int, options: QueryOptions | None = None
-    ) -> Result:
+    async def instant(self, text: str, at_ms: int, options: QueryOptions | None = None) -> Result:
         """The value of a query at one time."""
         run = self._run(text, options)
         expr = self._parsed(run, Times(at_ms, at_ms, 0))
@@ -196,9 +194,7 @@ def _matrix(windows: Windows, steps: Steps) -> Result:
         raise EvalError(SAME_LABELS)
     data = SeriesData(names, offsets, windows.ts[index], windows.values[index])
     none = empty(1)
-    return Result(
-        ValueType.MATRIX, (), steps.times, none.values, none.present, matrix=data
-    )
+    return Result(ValueType.MATRIX, (), steps.times, none.values, none.present, matrix=data)
 
 
 def _noted(result: Result, run: Run) -> Result:

@@ -14,13 +14,13 @@ from tocsin.query.promql.annotations import Annotations
 from tocsin.query.promql.check import type_of
 from tocsin.query.promql.faults import EvalError, TooManySamples
 from tocsin.query.promql.function import Site, Value
-from tocsin.query.promql.tree import fixed, unwrap
 from tocsin.query.promql.labelsets import LabelSets
 from tocsin.query.promql.matrix import Floats, Grid, Steps, spread
 from tocsin.query.promql.plan import Context, Need, at_steps, reach, subquery_ends, subquery_steps
 from tocsin.query.promql.registry import FUNCTIONS
 from tocsin.query.promql.resolve import whole
-from tocsin.query.promql.window import Samples, Windows, latest, windows_of
+from tocsin.query.promql.tree import fixed, unwrap
+from tocsin.query.promql.window import Samples, Windows, latest, taken, windows_of
 
 _EDGED = {
     "anchored": ("changes", "delta", "increase", "rate", "resets"),
@@ -72,12 +72,11 @@ class Evaluator:
     limit_samples: int
     explained: list[NodeStats] | None = None
     peak_samples: int = 0
+    lookback_ms: int = 0
     _sets: LabelSets = field(default_factory=LabelSets)
 
-    @property
-    def lookback_ms(self) -> int:
-        """How long a sample counts as current."""
-        return self.context.lookback_ms
+    def __post_init__(self) -> None:
+        self.lookback_ms = self.context.lookback_ms
 
     def value(self, expr: ast.Expr, steps: Steps) -> Value:
         """The expression's value at the steps; what does not change is evaluated once."""
@@ -130,7 +129,7 @@ class Evaluator:
         explained.append(NodeStats(expr.pos, name, seconds, below, out))
         return result
 
-    def _of(self, expr: ast.Expr, steps: Steps) -> Value:  # noqa: PLR0911 - one line per node
+    def _of(self, expr: ast.Expr, steps: Steps) -> Value:  # noqa: C901 - one line a node
         match expr:
             case ast.NumberLiteral():
                 return np.full(steps.count, expr.value)
@@ -159,7 +158,7 @@ class Evaluator:
             return self._smooth(node, times)
         samples = self.samples(node.matchers, times, self.lookback_ms)
         index, there = latest(samples, times, self.lookback_ms)
-        values = samples.values.take(index, mode="clip") if len(samples.ts) else index * 1.0
+        values = taken(samples.values, index)
         return Grid(samples.labels, values, there, np.zeros(len(samples.labels), np.bool_))
 
     def _smooth(self, node: ast.VectorSelector, times: Steps) -> Grid:

@@ -11,8 +11,8 @@ import numpy as np
 from tocsin.model.labels import Matcher
 from tocsin.query.promql import ast
 from tocsin.query.promql.annotations import Annotations
-from tocsin.query.promql.tree import unwrap
 from tocsin.query.promql.matrix import Floats, Grid, Steps
+from tocsin.query.promql.tree import unwrap
 from tocsin.query.promql.window import Samples, Windows
 
 Value: TypeAlias = Grid | Windows | Floats | str

@@ -29,13 +29,9 @@ class LabelSets:
     """Remembers, while one query runs, how series were grouped: labels are hashed only once."""
 
     def __init__(self) -> None:
-        self._known: dict[
-            tuple[int, tuple[str, ...], bool], tuple[Sequence[Labels], Groups]
-        ] = {}
+        self._known: dict[tuple[int, tuple[str, ...], bool], tuple[Sequence[Labels], Groups]] = {}
 
-    def groups(
-        self, labels: Sequence[Labels], names: tuple[str, ...], *, excluded: bool
-    ) -> Groups:
+    def groups(self, labels: Sequence[Labels], names: tuple[str, ...], *, excluded: bool) -> Groups:
         """Series grouped by the labels in `names`, or by all others but the metric's name."""
         key = id(labels), names, excluded
         known = self._known.get(key)

@@ -20,6 +20,16 @@ METADATA = frozenset({NAME, "__type__", "__unit__"})
 """Labels that say what the metric is; they go when a value is no longer that metric's."""
 
 
+def any_step(present: Bools) -> Bools:
+    """Which series have a value somewhere."""
+    return np.asarray(present.any(axis=1), np.bool_)
+
+
+def any_series(present: Bools) -> Bools:
+    """At which steps any series has a value."""
+    return np.asarray(present.any(axis=0), np.bool_)
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """Evaluation times: `count` of them from `start_ms`, `step_ms` apart."""
@@ -80,7 +90,7 @@ class Grid:
 
     def filled(self) -> Grid:
         """Only the series that have a value somewhere."""
-        some = self.present.any(axis=1)
+        some = any_step(self.present)
         return self if bool(some.all()) else self.rows(some)
 
 

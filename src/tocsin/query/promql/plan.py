@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tocsin.model.labels import NAME, Matcher, MatchOp
 from tocsin.query.promql import ast
-from tocsin.query.promql.tree import children, unwrap
 from tocsin.query.promql.matrix import Steps
 from tocsin.query.promql.resolve import whole
+from tocsin.query.promql.tree import children, unwrap
 
 _NEAR = 0.5
 """Two reads of one selector become one when the gap between them is below this share of both."""
@@ -84,9 +84,13 @@ def info_matchers(call: ast.Call) -> tuple[Matcher, ...]:
         selector = unwrap(call.args[1])
         if isinstance(selector, ast.VectorSelector):
             matchers = selector.matchers
-    if any(matcher.name == NAME for matcher in matchers):
+    named = [matcher.op for matcher in matchers if matcher.name == NAME]
+    if not named:
+        return (Matcher(NAME, MatchOp.EQUAL, "target_info"), *matchers)
+    if MatchOp.EQUAL in named or MatchOp.REGEX in named:
         return matchers
-    return (Matcher(NAME, MatchOp.EQUAL, "target_info"), *matchers)
+    # Only said what it is not called: still an info metric by its name.
+    return (Matcher(NAME, MatchOp.REGEX, ".+_info"), *matchers)
 
 
 def info_steps(expr: ast.Expr, steps: Steps) -> Steps:
@@ -132,9 +136,7 @@ def _needs(expr: ast.Expr, steps: Steps, context: Context) -> Iterator[Need]:
                 yield from _needs(child, steps, context)
 
 
-def _need(
-    selector: ast.VectorSelector, steps: Steps, range_ms: int, context: Context
-) -> Need:
+def _need(selector: ast.VectorSelector, steps: Steps, range_ms: int, context: Context) -> Need:
     times = at_steps(selector, steps)
     before, after = reach(selector, range_ms, context.lookback_ms)
     # Windows are open at their start, so that the very first millisecond is not needed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from tocsin.query.promql.window import Samples
 _T = TypeVar("_T")
 
 _FIRST_PART = 16
-"""A wide query's first chunk is this part of it: small enough to learn how dense its samples are."""
+"""A wide query's first chunk is this part of it: it tells how dense the samples are."""
 
 
 @dataclass(slots=True)
@@ -106,9 +106,7 @@ class Run:
             for warning in data.warnings:
                 self.notes.warn_plain(warning)
 
-    async def evaluate(
-        self, reads: Reads, steps: Steps, work: Callable[[Evaluator], _T]
-    ) -> _T:
+    async def evaluate(self, reads: Reads, steps: Steps, work: Callable[[Evaluator], _T]) -> _T:
         """Do the work here when it is small, else in a thread so that ingest goes on."""
         explained: list[NodeStats] | None = [] if self.options.explain else None
         evaluator = Evaluator(
@@ -148,7 +146,7 @@ class Run:
         return sum(len(samples.ts) for samples in reads.samples) + series * steps.count
 
 
-async def _all(reads: list[Awaitable[SeriesData]]) -> list[SeriesData]:
+async def _all(reads: Sequence[Awaitable[SeriesData]]) -> list[SeriesData]:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_awaited(read)) for read in reads]
     return [task.result() for task in tasks]

@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from tocsin.query.promql import ast
 
 _CLOCK = frozenset(
-    ["days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year", "predict_linear", "time", "timestamp"]
+    [
+        "days_in_month",
+        "day_of_month",
+        "day_of_week",
+        "day_of_year",
+        "hour",
+        "minute",
+        "month",
+        "year",
+        "predict_linear",
+        "time",
+        "timestamp",
+    ]
 )
 """Functions whose result changes with the evaluation time even when their arguments do not."""
 

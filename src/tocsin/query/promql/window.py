@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.model.labels import Labels
 from tocsin.model.samples import is_stale
 from tocsin.model.series import SeriesData
 from tocsin.query.promql.matrix import Bools, Floats, Grid, Ints, Steps
+
+_Number = TypeVar("_Number", np.float64, np.int64)
 
 _DENSE_CELLS = 2_000_000
 """Cells of one padded block of windows: 16 MB, so that a wide query's memory stays bounded."""
@@ -131,11 +135,11 @@ class Windows:
 
     def at(self, index: Ints) -> Floats:
         """Values at flat indices; those out of bounds give the nearest (to be masked)."""
-        return _take(self.values, index)
+        return taken(self.values, index)
 
     def ts_at(self, index: Ints) -> Ints:
         """Timestamps at flat indices, out of bounds as in `at`."""
-        return _take(self.ts, index)
+        return taken(self.ts, index)
 
     def dense(self) -> Iterator[Block]:
         """All windows that hold samples, as padded blocks of bounded size.
@@ -181,16 +185,18 @@ class Block:
 
     def values(self, pad: float) -> Floats:
         """The windows' values with `pad` behind their ends."""
-        taken = self._samples.values[self._index]
-        taken[~self.real] = pad
-        return taken
+        values: Floats = self._samples.values[self._index]
+        values[~self.real] = pad
+        return values
 
     def ts(self) -> Ints:
         """The windows' timestamps; behind their ends they mean nothing."""
-        return self._samples.ts[self._index]
+        ts: Ints = self._samples.ts[self._index]
+        return ts
 
 
-def _take(array: np.ndarray, index: Ints) -> np.ndarray:  # type: ignore[type-arg]  # any dtype
+def taken(array: NDArray[_Number], index: Ints) -> NDArray[_Number]:
+    """Elements at flat indices; those out of bounds give the nearest (to be masked)."""
     if not len(array):
         return np.zeros(index.shape, array.dtype)
     return array.take(index, mode="clip")
@@ -219,8 +225,8 @@ def latest(samples: Samples, steps: Steps, lookback_ms: int) -> tuple[Ints, Bool
     """The index of each step's newest sample, and whether it counts: young enough, not stale."""
     times = steps.times
     index = samples.up_to(times) - 1
-    ts = _take(samples.ts, index)
+    ts = taken(samples.ts, index)
     there = (index >= samples.offsets[:-1, None]) & (ts > times[None, :] - lookback_ms)
-    values = _take(samples.values, index)
+    values = taken(samples.values, index)
     there &= ~is_stale(values)
     return index, there

@@ -7,7 +7,7 @@ import numpy as np
 from tocsin.model.labels import NAME, Labels, Matcher, MatchOp, make
 from tocsin.query.promql import ast
 from tocsin.query.promql.function import Function, Site
-from tocsin.query.promql.matrix import Bools, Grid, empty, single
+from tocsin.query.promql.matrix import Bools, Grid, any_series, empty, single
 
 
 def _absent(site: Site) -> Grid:
@@ -19,7 +19,7 @@ def _absent_over_time(site: Site) -> Grid:
 
 
 def _where_nothing(site: Site, present: Bools) -> Grid:
-    nothing = ~present.any(axis=0)
+    nothing = ~any_series(present)
     if not bool(nothing.any()):
         return empty(site.steps.count)
     return single(_asked(site.expr(0)), np.ones(site.steps.count), nothing)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.query.promql import ast
 from tocsin.query.promql.function import Function, Site
 from tocsin.query.promql.matrix import Floats, Grid, Ints, Steps, single
-from tocsin.query.promql.window import latest
+from tocsin.query.promql.window import latest, taken
 
 _DAY = 86_400
 
@@ -30,7 +31,7 @@ def _timestamp(site: Site) -> Grid:
     if selector.at_ms is not None:
         times = Steps(times.start_ms, times.step_ms, 1)
     index, there = latest(samples, times, lookback)
-    seconds = samples.ts.take(index, mode="clip") / 1000 if len(samples.ts) else index / 1000
+    seconds = taken(samples.ts, index) / 1000
     shape = (len(samples.labels), site.steps.count)
     drops = np.ones(len(samples.labels), np.bool_)
     values = np.broadcast_to(seconds, shape)
@@ -50,7 +51,7 @@ def _calendar(name: str, compute: Callable[[Ints], Ints]) -> Function:
     return Function(name, call)
 
 
-def _months(seconds: Ints) -> np.ndarray:  # type: ignore[type-arg]  # datetime64 has no int alias
+def _months(seconds: Ints) -> NDArray[np.datetime64]:
     return seconds.astype("datetime64[s]").astype("datetime64[M]")
 
 

@@ -17,7 +17,7 @@ from tocsin.query.promql.function import Function, Site
 from tocsin.query.promql.matrix import Bools, Grid, Ints, merged, only, replaced, stack
 from tocsin.query.promql.matrix import empty as empty_grid
 from tocsin.query.promql.plan import info_matchers, info_steps
-from tocsin.query.promql.window import latest
+from tocsin.query.promql.window import latest, taken
 
 _IDENTIFYING = ("instance", "job")
 
@@ -58,8 +58,7 @@ def _read(site: Site, base: Grid, named: list[Matcher]) -> _Infos:
     lookback = site.host.lookback_ms
     samples = site.host.samples(info_matchers(site.node), times, lookback)
     index, there = latest(samples, times, lookback)
-    ts = samples.ts.take(index, mode="clip") if len(samples.ts) else index
-    ts = np.where(there, ts, np.iinfo(np.int64).min)
+    ts = np.where(there, taken(samples.ts, index), np.iinfo(np.int64).min)
     groups: dict[tuple[str, Labels], list[int]] = {}
     for row, labels in enumerate(samples.labels):
         if all(get(labels, name) in known for name, known in values.items()):

@@ -9,9 +9,9 @@ import numpy as np
 from tocsin.kit.fault import Rejected
 from tocsin.kit.regex import Match, compile_pattern
 from tocsin.model.labels import NAME, Labels, get
-from tocsin.query.promql.faults import SAME_LABELS, EvalError
+from tocsin.query.promql.faults import EvalError
 from tocsin.query.promql.function import Function, Site
-from tocsin.query.promql.matrix import Grid, replaced
+from tocsin.query.promql.matrix import Grid, merged, replaced
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 """What Go's regexp.Expand replaces: `$$`, `${name}`, `$name` (the longest run of word letters)."""
@@ -35,7 +35,7 @@ def _label_replace(site: Site) -> Grid:
         labels[row] = replaced(one, target, _expand(match, template))
         if target == NAME:
             drops[row] = False
-    return _unique(Grid(labels, grid.values, grid.present, drops))
+    return merged(Grid(labels, grid.values, grid.present, drops))
 
 
 def _label_join(site: Site) -> Grid:
@@ -47,7 +47,7 @@ def _label_join(site: Site) -> Grid:
     _check_name(target, "destination", "label_join")
     labels = [_joined(one, target, separator, sources) for one in grid.labels]
     drops = np.zeros(grid.count, np.bool_) if target == NAME else grid.drops
-    return _unique(Grid(labels, grid.values, grid.present, drops))
+    return merged(Grid(labels, grid.values, grid.present, drops))
 
 
 def _joined(labels: Labels, target: str, separator: str, sources: list[str]) -> Labels:
@@ -75,12 +75,6 @@ def _expand(match: Match, template: str) -> str:
         return (groups[number - 1] or "") if number <= len(groups) else ""
 
     return _REFERENCE.sub(value, template)
-
-
-def _unique(grid: Grid) -> Grid:
-    if len(set(grid.labels)) != grid.count:
-        raise EvalError(SAME_LABELS)
-    return grid
 
 
 FUNCTIONS = (Function("label_replace", _label_replace), Function("label_join", _label_join))

@@ -49,9 +49,9 @@ def _sum(windows: Windows) -> Floats:
 def _avg(windows: Windows) -> Floats:
     counts = np.maximum(windows.counts, 1)
     mean = _sum(windows) / counts
-    over = np.isinf(mean)
-    if bool(over.any()) and bool(np.isfinite(windows.values).any()):
-        # The sum overflowed although the mean may not: divide first where it did.
+    over = ~np.isfinite(mean)
+    if bool(over.any()):
+        # The sum may have overflowed where the mean does not: divide first.
         mean = np.where(over, _by_blocks(windows, _mean_of_parts), mean)
     return mean
 
@@ -171,15 +171,16 @@ def _quantile_over_time(site: Site) -> Grid:
 
 
 def _mad(windows: Windows) -> Floats:
-    """The median distance from the median."""
+    """The median distance from the median; unknown when any value is."""
 
     def of_block(block: Block) -> Floats:
         values = block.values(0.0)
         half = np.full(len(block.cells), 0.5)
         ordered, nans = _sorted(values.copy(), block)
         median = _quantiles(ordered, nans, block.lengths, half)
-        ordered, nans = _sorted(np.abs(values - median[:, None]), block)
-        return _quantiles(ordered, nans, block.lengths, half)
+        ordered, _ = _sorted(np.abs(values - median[:, None]), block)
+        distance = _quantiles(ordered, np.zeros_like(nans), block.lengths, half)
+        return np.where(nans > 0, np.nan, distance)
 
     return _by_blocks(windows, of_block)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tocsin.model.labels import metric_name
 from tocsin.query.promql.function import Function, Site
-from tocsin.query.promql.matrix import Bools, Floats, Grid, Ints
+from tocsin.query.promql.matrix import Bools, Floats, Grid, Ints, any_step
 from tocsin.query.promql.sums import window_sums
 from tocsin.query.promql.window import Windows
 
@@ -32,7 +32,7 @@ def _growth(name: str, *, counter: bool, per_second: bool) -> Function:
 def _doubt_non_counters(site: Site, grid: Grid) -> None:
     names = {
         metric_name(labels)
-        for labels, there in zip(grid.labels, grid.present.any(axis=1).tolist(), strict=True)
+        for labels, there in zip(grid.labels, any_step(grid.present).tolist(), strict=True)
         if there
     }
     for name in sorted(names):
@@ -109,9 +109,9 @@ def _extended(windows: Windows, *, counter: bool) -> Grid:
     left, right = windows.at(first), windows.at(last)
     if windows.smoothed:
         before = windows.ts_at(first) < starts
-        left = np.where(before, _line(windows, first, starts, counter, is_left=True), left)
+        left = np.where(before, _line(windows, first, starts, counter=counter), left)
         beyond = (last > a) & (windows.ts_at(last) > ends)
-        right = np.where(beyond, _line(windows, last - 1, ends, counter, is_left=False), right)
+        right = np.where(beyond, _line(windows, last - 1, ends, counter=counter), right)
     gain = right - left
     if counter:
         inner = first + (windows.ts_at(first) <= starts)
@@ -129,18 +129,15 @@ def _after(windows: Windows, times: Ints) -> Ints:
     return np.broadcast_to(windows.samples.up_to(times), windows.first.shape)
 
 
-def _line(windows: Windows, index: Ints, at: Ints, counter: bool, *, is_left: bool) -> Floats:
-    """The value at a time on the line from a sample to the next; a counter's reset in between
-    counts from zero on the left border and on top on the right."""
+def _line(windows: Windows, index: Ints, at: Ints, *, counter: bool) -> Floats:
+    """The value at a time on the line from a sample to the next; a counter that was reset in
+    between began at zero."""
     low, high = windows.at(index), windows.at(index + 1)
     if counter:
-        reset = high < low
-        if is_left:
-            low = np.where(reset, 0.0, low)
-        else:
-            high = np.where(reset, high + low, high)
+        low = np.where(high < low, 0.0, low)
     begin, end = windows.ts_at(index), windows.ts_at(index + 1)
-    return low + (high - low) * (at - begin) / (end - begin)
+    line: Floats = low + (high - low) * (at - begin) / (end - begin)
+    return line
 
 
 def _instant(name: str, *, rate: bool) -> Function:
