@@ -42,7 +42,6 @@ class DeriveConfig(msgspec.Struct, frozen=True, kw_only=True):
         "*referrer*",
         "*token*",
         "*timestamp*",
-        "error",
         "*message*",
         "*stack*",
         "*ip",
@@ -56,8 +55,12 @@ class DeriveConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Drop tags whose value looks like an id, a URL or an address, too."""
     max_value_length: Count = 120
     """Tags with longer values do not become labels."""
+    dotted_names: bool = True
+    """Write `web_vitals.fcp` beside `web_vitals_fcp`, for those who ask for it in quotes."""
     max_series: Count = 20_000
     """How many counters of events are kept in memory."""
+    forget: Duration = Duration(3600)
+    """Counters of events that did not happen for so long are no longer written."""
 
 
 class OtlpConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from tocsin.ingest import event_rows
 from tocsin.ingest.config import IngestConfig
+from tocsin.ingest.decoders import Decoders
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
@@ -76,6 +79,7 @@ class Intake:
     ) -> None:
         self._writer = writer
         self.guard = guard
+        self.decoders = Decoders(guard, config, clock)
         self._clock = clock
         self._config = config
         self._retention_seconds = retention_seconds
@@ -109,25 +113,45 @@ class Intake:
         self._sender(protocol, sender).events += len(events)
         _events.labels(protocol).inc(len(events))
 
+    async def accept_pushed(self, protocol: str, events: Sequence[Event], sender: str) -> Accepted:
+        """Write events whole and the series derived of them; `refused` counts samples of series.
+
+        An event whose own time cannot be is kept at the time of its arrival.
+        """
+        now = self._clock.now_ms()
+        oldest, newest = self._span(now)
+        timely = [
+            event if oldest <= event.ts_ms <= newest else msgspec.structs.replace(event, ts_ms=now)
+            for event in events
+        ]
+        await self.accept_events(protocol, timely, sender=sender)
+        batch = self.decoders.derived.series_of(timely)
+        return await self.accept(protocol, batch, sender=sender)
+
     @property
     def senders(self) -> Sequence[Sender]:
         """Who sent something since the start, the latest last."""
         return list(self._senders.values())
 
+    @property
+    def _past(self) -> float:
+        return min(self._config.max_past or self._retention_seconds, self._retention_seconds)
+
+    def _span(self, now_ms: int) -> tuple[int, int]:
+        """The oldest and the newest timestamp that is taken."""
+        return now_ms - round(self._past * 1000), now_ms + self._config.max_future.ms
+
     def _within_time(self, batch: SampleBatch) -> SampleBatch:
         if not len(batch):
             return batch
-        now = self._clock.now_ms()
-        newest = now + self._config.max_future.ms
-        seconds = min(self._config.max_past or self._retention_seconds, self._retention_seconds)
-        oldest = now - round(seconds * 1000)
+        oldest, newest = self._span(self._clock.now_ms())
         if batch.ts.min() >= oldest and batch.ts.max() <= newest:
             return batch
         early, late = batch.ts < oldest, batch.ts > newest
         kept = ~(early | late)
         refused = Counter(batch.refused)
         _note(refused, int(late.sum()), f"more than {self._config.max_future} in the future")
-        _note(refused, int(early.sum()), f"older than {round(seconds)} s, the time data is kept")
+        _note(refused, int(early.sum()), f"older than {self._past:.0f} s, the time data is kept")
         return SampleBatch(
             batch.refs[kept],
             batch.ts[kept],

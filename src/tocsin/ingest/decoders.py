@@ -1,0 +1,21 @@
+"""Which decoders does one server hold? Each keeps its own caches; one of each is enough."""
+
+from __future__ import annotations
+
+from tocsin.ingest.config import IngestConfig
+from tocsin.ingest.derive import Derived
+from tocsin.ingest.protocols.otlp_metrics import OtlpMetrics
+from tocsin.ingest.protocols.remote_write import RemoteWrite
+from tocsin.ingest.protocols.remote_write_v2 import RemoteWriteV2
+from tocsin.kit.clock import Clock
+from tocsin.model.samples import SeriesIntake
+
+
+class Decoders:
+    """One decoder a protocol, made with the intake; used from the event loop's thread."""
+
+    def __init__(self, series: SeriesIntake, config: IngestConfig, clock: Clock) -> None:
+        self.remote_write = RemoteWrite(series)
+        self.remote_write_v2 = RemoteWriteV2(series)
+        self.derived = Derived(series, config.derive, clock)
+        self.otlp_metrics = OtlpMetrics(series, config.otlp, clock)

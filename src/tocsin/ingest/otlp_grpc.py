@@ -1,0 +1,114 @@
+"""OTLP over gRPC: the three Export services on one port, usually 4317."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import grpc
+import grpc.aio
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
+
+from tocsin.ingest import otlp_service
+from tocsin.ingest.config import BodyConfig
+from tocsin.ingest.intake import Intake
+from tocsin.kit import log
+from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected, Temporary, TooLarge
+
+_log = log.get("ingest.otlp_grpc")
+
+Authorize = Callable[[Mapping[str, str]], Awaitable[str | None]]
+"""Given the call's metadata (lower-case names), answers the sender's name, or None to refuse."""
+
+_COLLECTOR = "opentelemetry.proto.collector"
+_SERVICES: dict[str, type[Any]] = {
+    f"{_COLLECTOR}.metrics.v1.MetricsService": metrics.ExportMetricsServiceRequest,
+    f"{_COLLECTOR}.logs.v1.LogsService": logs.ExportLogsServiceRequest,
+    f"{_COLLECTOR}.trace.v1.TraceService": trace.ExportTraceServiceRequest,
+}
+_CONCURRENT_CALLS = 64
+
+
+async def anybody(metadata: Mapping[str, str]) -> str | None:
+    """Lets every caller in, nameless."""
+    return ""
+
+
+class OtlpGrpc:
+    """The gRPC server; refuses messages over the body limit before they are decoded."""
+
+    def __init__(
+        self, intake: Intake, limits: BodyConfig, *, authorize: Authorize = anybody
+    ) -> None:
+        self._intake = intake
+        self._limits = limits
+        self._authorize = authorize
+        self._server: Any = None  # grpc has no types
+
+    async def start(self, address: str) -> int:
+        """Listen on `host:port` and answer the port taken; port 0 takes a free one.
+
+        Raises Permanent when the address cannot be listened on.
+        """
+        server = grpc.aio.server(
+            options=(
+                ("grpc.max_receive_message_length", int(self._limits.max_inflated_size)),
+                ("grpc.so_reuseport", 0),
+            ),
+            maximum_concurrent_rpcs=_CONCURRENT_CALLS,
+        )
+        for service, request in _SERVICES.items():
+            handler = grpc.unary_unary_rpc_method_handler(
+                self._export,
+                request_deserializer=request.FromString,
+                response_serializer=lambda answer: answer.SerializeToString(),
+            )
+            server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
+            )
+        try:
+            port = int(server.add_insecure_port(address))
+        except RuntimeError as error:
+            raise Permanent(f"cannot listen for OTLP/gRPC on {address}: {error}") from error
+        await server.start()
+        self._server = server
+        _log.info("otlp_grpc_listens", address=address, port=port)
+        return port
+
+    async def stop(self, *, grace_seconds: float = 5.0) -> None:
+        """Take no new call and give the running ones some time."""
+        if self._server is not None:
+            await self._server.stop(grace_seconds)
+            self._server = None
+
+    async def _export(self, request: otlp_service.Request, context: Any) -> otlp_service.Response:
+        metadata = {
+            key.lower(): value if isinstance(value, str) else value.decode("latin-1")
+            for key, value in context.invocation_metadata() or ()
+        }
+        sender = await self._authorize(metadata)
+        if sender is None:
+            said = "an ingest key is needed: send the metadata `authorization: Bearer <key>`"
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, said)
+        try:
+            return await otlp_service.export(self._intake, request, sender or "")
+        except Fault as fault:
+            await context.abort(_code(fault), str(fault))
+            raise
+
+
+def _code(fault: Fault) -> Any:
+    """UNAVAILABLE and RESOURCE_EXHAUSTED are tried again by the SDKs, the others are not."""
+    match fault:
+        case Temporary():
+            return grpc.StatusCode.UNAVAILABLE
+        case TooLarge():
+            return grpc.StatusCode.OUT_OF_RANGE
+        case NotFound():
+            return grpc.StatusCode.NOT_FOUND
+        case Rejected():
+            return grpc.StatusCode.INVALID_ARGUMENT
+        case _:
+            return grpc.StatusCode.INTERNAL

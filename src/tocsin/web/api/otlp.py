@@ -1,0 +1,105 @@
+"""`/v1/{metrics,logs,traces}`: OTLP over HTTP, protobuf and JSON.
+
+https://opentelemetry.io/docs/specs/otlp/#otlphttp
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.ingest import otlp_json, otlp_service
+from tocsin.kit.fault import Fault, Rejected
+from tocsin.web.body import UnknownMedia, answering, read_body, sender_of
+from tocsin.web.routing import Access, Address, Addresses, Handler, post
+from tocsin.web.services import services
+
+_PROTOBUF = "application/x-protobuf"
+_JSON = "application/json"
+_THREAD_BYTES = 64 << 10
+"""JSON above this size is read in a thread: protobuf's JSON reader is slow."""
+
+_GRPC_CODES = {400: 3, 404: 5, 408: 4, 413: 8, 415: 3, 503: 14}
+"""google.rpc.Code by HTTP status; 2 (unknown) otherwise."""
+
+
+def _export(new: Callable[[], otlp_service.Request]) -> Handler:
+    async def export(request: Request) -> Response:
+        media = _media(request)
+        if media not in (_PROTOBUF, _JSON):
+            raise UnknownMedia(
+                f"Content-Type {media!r} is not supported; send {_PROTOBUF} or {_JSON}"
+            )
+        used = services(request)
+        body = await read_body(request, used.config.ingest.body)
+        if media == _PROTOBUF:
+            message = _parsed(new(), body)
+        elif len(body) > _THREAD_BYTES:
+            message = await asyncio.to_thread(otlp_json.parse, body, new())
+        else:
+            message = otlp_json.parse(body, new())
+        answer = await otlp_service.export(used.intake, message, sender_of(request))
+        return _answer(answer, media)
+
+    return answering(export, _refuse)
+
+
+def _media(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _parsed(message: otlp_service.Request, body: bytes) -> otlp_service.Request:
+    try:
+        message.ParseFromString(body)
+    except DecodeError as error:
+        raise Rejected(f"the body is no {type(message).__name__}: {error}") from error
+    return message
+
+
+def _answer(message: Message, media: str) -> Response:
+    content = message.SerializeToString() if media == _PROTOBUF else otlp_json.write(message)
+    return Response(content, 200, media_type=media)
+
+
+def _refuse(request: Request, fault: Fault, status: int) -> Response:
+    """A google.rpc.Status in the encoding of the request."""
+    code = _GRPC_CODES.get(status, 2)
+    if _media(request) == _JSON:
+        content = msgspec.json.encode({"code": code, "message": str(fault)})
+        return Response(content, status, media_type=_JSON)
+    return Response(status_bytes(code, str(fault)), status, media_type=_PROTOBUF)
+
+
+def status_bytes(code: int, message: str) -> bytes:
+    """google.rpc.Status: code is field 1, message field 2."""
+    text = message.encode()[:4000]
+    size = bytearray()
+    left = len(text)
+    while left > 0x7F:
+        size.append(left & 0x7F | 0x80)
+        left >>= 7
+    size.append(left)
+    return bytes((0x08, code, 0x12)) + bytes(size) + text
+
+
+_metrics = _export(metrics.ExportMetricsServiceRequest)
+
+OTLP_ADDRESSES: Addresses = (
+    post("/v1/metrics", _metrics, Access.INGEST),
+    post("/v1/logs", _export(logs.ExportLogsServiceRequest), Access.INGEST),
+    post("/v1/traces", _export(trace.ExportTraceServiceRequest), Access.INGEST),
+)
+"""What OpenTelemetry's own port 4318 answers."""
+
+ADDRESSES: Addresses = (
+    *OTLP_ADDRESSES,
+    Address("/api/v1/otlp/v1/metrics", _metrics, Access.INGEST, ("POST",)),
+)

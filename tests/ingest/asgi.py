@@ -1,0 +1,156 @@
+"""The ingest addresses on a small application of their own, called without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from tocsin.ingest.config import IngestConfig
+from tocsin.ingest.intake import Intake
+from tocsin.ingest.limits import CardinalityGuard
+from tocsin.kit.clock import FakeClock
+from tocsin.kit.fault import Temporary
+from tocsin.model.samples import Exemplar, Metadata, SampleBatch
+from tocsin.store.series import SeriesRegistry
+from tocsin.web import ingest
+
+
+class Kept:
+    """A writer that keeps what it is given, or is too busy."""
+
+    def __init__(self) -> None:
+        self.batches: list[SampleBatch] = []
+        self.rows: list[tuple[str, bytes, int]] = []
+        self.busy = False
+
+    async def write(self, batch: SampleBatch) -> None:
+        if self.busy:
+            raise Temporary("the store is full", retry_after=7)
+        self.batches.append(batch)
+
+    async def write_rows(self, table: str, columns: Sequence[str], rows: bytes, count: int) -> None:
+        if self.busy:
+            raise Temporary("the store is full", retry_after=7)
+        self.rows.append((table, rows, count))
+
+
+@dataclass(slots=True)
+class Answer:
+    """One response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:  # whatever the answer holds
+        return msgspec.json.decode(self.body)
+
+
+@dataclass(slots=True)
+class Site:
+    """The application and what reached its store."""
+
+    app: Starlette
+    kept: Kept
+    clock: FakeClock
+    intake: Intake
+    registry: SeriesRegistry
+    chunk_delay: float = 0.0
+    sent: list[str] = field(default_factory=list)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Sequence[bytes] = b"",
+        **headers: str,
+    ) -> Answer:
+        """Send one request; underscores in header names become hyphens."""
+        chunks = [body] if isinstance(body, bytes) else list(body)
+        messages = [
+            {"type": "http.request", "body": chunk, "more_body": at + 1 < len(chunks)}
+            for at, chunk in enumerate(chunks)
+        ]
+        raw_path, _, query = path.partition("?")
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "path": raw_path,
+            "raw_path": raw_path.encode(),
+            "query_string": query.encode(),
+            "headers": [
+                (name.replace("_", "-").lower().encode(), value.encode())
+                for name, value in headers.items()
+            ],
+            "server": ("localhost", 7777),
+            "client": ("127.0.0.1", 1),
+            "scheme": "http",
+            "root_path": "",
+        }
+        sent: list[Any] = []
+
+        async def receive() -> Any:  # ASGI messages
+            return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:  # ASGI messages
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        head = sent[0]
+        content = b"".join(message.get("body", b"") for message in sent[1:])
+        pairs = {key.decode().lower(): value.decode() for key, value in head["headers"]}
+        return Answer(head["status"], pairs, content)
+
+    def samples(self) -> dict[str, list[tuple[int, float]]]:
+        """All samples kept, by the series' text, oldest first."""
+        found: dict[str, list[tuple[int, float]]] = {}
+        for batch in self.kept.batches:
+            columns = zip(
+                batch.refs.tolist(), batch.ts.tolist(), batch.values.tolist(), strict=True
+            )
+            for ref, ts, value in columns:
+                found.setdefault(text_of(self.registry, ref), []).append((ts, value))
+        return {name: sorted(rows) for name, rows in found.items()}
+
+    def values(self) -> dict[str, float]:
+        """The last value of each series, by its text."""
+        return {name: rows[-1][1] for name, rows in self.samples().items()}
+
+    def exemplars(self) -> list[Exemplar]:
+        return [exemplar for batch in self.kept.batches for exemplar in batch.exemplars]
+
+    def metadata(self) -> dict[str, Metadata]:
+        return {found.metric: found for batch in self.kept.batches for found in batch.metadata}
+
+
+def text_of(registry: SeriesRegistry, ref: int) -> str:
+    """`name{a="b"}`, labels sorted."""
+    labels = dict(registry.labels(ref))
+    name = labels.pop("__name__")
+    inner = ", ".join(f'{key}="{value}"' for key, value in labels.items())
+    return f"{name}{{{inner}}}" if inner else name
+
+
+def site(config: IngestConfig | None = None) -> Site:
+    """A fresh application with an empty registry."""
+    config = config or IngestConfig()
+    clock, kept, registry = FakeClock(), Kept(), SeriesRegistry()
+    guard = CardinalityGuard(registry, config.limits, clock)
+    intake = Intake(kept, guard, clock, config)
+    app = Starlette(
+        routes=[
+            Route(address.path, address.handler, methods=list(address.methods))
+            for address in ingest.ADDRESSES
+        ]
+    )
+    app.state.services = SimpleNamespace(
+        intake=intake, guard=guard, clock=clock, config=SimpleNamespace(ingest=config)
+    )
+    return Site(app, kept, clock, intake, registry)
