@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.derive import Derived
+from tocsin.ingest.protocols.datadog import Datadog
 from tocsin.ingest.protocols.otlp_metrics import OtlpMetrics
 from tocsin.ingest.protocols.remote_write import RemoteWrite
 from tocsin.ingest.protocols.remote_write_v2 import RemoteWriteV2
@@ -18,4 +19,5 @@ class Decoders:
         self.remote_write = RemoteWrite(series)
         self.remote_write_v2 = RemoteWriteV2(series)
         self.derived = Derived(series, config.derive, clock)
+        self.datadog = Datadog(series, dotted_names=config.derive.dotted_names)
         self.otlp_metrics = OtlpMetrics(series, config.otlp, clock)
