@@ -88,10 +88,11 @@ class Connection:
             os.close(file)
 
     def _prepare(self, statement: Statement) -> None:
-        if statement.database and statement.database != self._database:
-            name = statement.database.replace("`", "``")
+        database = statement.database or "default"
+        if database != self._database:
+            name = database.replace("\\", "\\\\").replace("`", "\\`")
             self._run(f"USE `{name}`", "TabSeparated", {})
-            self._database = statement.database
+            self._database = database
         if statement.settings == self._changed:
             return
         back = {name: self._defaults.get(name, "") for name in self._changed}
