@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +15,11 @@ from tocsin.model.series import SeriesData
 from tocsin.query.promql.matrix import Bools, Floats, Grid, Ints, Steps
 
 _Number = TypeVar("_Number", np.float64, np.int64)
+
+_MANY_TIMES = 100
+
+_BLOCK_CELLS = 16_384
+"""Cells that are computed together: their arrays stay in the processor's cache."""
 
 _DENSE_CELLS = 2_000_000
 """Cells of one padded block of windows: 16 MB, so that a wide query's memory stays bounded."""
@@ -70,11 +75,23 @@ class Samples:
             return np.searchsorted(self.ts, times, side="right")[None, :]
         if not len(self.ts):
             return np.zeros((count, len(times)), np.int64)
+        if len(times) >= _MANY_TIMES:
+            return self._one_by_one(times)
         low, width = self._prepare()
         wanted = np.clip(times - low, -1, width - 2)
         keys = (np.arange(count, dtype=np.int64) * width)[:, None] + wanted[None, :]
         found = np.searchsorted(self._sorted_keys(), keys.ravel(), side="right")
         return found.reshape(count, len(times))
+
+    def _one_by_one(self, times: Ints) -> Ints:
+        """With many times a search per series is cheaper than keys for all samples."""
+        found = np.empty((len(self.labels), len(times)), np.int64)
+        bounds = self.offsets.tolist()
+        for row in range(len(self.labels)):
+            start = bounds[row]
+            found[row] = self.ts[start : bounds[row + 1]].searchsorted(times, "right")
+            found[row] += start
+        return found
 
     def _prepare(self) -> tuple[int, int]:
         if self._keys is None:
@@ -140,6 +157,23 @@ class Windows:
     def ts_at(self, index: Ints) -> Ints:
         """Timestamps at flat indices, out of bounds as in `at`."""
         return taken(self.ts, index)
+
+    def in_rows(self, compute: Callable[[Windows, slice], Floats]) -> Floats:
+        """Compute a number for each window, some series (which, the slice tells) at a time.
+
+        Long formulas over all series would stream each intermediate result through memory.
+        """
+        shape = self.first.shape
+        size = max(1, _BLOCK_CELLS // max(shape[1], 1))
+        if shape[0] <= size:
+            return compute(self, slice(None))
+        result = np.empty(shape)
+        for start in range(0, shape[0], size):
+            rows = slice(start, start + size)
+            part = replace(self, first=self.first[rows], last=self.last[rows])
+            result[rows] = compute(part, rows)
+        self.check()
+        return result
 
     def dense(self) -> Iterator[Block]:
         """All windows that hold samples, as padded blocks of bounded size.

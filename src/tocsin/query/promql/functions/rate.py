@@ -42,31 +42,41 @@ def _doubt_non_counters(site: Site, grid: Grid) -> None:
 
 
 def _extrapolated(windows: Windows, *, counter: bool) -> Grid:
-    """The increase over the samples, stretched towards the window's borders.
+    """The increase over the samples, stretched towards the window's borders."""
+    reached = _reached(windows, windows.first + 1, windows.last) if counter else None
 
-    Towards a border further away than 1.1 sample intervals only by half an interval, and a counter
-    not beyond its zero.
+    def growth(part: Windows, rows: slice) -> Floats:
+        gain = part.at(part.last - 1) - part.at(part.first)
+        if reached is not None:
+            gain += reached[rows]
+        gain *= _stretch(part, gain, counter=counter)
+        return gain
+
+    return windows.grid(windows.in_rows(growth), windows.counts > 1)
+
+
+def _stretch(windows: Windows, gain: Floats, *, counter: bool) -> Floats:
+    """By which factor the increase between the samples becomes the one over the whole window.
+
+    A border further away than 1.1 sample intervals is not reached: the series is taken to begin or
+    end half an interval beyond its samples; and a counter is not continued below its zero.
     """
     first, last = windows.first, windows.last - 1
-    present = last > first
-    low, high = windows.at(first), windows.at(last)
-    gain = high - low
-    if counter:
-        _undo_resets(windows, gain, first + 1, windows.last)
     begin, end = windows.ts_at(first), windows.ts_at(last)
     sampled = (end - begin) / 1000
     average = sampled / np.maximum(last - first, 1)
-    to_start = (begin - (windows.ends - windows.range_ms)[None, :]) / 1000
-    to_end = (windows.ends[None, :] - end) / 1000
-    threshold = average * 1.1
-    to_start = np.where(to_start >= threshold, average / 2, to_start)
+    threshold, half = average * 1.1, average / 2
+    to_start = (begin - (windows.ends - windows.range_ms)) / 1000
+    to_start = np.where(to_start >= threshold, half, to_start)
     if counter:
+        low = windows.at(first)
         to_zero = sampled * (low / gain)
         limited = (gain > 0) & (low >= 0) & (to_zero < to_start)
         to_start = np.where(limited, to_zero, to_start)
-    to_end = np.where(to_end >= threshold, average / 2, to_end)
-    gain *= (sampled + to_start + to_end) / sampled
-    return windows.grid(gain, present)
+    to_end = (windows.ends - end) / 1000
+    to_end = np.where(to_end >= threshold, half, to_end)
+    factor: Floats = (sampled + to_start + to_end) / sampled
+    return factor
 
 
 def _resets(windows: Windows) -> Ints:
@@ -75,21 +85,26 @@ def _resets(windows: Windows) -> Ints:
     if len(values) < 2:
         return np.zeros(0, np.int64)
     fell = np.flatnonzero(values[1:] < values[:-1]) + 1
-    return fell[~np.isin(fell, windows.samples.offsets)] if len(fell) else fell
+    if not len(fell):
+        return fell
+    starts = windows.samples.offsets
+    kept: Ints = fell[starts[np.searchsorted(starts, fell)] != fell]
+    return kept
 
 
-def _undo_resets(windows: Windows, gain: Floats, begin: Ints, end: Ints) -> None:
-    """Add to each window what its counter had reached before each reset in [begin, end)."""
+def _reached(windows: Windows, begin: Ints, end: Ints) -> Floats | None:
+    """What each window's counter had reached before its resets in [begin, end), added up; None
+    when no counter was ever reset."""
     fell = _resets(windows)
     if not len(fell):
-        return
-    start = np.searchsorted(fell, begin.ravel())
-    stop = np.searchsorted(fell, end.ravel())
-    some = np.flatnonzero(stop > start)
-    if len(some):
-        reached = window_sums(windows.values[fell - 1], start[some], (stop - start)[some])
-        flat = gain.reshape(-1)
-        flat[some] += reached
+        return None
+    result = np.zeros(begin.shape)
+    rows = np.unique(np.searchsorted(windows.samples.offsets, fell, side="right") - 1)
+    start = np.searchsorted(fell, begin[rows].ravel())
+    count = np.searchsorted(fell, end[rows].ravel()) - start
+    sums = window_sums(windows.values[fell - 1], start, np.maximum(count, 0))
+    result[rows] = sums.reshape(len(rows), begin.shape[1])
+    return result
 
 
 def _extended(windows: Windows, *, counter: bool) -> Grid:
@@ -120,7 +135,9 @@ def _extended(windows: Windows, *, counter: bool) -> Grid:
         gain += np.where(some & (windows.at(inner) < left), left, 0.0)
         before_right = np.where(some, windows.at(outer), left)
         gain += np.where(right < before_right, before_right, 0.0)
-        _undo_resets(windows, gain, inner + 1, outer + 1)
+        reached = _reached(windows, inner + 1, outer + 1)
+        if reached is not None:
+            gain += reached
     return windows.grid(gain, present)
 
 
