@@ -1,0 +1,114 @@
+"""What does another Prometheus pull from Tocsin? The newest sample of chosen series, as text.
+
+https://prometheus.io/docs/prometheus/latest/federation/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from tocsin.kit.fault import Fault, Rejected
+from tocsin.model.labels import Labels, metric_name
+from tocsin.model.samples import is_stale
+from tocsin.model.series import SeriesData
+from tocsin.query.promql.quoting import is_plain_label_name
+from tocsin.query.promql.result import QueryOptions
+from tocsin.web.api.prometheus_answer import CallerLeft, while_connected
+from tocsin.web.api.prometheus_json import value_text
+from tocsin.web.api.prometheus_params import Params
+from tocsin.web.body import answering
+from tocsin.web.routing import Access, Addresses, get
+from tocsin.web.services import services
+
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_UTF8_TEXT = "text/plain; version=1.0.0; escaping=allow-utf-8; charset=utf-8"
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+_Newest = tuple[Labels, float, int]
+
+
+async def federate(request: Request) -> Response:
+    """The newest samples of the series that `match[]` selects; nothing without any."""
+    params = await Params.of(request)
+    sets = params.matcher_sets()
+    options = QueryOptions()
+    now_ms = services(request).clock.now_ms()
+    newest: dict[Labels, _Newest] = {}
+    for matchers in sets:
+        asked = services(request).source.select(
+            matchers,
+            now_ms - options.lookback_ms,
+            now_ms,
+            limit_samples=options.limit_samples,
+        )
+        try:
+            found = await while_connected(request, asked)
+        except CallerLeft as error:
+            raise Rejected("the caller left") from error
+        newest.update((sample[0], sample) for sample in _newest(found))
+    rows = sorted(newest.values(), key=lambda row: metric_name(row[0]))
+    plain = all(_is_plain(labels) for labels, _, _ in rows)
+    text = await asyncio.to_thread(_text, rows)
+    return Response(text, headers={"Content-Type": _TEXT if plain else _UTF8_TEXT})
+
+
+def _newest(data: SeriesData) -> list[_Newest]:
+    """The last sample of each series that has a name and has not ended."""
+    last = data.offsets[1:] - 1
+    values, times = data.values[last], data.ts[last]
+    ended = is_stale(values)
+    return [
+        (labels, value, at_ms)
+        for labels, value, at_ms, is_over in zip(
+            data.labels, values.tolist(), times.tolist(), ended.tolist(), strict=True
+        )
+        if not is_over and metric_name(labels)
+    ]
+
+
+def _text(rows: Sequence[_Newest]) -> bytes:
+    lines: list[str] = []
+    last = ""
+    for labels, value, at_ms in rows:
+        name = metric_name(labels)
+        if name != last:
+            shown = name if _METRIC.fullmatch(name) else f'"{name.translate(_ESCAPES)}"'
+            lines.append(f"# TYPE {shown} untyped\n")
+            last = name
+        lines.append(f"{_series(name, labels)} {value_text(value)} {at_ms}\n")
+    return "".join(lines).encode("utf-8", "replace")
+
+
+def _series(name: str, labels: Labels) -> str:
+    pairs = [
+        f'{_label(key)}="{value.translate(_ESCAPES)}"' for key, value in labels if key != "__name__"
+    ]
+    if not any(key == "instance" for key, _ in labels):
+        # Else the puller would put its own target's instance there.
+        pairs.append('instance=""')
+    if _METRIC.fullmatch(name):
+        return f"{name}{{{','.join(pairs)}}}"
+    return f'{{"{name.translate(_ESCAPES)}",{",".join(pairs)}}}'
+
+
+def _label(name: str) -> str:
+    return name if is_plain_label_name(name) else f'"{name.translate(_ESCAPES)}"'
+
+
+def _is_plain(labels: Labels) -> bool:
+    return _METRIC.fullmatch(metric_name(labels)) is not None and all(
+        is_plain_label_name(key) for key, _ in labels
+    )
+
+
+def _refuse(_request: Request, fault: Fault, status: int) -> Response:
+    return PlainTextResponse(f"{fault}\n", status)
+
+
+ADDRESSES: Addresses = (get("/federate", answering(federate, _refuse), Access.READ),)
