@@ -1,1 +1,1 @@
-"""Pages for people: request to values to template."""
+"""Pages for people: request to values to template. The one list of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from tocsin.web.pages import assets, filters, timerange
 from tocsin.web.pages.timerange import TimeRange
@@ -151,27 +150,37 @@ def page(
     alarm: Alarm | None = None,
     **values: Any,  # Any: each template has its own values
 ) -> Response:
-    """Answer with a page, its security headers, and 304 when the browser has it already."""
-    return respond(request, html(template, frame(request, alarm), **values), status=status)
+    """Answer with a page and its security headers."""
+    return respond(html(template, frame(request, alarm), **values), status=status)
 
 
-def respond(request: Request, text: str, *, status: int = 200) -> Response:
-    """A response of this text; what a person sees is never kept by a shared cache."""
-    body = text.encode()
-    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+def respond(text: str, *, status: int = 200) -> Response:
+    """A response of this text with the policy of every page; what a person sees is not kept."""
     headers = {
         "Content-Security-Policy": assets.content_security_policy(),
-        "Cache-Control": "private, no-cache",
-        "ETag": tag,
+        "Cache-Control": "private, no-store",
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
         "Vary": "Cookie, HX-Request",
     }
-    if status == 200 and request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    return Response(body, status, headers, media_type="text/html; charset=utf-8")
+    return Response(text, status, headers, media_type="text/html; charset=utf-8")
 
 
-def toast(words: str, *, state: str = "ok") -> dict[str, str]:
-    """A header that makes htmx show a message; JSON in a header is ASCII alone."""
-    return {"HX-Trigger": json.dumps({"tc:toast": {"state": state, "words": words}})}
+def toast(words: str, *, state: str = "ok", refresh: bool = False) -> dict[str, str]:
+    """A header that makes htmx show a message, and with `refresh` show the page's live parts anew.
+
+    JSON in a header is ASCII alone.
+    """
+    events: dict[str, object] = {"tc:toast": {"state": state, "words": words}}
+    if refresh:
+        events["refresh"] = ""
+    return {"HX-Trigger": json.dumps(events)}
+
+
+def answer_action(
+    request: Request, words: str, back: str, *, state: str = "ok", refresh: bool = True
+) -> Response:
+    """Answer a button: a message for htmx, a redirect to `back` without script."""
+    if "hx-request" in request.headers:
+        return Response(status_code=204, headers=toast(words, state=state, refresh=refresh))
+    return RedirectResponse(back, 303)

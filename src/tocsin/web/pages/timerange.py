@@ -75,10 +75,11 @@ def read(query: Mapping[str, str], now: float) -> TimeRange:
         refresh = ""
     try:
         start_s, end_s = moment(begin, now), moment(end, now)
-        if start_s >= end_s:
-            raise Rejected(f"the time range starts ({begin}) after it ends ({end})")
     except Rejected as problem:
         return TimeRange("now-1h", "now", refresh, now - 3600, now, str(problem))
+    if start_s >= end_s:
+        problem_words = f"the time range starts ({begin}) after it ends ({end})"
+        return TimeRange("now-1h", "now", refresh, now - 3600, now, problem_words)
     return TimeRange(begin, end, refresh, start_s, end_s)
 
 

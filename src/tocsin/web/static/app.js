@@ -6,7 +6,7 @@ import { help, listen } from "./lib/keys.js";
 import { open as openPalette, teach } from "./lib/palette.js";
 import { announce, moment, shift, show } from "./lib/range.js";
 
-const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore"];
+const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore"];
 const AGES_MS = 5000;
 const loaded = new Set();
 
@@ -164,6 +164,7 @@ listen({
   j: () => stepRow(1), k: () => stepRow(-1),
 });
 load();
+new MutationObserver(load).observe(document.body, { childList: true, subtree: true });
 takeTimes();
 tellAges();
 setInterval(tellAges, AGES_MS);

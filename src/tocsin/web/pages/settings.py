@@ -1,0 +1,240 @@
+"""Keys, people, one's own password, and the configuration in force."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.kit.fault import Fault, Rejected
+from tocsin.state import passwords
+from tocsin.state.tokens import Scope, Token, TokenKind
+from tocsin.state.users import Role, User
+from tocsin.web.identity import identity
+from tocsin.web.pages.render import page
+from tocsin.web.people import People, people
+from tocsin.web.routing import Access, Addresses, Handler, get, post
+from tocsin.web.services import services
+
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Something that is shown once, and how it is used."""
+
+    title: str
+    text: str
+    usage: str = ""
+    usage_words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an action: what is said above the page."""
+
+    said: str = ""
+    problem: str = ""
+    secret: Secret | None = None
+
+
+_NOTHING = Outcome()
+Show = Callable[[Request, Outcome], Awaitable[Response]]
+Act = Callable[[Request, People, FormData], Awaitable[Outcome]]
+
+
+def _render(
+    request: Request,
+    template: str,
+    outcome: Outcome,
+    **values: Any,  # Any: each template has its own values
+) -> Response:
+    return page(
+        request,
+        template,
+        status=400 if outcome.problem else 200,
+        said=outcome.said,
+        problem=outcome.problem,
+        secret=outcome.secret,
+        **values,
+    )
+
+
+async def _keys(request: Request, outcome: Outcome = _NOTHING) -> Response:
+    keys = sorted(await people(request).tokens.all(), key=lambda key: key.revoked_at is not None)
+    return _render(request, "pages/settings_keys.html", outcome, keys=keys)
+
+
+async def _users(request: Request, outcome: Outcome = _NOTHING) -> Response:
+    users = await people(request).users.all()
+    roles = [role.value for role in Role]
+    return _render(request, "pages/settings_people.html", outcome, users=users, roles=roles)
+
+
+async def _me(request: Request, outcome: Outcome = _NOTHING) -> Response:
+    who = identity(request)
+    sessions = await people(request).sessions.of_user(who.user.id) if who.user else []
+    here = who.session.hash if who.session else ""
+    return _render(
+        request,
+        "pages/settings_me.html",
+        outcome,
+        user=who.user,
+        sessions=sessions,
+        here=here,
+    )
+
+
+async def _configuration(request: Request, outcome: Outcome = _NOTHING) -> Response:
+    config = services(request).config
+    return _render(
+        request,
+        "pages/settings_configuration.html",
+        outcome,
+        warnings=config.warnings(),
+        effective=yaml.safe_dump(config.effective(), sort_keys=False, allow_unicode=True),
+        prometheus=config.prometheus_text(),
+    )
+
+
+async def _create_key(request: Request, known: People, form: FormData) -> Outcome:
+    scopes = [_scope(str(value)) for value in form.getlist("scope")]
+    days = str(form.get("days") or "")
+    ends = known.clock.now_ms() + int(days) * _DAY_MS if days.isdecimal() else None
+    who = identity(request).name
+    text, token = await known.tokens.create(
+        str(form.get("name", "")),
+        scopes,
+        created_by=who,
+        origins=str(form.get("origins", "")).replace(",", " ").split(),
+        expires_at=ends,
+    )
+    await known.audit.record(who, "token_created", token.name, detail=_detail(token))
+    return Outcome(secret=_shown_once(text, token, str(request.base_url).rstrip("/")))
+
+
+def _detail(token: Token) -> dict[str, str]:
+    return {"scopes": " ".join(scope.value for scope in token.scopes), "kind": token.kind.value}
+
+
+def _scope(text: str) -> Scope:
+    try:
+        return Scope(text)
+    except ValueError as error:
+        raise Rejected(f"{text!r} is not a scope; choose ingest, read or admin") from error
+
+
+def _shown_once(text: str, token: Token, base: str) -> Secret:
+    title = f"The key of {token.name}"
+    if token.kind is TokenKind.BROWSER:
+        usage = f'fetch("{base}/api/metrics?key={text}", {{method: "POST", body: …}})'
+        return Secret(title, text, usage, "A page sends with it like this:")
+    if Scope.READ in token.scopes:
+        usage = f'curl -H "Authorization: Bearer {text}" "{base}/api/v1/query?query=up"'
+        return Secret(title, text, usage, "Try it:")
+    usage = (
+        f"remote_write:\n  - url: {base}/api/v1/write\n"
+        f"    authorization:\n      credentials: {text}"
+    )
+    return Secret(title, text, usage, "A Prometheus sends here with:")
+
+
+async def _revoke_key(request: Request, known: People, _form: FormData) -> Outcome:
+    token = await known.tokens.revoke(int(request.path_params["id"]))
+    await known.audit.record(identity(request).name, "token_revoked", token.name)
+    return Outcome(said=f"The key of {token.name} is refused from now on.")
+
+
+async def _create_user(request: Request, known: People, form: FormData) -> Outcome:
+    password = passwords.one_time()
+    user = await known.users.add(
+        str(form.get("name", "")),
+        password,
+        role=_role(str(form.get("role", ""))),
+        email=str(form.get("email", "")),
+        must_change_password=True,
+    )
+    await known.audit.record(identity(request).name, "user_created", user.name)
+    return Outcome(secret=Secret(f"The one-time password of {user.name}", password))
+
+
+def _role(text: str) -> Role:
+    try:
+        return Role(text)
+    except ValueError as error:
+        raise Rejected(f"{text!r} is not a role; choose admin, member or viewer") from error
+
+
+async def _set_role(request: Request, known: People, form: FormData) -> Outcome:
+    role = _role(str(form.get("role", "")))
+    user = await known.users.set_role(int(request.path_params["id"]), role)
+    await _recorded(request, known, "role_set", user, role=role.value)
+    return Outcome(said=f"{user.name} is {role.value} now.")
+
+
+async def _reset(request: Request, known: People, _form: FormData) -> Outcome:
+    user = await known.users.get(int(request.path_params["id"]))
+    made = await known.users.reset_password(user.name)
+    await _recorded(request, known, "password_reset", user)
+    return Outcome(secret=Secret(f"The one-time password of {made.user}", made.password))
+
+
+async def _disable(request: Request, known: People, _form: FormData) -> Outcome:
+    user = await known.users.disable(int(request.path_params["id"]))
+    await _recorded(request, known, "user_disabled", user)
+    return Outcome(said=f"{user.name} cannot log in from now on.")
+
+
+async def _enable(request: Request, known: People, _form: FormData) -> Outcome:
+    user = await known.users.enable(int(request.path_params["id"]))
+    await _recorded(request, known, "user_enabled", user)
+    return Outcome(said=f"{user.name} can log in again.")
+
+
+async def _own_password(request: Request, known: People, form: FormData) -> Outcome:
+    who = identity(request)
+    if who.user is None:
+        raise Rejected("nobody is signed in, so there is no password to set")
+    await known.change_password(who, str(form.get("old", "")), str(form.get("new", "")))
+    return Outcome(said="The new password holds from now on.")
+
+
+async def _recorded(
+    request: Request, known: People, what: str, user: User, **detail: str
+) -> None:
+    await known.audit.record(identity(request).name, what, user.name, detail=detail)
+
+
+def _then(act: Act, show: Show) -> Handler:
+    """Do what a form asks for, then show its page with what became of it."""
+
+    async def handler(request: Request) -> Response:
+        form = await request.form()
+        try:
+            outcome = await act(request, people(request), form)
+        except Fault as fault:
+            outcome = Outcome(problem=f"{fault}.")
+        return await show(request, outcome)
+
+    return handler
+
+
+ADDRESSES: Addresses = (
+    get("/settings", _keys, Access.ADMIN),
+    get("/settings/people", _users, Access.ADMIN),
+    get("/settings/me", _me, Access.READ),
+    get("/settings/configuration", _configuration, Access.ADMIN),
+    post("/settings/keys", _then(_create_key, _keys), Access.ADMIN),
+    post("/settings/keys/{id:int}/revoke", _then(_revoke_key, _keys), Access.ADMIN),
+    post("/settings/people", _then(_create_user, _users), Access.ADMIN),
+    post("/settings/people/{id:int}/role", _then(_set_role, _users), Access.ADMIN),
+    post("/settings/people/{id:int}/reset", _then(_reset, _users), Access.ADMIN),
+    post("/settings/people/{id:int}/disable", _then(_disable, _users), Access.ADMIN),
+    post("/settings/people/{id:int}/enable", _then(_enable, _users), Access.ADMIN),
+    post("/settings/me/password", _then(_own_password, _me), Access.READ),
+)

@@ -1,0 +1,96 @@
+"""How is Tocsin itself?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.kit.fault import Fault
+from tocsin.query.promql.result import SlowQuery
+from tocsin.web.pages.render import answer_action, page
+from tocsin.web.routing import Access, Addresses, get, post
+from tocsin.web.services import Services, SystemStatus, services
+
+_SIZES = """
+SELECT table, sum(rows), sum(bytes_on_disk), count()
+FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table ORDER BY 3 DESC
+"""
+_SLOW_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """What a table holds on disk."""
+
+    name: str
+    rows: int
+    size_bytes: int
+    parts: int
+
+    @property
+    def bytes_per_row(self) -> float | None:
+        """How well it compresses; None when it is empty."""
+        return self.size_bytes / self.rows if self.rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """What the page shows. `disk_problem` says why the sizes are not known."""
+
+    status: SystemStatus
+    tables: Sequence[TableSize]
+    disk_problem: str
+    slow: Sequence[SlowQuery]
+    slow_count: int
+    warnings: Sequence[str]
+    memory: Mapping[str, int]
+
+    @property
+    def disk_bytes(self) -> int:
+        """All tables together."""
+        return sum(table.size_bytes for table in self.tables)
+
+
+async def _tables(given: Services) -> tuple[list[TableSize], str]:
+    try:
+        rows = await given.store.fetch_rows(_SIZES)
+    except Fault as fault:
+        return [], str(fault)
+    return [TableSize(str(r[0]), int(r[1]), int(r[2]), int(r[3])) for r in rows], ""
+
+
+async def _system(request: Request) -> Response:
+    given = services(request)
+    tables, problem = await _tables(given)
+    status = given.status()
+    slow = sorted(given.engine.slow_queries, key=lambda query: -query.at_ms)
+    view = SystemView(
+        status=status,
+        tables=tables,
+        disk_problem=problem,
+        slow=slow[:_SLOW_SHOWN],
+        slow_count=len(slow),
+        warnings=given.config.warnings(),
+        memory=status.memory_bytes,
+    )
+    return page(request, "pages/system.html", view=view)
+
+
+async def _reload(request: Request) -> Response:
+    outcome = await services(request).reload()
+    if outcome.error:
+        return answer_action(request, outcome.error, "/system", state="critical")
+    changed = ", ".join(outcome.changed) or "nothing had changed"
+    words = f"The configuration was read again: {changed}."
+    if outcome.needs_restart:
+        words += f" A restart is needed for {', '.join(outcome.needs_restart)}."
+    return answer_action(request, words, "/system")
+
+
+ADDRESSES: Addresses = (
+    get("/system", _system, Access.READ),
+    post("/system/reload", _reload, Access.ADMIN),
+)
