@@ -13,6 +13,7 @@ from tocsin.ingest import event_rows
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.decoders import Decoders
 from tocsin.ingest.limits import CardinalityGuard
+from tocsin.ingest.push_groups import GroupStore, MemoryGroups, PushGroups
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
 from tocsin.model.events import Event
@@ -76,10 +77,12 @@ class Intake:
         config: IngestConfig,
         *,
         retention_seconds: float = 30 * 86_400,
+        groups: GroupStore | None = None,
     ) -> None:
         self._writer = writer
         self.guard = guard
         self.decoders = Decoders(guard, config, clock)
+        self.push_groups = PushGroups(guard, groups or MemoryGroups(), clock, config.pushgateway)
         self._clock = clock
         self._config = config
         self._retention_seconds = retention_seconds

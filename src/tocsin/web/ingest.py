@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from tocsin.web.api import datadog, otlp, remote_write, tocsin_push
+from tocsin.web.api import datadog, otlp, pushgateway, remote_write, tocsin_push
 from tocsin.web.routing import Addresses
 
 ADDRESSES: Addresses = (
     *remote_write.ADDRESSES,
     *otlp.ADDRESSES,
+    *pushgateway.ADDRESSES,
     *tocsin_push.ADDRESSES,
     *datadog.ADDRESSES,
 )
+"""Everything, for the main port."""
+
+OTLP_ADDRESSES: Addresses = otlp.OTLP_ADDRESSES
+"""What OpenTelemetry's own HTTP port answers."""
