@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from tocsin.ingest import naming
+from tocsin.ingest.tags import tag_labels
 from tocsin.kit.fault import Rejected
 from tocsin.model import labels as label_sets
 from tocsin.model.labels import NAME, Labels
 from tocsin.model.samples import REFUSED, Metadata, SampleBatch, SeriesIntake, batch_of
 
-_MAX_TAGS = 128
 _LAST_SECOND = 1e12
 _NO_NAME = "a series has no metric name"
 _NO_POINT = "a point is no pair of a time and a number"
@@ -78,24 +78,6 @@ class Datadog:
         yield label_sets.from_mapping({**tags, NAME: plain})
         if plain != metric and self._dotted:
             yield label_sets.from_mapping({**tags, NAME: metric})
-
-
-def tag_labels(tags: object) -> dict[str, str]:
-    """`k:v` as a label, a bare tag as the label `tag`; repeated keys are joined by commas."""
-    found: dict[str, list[str]] = {}
-    if not isinstance(tags, list):
-        return {}
-    for tag in tags[:_MAX_TAGS]:
-        if not isinstance(tag, str) or not tag:
-            continue
-        key, colon, value = tag.partition(":")
-        name = naming.label_name(key) if colon else "tag"
-        if not name or name.startswith("__"):
-            continue
-        values = found.setdefault(name, [])
-        if (text := value if colon else tag) and text not in values:
-            values.append(text)
-    return {name: ",".join(values) for name, values in found.items() if values}
 
 
 def _series_of(body: bytes) -> list[Series]:
