@@ -1,1 +1,28 @@
-"""Pages for people: request to values to template. The one list of them."""
+"""Pages for people: request to values to template. `PAGES` is the one list of them."""
+
+from __future__ import annotations
+
+from tocsin.web.pages import (
+    assets,
+    browse,
+    catalogue,
+    explore,
+    overview,
+    search,
+    settings,
+    system,
+    targets,
+)
+from tocsin.web.routing import Addresses
+
+PAGES: Addresses = (
+    *assets.ADDRESSES,
+    *overview.ADDRESSES,
+    *explore.ADDRESSES,
+    *browse.ADDRESSES,
+    *targets.ADDRESSES,
+    *system.ADDRESSES,
+    *settings.ADDRESSES,
+    *search.ADDRESSES,
+    *catalogue.ADDRESSES,
+)

@@ -176,9 +176,7 @@ def _about(about: Mapping[str, Metadata], name: str) -> Metadata:
     return Metadata(name, "unknown")
 
 
-async def _metric(
-    given: Services, name: str, about: Metadata, span: tuple[int, int]
-) -> MetricView:
+async def _metric(given: Services, name: str, about: Metadata, span: tuple[int, int]) -> MetricView:
     matchers = (Matcher(NAME, MatchOp.EQUAL, name),)
     label_sets = await given.source.series((matchers,), *span, _SERIES_LOOKED_AT)
     labels = label_rows(label_sets)
@@ -203,7 +201,6 @@ async def _cardinality(request: Request) -> Response:
         limits=given.guard.config,
         rules=given.guard.rules,
         offenders=given.guard.offenders(_TOP),
-        names=given.registry.count,
     )
 
 

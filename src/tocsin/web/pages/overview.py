@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.ingest.intake import Sender
+from tocsin.store.series import Cardinality
 from tocsin.web.pages import filters, scrape_view
 from tocsin.web.pages.render import Alarm, page
 from tocsin.web.pages.target_rows import JobRows, TargetRow, by_job
@@ -56,18 +57,15 @@ class OverviewView:
     memory_bytes: int
     disk_free_bytes: int
     started_at: float
-    version: str
 
 
 def values(
     rows: Sequence[TargetRow],
-    series_of_jobs: Sequence[tuple[str, int]],
+    cost: Cardinality,
     *,
-    series: int,
     senders: Sequence[Sender],
     status: SystemStatus,
     notices: Sequence[Attention],
-    version: str,
 ) -> OverviewView:
     """The page of these facts; `notices` are what Tocsin says of itself."""
     jobs = by_job(rows)
@@ -81,15 +79,14 @@ def values(
         attention=attention[:_ATTENTION_SHOWN],
         attention_count=len(attention),
         jobs=jobs,
-        pushed=[PushedJob(job, count) for job, count in series_of_jobs if job not in scraped],
+        pushed=[PushedJob(job, count) for job, count in cost.jobs if job not in scraped],
         up=sum(job.up for job in jobs),
         targets=len(rows),
-        series=series,
+        series=cost.series,
         senders=sorted(senders, key=lambda sender: -sender.last_ms)[:_SENDERS_SHOWN],
         memory_bytes=sum(status.memory_bytes.values()),
         disk_free_bytes=status.disk_free_bytes,
         started_at=status.started_at,
-        version=version,
     )
 
 
@@ -167,12 +164,10 @@ async def _overview(request: Request) -> Response:
     ]
     view = values(
         scrape_view.rows(given.scrape),
-        given.registry.cardinality(50).jobs,
-        series=len(given.registry),
+        given.registry.cardinality(50),
         senders=given.intake.senders,
         status=status,
         notices=notices_of(status, given.config.warnings(), offenders),
-        version=given.config.version,
     )
     alarm = None
     if view.attention and view.state == "critical":

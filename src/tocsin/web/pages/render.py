@@ -74,6 +74,13 @@ class Frame:
     query: Mapping[str, str]
     alarm: Alarm | None = None
 
+    @property
+    def settings(self) -> Place:
+        """Where settings begin for this person."""
+        return (
+            SETTINGS if self.viewer.is_admin else Place("/settings/me", "Settings", "settings", "s")
+        )
+
     def is_here(self, place: Place) -> bool:
         """Whether the page belongs to this entry of the rail."""
         return self.path == place.path or (
@@ -107,7 +114,6 @@ def environment() -> Environment:
         asset=assets.url,
         import_map=assets.import_map,
         PLACES=PLACES,
-        SETTINGS=SETTINGS,
         QUICK=timerange.QUICK,
         REFRESHES=timerange.REFRESHES,
     )
@@ -164,6 +170,11 @@ def respond(text: str, *, status: int = 200) -> Response:
         "Vary": "Cookie, HX-Request",
     }
     return Response(text, status, headers, media_type="text/html; charset=utf-8")
+
+
+def error_page(request: Request, status: int, title: str, words: str) -> Response:
+    """A page that says what went wrong, for those who cannot be answered otherwise."""
+    return page(request, "pages/error.html", status=status, code=status, title=title, words=words)
 
 
 def toast(words: str, *, state: str = "ok", refresh: bool = False) -> dict[str, str]:

@@ -51,7 +51,9 @@ async def _search(request: Request) -> Response:
     ]
     targets = {f"{t.target.job} {t.target.url}": t.target for t in given.scrape.targets()}
     entries += [
-        Entry(targets[name].url, f"target of {targets[name].job}", f"/targets#job-{targets[name].job}")
+        Entry(
+            targets[name].url, f"target of {targets[name].job}", f"/targets#job-{targets[name].job}"
+        )
         for name in best(list(targets), search)
     ]
     return Response(msgspec.json.encode(Found(entries)), media_type="application/json")

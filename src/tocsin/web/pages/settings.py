@@ -76,26 +76,26 @@ async def _users(request: Request, outcome: Outcome = _NOTHING) -> Response:
     return _render(request, "pages/settings_people.html", outcome, users=users, roles=roles)
 
 
-async def _me(request: Request, outcome: Outcome = _NOTHING) -> Response:
+async def _me(request: Request) -> Response:
     who = identity(request)
     sessions = await people(request).sessions.of_user(who.user.id) if who.user else []
     here = who.session.hash if who.session else ""
     return _render(
         request,
         "pages/settings_me.html",
-        outcome,
+        _NOTHING,
         user=who.user,
         sessions=sessions,
         here=here,
     )
 
 
-async def _configuration(request: Request, outcome: Outcome = _NOTHING) -> Response:
+async def _configuration(request: Request) -> Response:
     config = services(request).config
     return _render(
         request,
         "pages/settings_configuration.html",
-        outcome,
+        _NOTHING,
         warnings=config.warnings(),
         effective=yaml.safe_dump(config.effective(), sort_keys=False, allow_unicode=True),
         prometheus=config.prometheus_text(),
@@ -196,17 +196,7 @@ async def _enable(request: Request, known: People, _form: FormData) -> Outcome:
     return Outcome(said=f"{user.name} can log in again.")
 
 
-async def _own_password(request: Request, known: People, form: FormData) -> Outcome:
-    who = identity(request)
-    if who.user is None:
-        raise Rejected("nobody is signed in, so there is no password to set")
-    await known.change_password(who, str(form.get("old", "")), str(form.get("new", "")))
-    return Outcome(said="The new password holds from now on.")
-
-
-async def _recorded(
-    request: Request, known: People, what: str, user: User, **detail: str
-) -> None:
+async def _recorded(request: Request, known: People, what: str, user: User, **detail: str) -> None:
     await known.audit.record(identity(request).name, what, user.name, detail=detail)
 
 
@@ -218,7 +208,7 @@ def _then(act: Act, show: Show) -> Handler:
         try:
             outcome = await act(request, people(request), form)
         except Fault as fault:
-            outcome = Outcome(problem=f"{fault}.")
+            outcome = Outcome(problem=f"{str(fault)[:1].upper()}{str(fault)[1:]}.")
         return await show(request, outcome)
 
     return handler
@@ -236,5 +226,4 @@ ADDRESSES: Addresses = (
     post("/settings/people/{id:int}/reset", _then(_reset, _users), Access.ADMIN),
     post("/settings/people/{id:int}/disable", _then(_disable, _users), Access.ADMIN),
     post("/settings/people/{id:int}/enable", _then(_enable, _users), Access.ADMIN),
-    post("/settings/me/password", _then(_own_password, _me), Access.READ),
 )

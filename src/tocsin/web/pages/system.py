@@ -10,30 +10,12 @@ from starlette.responses import Response
 
 from tocsin.kit.fault import Fault
 from tocsin.query.promql.result import SlowQuery
+from tocsin.store.sizes import TableSize, table_sizes
 from tocsin.web.pages.render import answer_action, page
 from tocsin.web.routing import Access, Addresses, get, post
 from tocsin.web.services import Services, SystemStatus, services
 
-_SIZES = """
-SELECT table, sum(rows), sum(bytes_on_disk), count()
-FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table ORDER BY 3 DESC
-"""
 _SLOW_SHOWN = 30
-
-
-@dataclass(frozen=True, slots=True)
-class TableSize:
-    """What a table holds on disk."""
-
-    name: str
-    rows: int
-    size_bytes: int
-    parts: int
-
-    @property
-    def bytes_per_row(self) -> float | None:
-        """How well it compresses; None when it is empty."""
-        return self.size_bytes / self.rows if self.rows else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +38,9 @@ class SystemView:
 
 async def _tables(given: Services) -> tuple[list[TableSize], str]:
     try:
-        rows = await given.store.fetch_rows(_SIZES)
+        return await table_sizes(given.store), ""
     except Fault as fault:
         return [], str(fault)
-    return [TableSize(str(r[0]), int(r[1]), int(r[2]), int(r[3])) for r in rows], ""
 
 
 async def _system(request: Request) -> Response:
