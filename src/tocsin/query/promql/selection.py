@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tocsin.query.promql.ast import Expr, VectorSelector
-from tocsin.query.promql.tree import children
-
-
-def walk(expr: Expr) -> Iterator[Expr]:
-    """The expression and everything below it, parents first, in the order of writing."""
-    waiting = [expr]
-    while waiting:
-        found = waiting.pop()
-        yield found
-        waiting.extend(reversed(list(children(found))))
+from tocsin.query.promql.tree import walk
 
 
 def selectors_of(expr: Expr) -> list[VectorSelector]:
