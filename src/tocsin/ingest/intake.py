@@ -92,6 +92,7 @@ class Intake:
         """Put other limits in force, those of series included."""
         self._config = config
         self.guard.configure(config.limits)
+        self.decoders.configure(config)
         self._retention_seconds = retention_seconds
 
     async def accept(self, protocol: str, batch: SampleBatch, *, sender: str = "") -> Accepted:

@@ -38,7 +38,11 @@ def fields(body: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, int
     A varint's value stands in the third place. Raises Rejected on anything malformed.
     """
     while at < stop:
-        key, at = varint(body, at, stop)
+        # Numbers of one byte, which nearly all tags and sizes are, cost no call.
+        key = body[at]
+        at += 1
+        if key > 0x7F:
+            key, at = varint(body, at - 1, stop)
         number, kind = key >> 3, key & 7
         if number == 0:
             raise Rejected(f"byte {at}: a protobuf field has the number 0")
@@ -47,7 +51,10 @@ def fields(body: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, int
             yield number, kind, value, at
             continue
         if kind == BYTES:
-            size, at = varint(body, at, stop)
+            size = body[at] if at < stop else 0x80
+            at += 1
+            if size > 0x7F:
+                size, at = varint(body, at - 1, stop)
         elif kind == FIXED64:
             size = 8
         elif kind == FIXED32:

@@ -26,6 +26,8 @@ from tocsin.model.samples import (
 
 NATIVE_HISTOGRAMS = "native histograms are not stored yet; send classic buckets"
 
+_PAIRS_KEPT = 100_000
+
 
 @dataclass(slots=True)
 class _Found:
@@ -57,6 +59,7 @@ class RemoteWrite:
 
     def __init__(self, series: SeriesIntake) -> None:
         self._cache = RefCache(series)
+        self._pairs: dict[bytes, tuple[str, str]] = {}
 
     def decode(self, body: bytes) -> SampleBatch:
         """Samples, exemplars and metadata of a decompressed body.
@@ -167,10 +170,19 @@ class RemoteWrite:
         if ref is not None:
             return ref
         try:
-            labels = naming.checked([_label(body, first, last) for first, last in names])
+            labels = naming.checked([self._label(body[first:last]) for first, last in names])
         except Rejected as error:
             return self._cache.refuse(key, str(error))
         return self._cache.learn(key, labels)
+
+    def _label(self, raw: bytes) -> tuple[str, str]:
+        """A label message's name and value; most of a new series' labels are known ones."""
+        pair = self._pairs.get(raw)
+        if pair is None:
+            if len(self._pairs) >= _PAIRS_KEPT:
+                self._pairs.clear()
+            pair = self._pairs[raw] = _label(raw, 0, len(raw))
+        return pair
 
 
 def _two_bytes_or_more(body: bytes, at: int, end: int) -> tuple[int, int]:
