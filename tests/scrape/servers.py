@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,12 +37,16 @@ class Page:
 
 
 @asynccontextmanager
-async def serve(page: Page, path: str = "") -> AsyncIterator[str]:
+async def serve(
+    page: Page, path: str = "", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """`host:port` of a server of this page, or the unix socket `path` that it listens on."""
     runner = web.ServerRunner(web.Server(page), shutdown_timeout=0.1)
     await runner.setup()
     site: web.BaseSite
-    site = web.UnixSite(runner, path) if path else web.TCPSite(runner, "127.0.0.1", 0)
+    site = (
+        web.UnixSite(runner, path) if path else web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    )
     await site.start()
     try:
         yield path or f"127.0.0.1:{runner.addresses[0][1]}"
@@ -54,9 +60,18 @@ class Kept(Interner):
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[SampleBatch] = []
+        self._arrived = asyncio.Event()
 
-    def submit(self, batch: SampleBatch) -> None:
+    def submit(self, batch: SampleBatch) -> bool:
         self.batches.append(batch)
+        self._arrived.set()
+        return True
+
+    async def more(self) -> None:
+        """Return when something was submitted since the last call."""
+        async with asyncio.timeout(5):
+            await self._arrived.wait()
+        self._arrived.clear()
 
     def all(self) -> dict[Labels, list[tuple[int, float | str]]]:
         found: dict[Labels, list[tuple[int, float | str]]] = {}

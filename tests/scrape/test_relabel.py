@@ -15,9 +15,11 @@ START = {"a": "foo", "b": "bar", "c": "baz"}
 CASES: list[Any] = [
     pytest.param("{source_labels: [a], regex: 'f(.*)', target_label: d, replacement: 'ch$1-ch$1'}",
                  {**START, "d": "choo-choo"}, id="replace with a group"),
-    pytest.param("{source_labels: [a, b], regex: 'f(.*);(.*)r', target_label: a, replacement: b$1$2m}",
+    pytest.param("{source_labels: [a, b], regex: f(.*);(.*)r, target_label: a,"
+                 " replacement: b$1$2m}",
                  {**START, "a": "boo"}, id="$2m names a group that is not there"),
-    pytest.param("{source_labels: [a, b], regex: 'f(.*);(.*)r', target_label: a, replacement: 'b${1}${2}m'}",
+    pytest.param("{source_labels: [a, b], regex: 'f(.*);(.*)r', target_label: a,"
+                 " replacement: 'b${1}${2}m'}",
                  {**START, "a": "boobam"}, id="braces end a group's name"),
     pytest.param("{source_labels: [a], regex: '(?P<x>.*)', target_label: d, replacement: '${x}$$'}",
                  {**START, "d": "foo$"}, id="a named group and a dollar"),

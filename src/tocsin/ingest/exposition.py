@@ -6,12 +6,12 @@ When all lines of a body have the same heads as last time, not even the keys are
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tocsin.ingest.exposition_line import (
     Line,
     RawExemplar,
+    canonical_float,
     parse_comment,
     parse_exemplar,
     parse_line,
@@ -39,6 +40,7 @@ DROPPED: Final = -2
 
 _SPACE: Final = b" \t\r"
 _SPARE_HEADS: Final = 1000
+_LINES_A_STEP: Final = 512
 _FLOAT_LABEL_OF: Final = {"histogram": "le", "gaugehistogram": "le", "summary": "quantile"}
 _FLOAT_LABELS: Final = frozenset(_FLOAT_LABEL_OF.values())
 
@@ -144,6 +146,31 @@ class ExpositionReader:
 
         Raises Rejected with the number and text of the first bad line: nothing of it counts then.
         """
+        steps = self._steps(body, style, at_ms, honor_timestamps)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast("Exposed", end.value)
+
+    async def read_kindly(
+        self, body: bytes, style: Format, at_ms: int, *, honor_timestamps: bool = True
+    ) -> Exposed:
+        """As `read`, but lets others run while many new series are parsed.
+
+        One reader reads one body at a time: the caller sees to it.
+        """
+        steps = self._steps(body, style, at_ms, honor_timestamps)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast("Exposed", end.value)
+            await asyncio.sleep(0)
+
+    def _steps(
+        self, body: bytes, style: Format, at_ms: int, honor_timestamps: bool
+    ) -> Generator[None, None, Exposed]:
         if self._intake.epoch != self._epoch:
             self.forget()
         if self._template is not None and self._memory.style is style:
@@ -154,7 +181,12 @@ class ExpositionReader:
         if style is Format.OPENMETRICS:
             lines = _without_eof(lines)
         self._read_metadata(lines, openmetrics=style is Format.OPENMETRICS)
-        rows = self._read_lines(lines, openmetrics=style is Format.OPENMETRICS)
+        while True:
+            epoch = self._epoch
+            rows = yield from self._read_lines(lines, openmetrics=style is Format.OPENMETRICS)
+            if self._intake.epoch == epoch:
+                break
+            self.forget()  # it changed while others ran
         self._remember(rows, body, lines, style)
         return self._finish(rows, at_ms, honor_timestamps)
 
@@ -209,7 +241,7 @@ class ExpositionReader:
             )
         self._comments, self._metadata = comments, metadata
 
-    def _read_lines(self, lines: list[bytes], *, openmetrics: bool) -> _Rows:
+    def _read_lines(self, lines: list[bytes], *, openmetrics: bool) -> Generator[None, None, _Rows]:
         rows = _Rows()
         cached = self._refs.get
         for number, line in enumerate(lines):
@@ -217,6 +249,8 @@ class ExpositionReader:
                 if openmetrics and line[:1] != b"#":
                     raise _bad(number, line, Rejected("OpenMetrics has no blank lines"))
                 continue
+            if rows.added and not number % _LINES_A_STEP:
+                yield
             head, _, tail = line.rpartition(b" ")
             ref = cached(head)
             value = None if ref is None else _plain_value(tail)
@@ -291,7 +325,7 @@ class ExpositionReader:
         metric = dict(pairs)[model.NAME]
         known = self._metadata.get(metric) or self._metadata.get(metric.removesuffix("_bucket"))
         label = _FLOAT_LABEL_OF.get(known.type) if known else None
-        return [(name, _float_text(value) if name == label else value) for name, value in pairs]
+        return [(name, canonical_float(value) if name == label else value) for name, value in pairs]
 
     def _remember(self, rows: _Rows, body: bytes, lines: list[bytes], style: Format) -> None:
         """Keep what the next body is compared with, and no more heads than are in use."""
@@ -355,23 +389,6 @@ def _without_eof(lines: list[bytes]) -> list[bytes]:
     if last < 0 or lines[last].rstrip(b"\r") != b"# EOF":
         raise Rejected("the OpenMetrics body does not end with # EOF; it was cut off or is none")
     return lines[:last]
-
-
-def _float_text(value: str) -> str:
-    """A number as Prometheus spells it (Go's shortest %g, with a point); other text as it is."""
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    if number != number or number in (float("inf"), float("-inf")):
-        return {"inf": "+Inf", "-inf": "-Inf"}.get(str(number), "NaN")
-    parts = Decimal(repr(number)).normalize().as_tuple()
-    digits = "".join(map(str, parts.digits))
-    power = len(digits) + int(parts.exponent) - 1
-    if -4 <= power < 6:
-        return repr(number)
-    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
-    return f"{'-' * parts.sign}{digits[0]}{fraction}e{power:+03d}"
 
 
 def _bad(number: int, line: bytes, error: Rejected) -> Rejected:

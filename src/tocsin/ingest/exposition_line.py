@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from tocsin.kit.fault import Rejected
@@ -224,3 +225,20 @@ def _named(rest: bytes) -> tuple[str, str]:
     if not bare:
         raise Rejected(f"expected a metric name, got {_show(rest)}")
     return bare.group().decode(), _text(rest[bare.end() :].strip(_SPACE))
+
+
+def canonical_float(value: str) -> str:
+    """A number as Prometheus spells it (Go's shortest %g, with a point); other text as it is."""
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    if number != number or number in (float("inf"), float("-inf")):
+        return {"inf": "+Inf", "-inf": "-Inf"}.get(str(number), "NaN")
+    parts = Decimal(repr(number)).normalize().as_tuple()
+    digits = "".join(map(str, parts.digits))
+    power = len(digits) + int(parts.exponent) - 1
+    if -4 <= power < 6:
+        return repr(number)
+    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{'-' * parts.sign}{digits[0]}{fraction}e{power:+03d}"

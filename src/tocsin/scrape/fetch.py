@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from aiohttp.client_exceptions import UnixClientConnectorError
 from yarl import URL
 
 from tocsin import __version__
@@ -106,7 +108,7 @@ class Fetcher:
     def _basic(self, auth: BasicAuth) -> str:
         user = auth.username or (read_secret(None, auth.username_file, base=self.folder) or "")
         password = read_secret(auth.password, auth.password_file, base=self.folder) or ""
-        return aiohttp.BasicAuth(user.strip(), password.strip(), "utf-8").encode()
+        return _basic(user.strip(), password.strip())
 
     async def _token(self, oauth: OAuth2) -> str:
         known = self._tokens.get(id(oauth))
@@ -119,7 +121,7 @@ class Fetcher:
         headers = {
             "User-Agent": USER_AGENT,
             "Accept": "application/json",
-            "Authorization": aiohttp.BasicAuth(oauth.client_id, (secret or "").strip()).encode(),
+            "Authorization": _basic(oauth.client_id, (secret or "").strip()),
         }
         answer = await self._request(oauth.token_url, oauth, headers, _TOKEN_BYTES, form=form)
         token = _read_token(oauth.token_url, answer, self._clock.monotonic())
@@ -189,6 +191,11 @@ class Fetcher:
         return context
 
 
+def _basic(user: str, password: str) -> str:
+    """RFC 7617, in UTF-8."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
 def _changed_at(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
@@ -237,6 +244,8 @@ def words(error: aiohttp.ClientError) -> str:
             return f"the certificate of {error.host} is not trusted: {error.certificate_error}"
         case aiohttp.ClientConnectorDNSError():
             return f"cannot resolve the host name {error.host}"
+        case UnixClientConnectorError():
+            return f"cannot connect to {error.path}: {error.os_error.strerror or error.os_error}"
         case aiohttp.ClientConnectorError():
             reason = error.os_error.strerror or error.os_error
             return f"cannot connect to {error.host}:{error.port}: {reason}"

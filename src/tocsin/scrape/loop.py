@@ -45,8 +45,8 @@ _ACCEPT = {
 class SampleSink(Protocol):
     """Where samples go. It must not wait and must not change the batch's arrays."""
 
-    def submit(self, batch: SampleBatch) -> None:
-        """Take the batch; raises Temporary when the queue is full."""
+    def submit(self, batch: SampleBatch) -> bool:
+        """Take the batch; False when it was dropped because too much waits already."""
 
 
 class Getter(Protocol):
@@ -188,7 +188,7 @@ class ScrapeLoop:
                 raise Temporary(f"server returned HTTP status {answer.status}")
             outcome.body_bytes = len(answer.body)
             style = format_of(answer.content_type, fallback_of(self.job))
-            exposed = self._reader.read(
+            exposed = await self._reader.read_kindly(
                 answer.body,
                 style,
                 at_ms,
@@ -275,10 +275,8 @@ class ScrapeLoop:
         return ref
 
     def _hand_on(self, batch: SampleBatch) -> None:
-        try:
-            self.around.sink.submit(batch)
-        except Temporary as error:
-            self.state.error = f"scraped, but not stored: {error}"
+        if not self.around.sink.submit(batch):
+            self.state.error = "scraped, but not stored: too many samples wait to be written"
             _scrapes.labels("not_stored").inc()
             _log.warning("scrape_not_stored", job=self.job.name, url=self.target.url)
 

@@ -36,6 +36,8 @@ class DnsConfig(msgspec.Struct, frozen=True, kw_only=True):
 class DnsDiscovery:
     """Asks for each name; a name that does not answer fails the round, so known targets stay."""
 
+    problem = ""
+
     def __init__(
         self, name: str, config: DnsConfig, resolver: dns.asyncresolver.Resolver | None = None
     ) -> None:

@@ -106,6 +106,8 @@ class _Network(msgspec.Struct, frozen=True, rename="pascal"):
 class DockerDiscovery:
     """Lists the running containers; one target a TCP port, or one at the configured port."""
 
+    problem = ""
+
     def __init__(self, name: str, config: DockerConfig, fetcher: Fetcher) -> None:
         self.name = name
         self.refresh_seconds = float(config.refresh_interval)

@@ -28,6 +28,10 @@ class Discovery(Protocol):
     name: str
     refresh_seconds: float
 
+    @property
+    def problem(self) -> str:
+        """What is wrong although `discover` answers: parts are as they were before."""
+
     async def discover(self) -> Sequence[TargetGroup]:
         """All groups as they are now. Raises Temporary or Rejected when it cannot tell."""
 
@@ -57,14 +61,18 @@ async def watch(
             async with asyncio.timeout(timeout):
                 groups = await discovery.discover()
         except (Temporary, Rejected, TimeoutError) as error:
-            words = str(error) or f"no answer within {timeout:g} s"
-            if words != state.error:
-                _log.warning("discovery_failed", discovery=discovery.name, error=words)
-            state.error = words
-            state.failures += 1
+            _note(state, str(error) or f"no answer within {timeout:g} s")
         else:
             is_new = list(groups) != list(state.groups) or not state.refreshed_ms
-            state.groups, state.error, state.refreshed_ms = groups, "", clock.now_ms()
+            state.groups, state.refreshed_ms = groups, clock.now_ms()
+            _note(state, discovery.problem)
             if is_new:
                 changed()
         await clock.sleep(discovery.refresh_seconds)
+
+
+def _note(state: DiscoveryState, problem: str) -> None:
+    if problem and problem != state.error:
+        _log.warning("discovery_failed", discovery=state.name, error=problem)
+    state.failures += bool(problem)
+    state.error = problem

@@ -33,6 +33,8 @@ class HttpConfig(HttpOptions, frozen=True, kw_only=True):
 class HttpDiscovery:
     """Asks the server; the answer must be 200, JSON by its Content-Type, and whole."""
 
+    problem = ""
+
     def __init__(self, name: str, config: HttpConfig, fetcher: Fetcher) -> None:
         self.name = name
         self.refresh_seconds = float(config.refresh_interval)

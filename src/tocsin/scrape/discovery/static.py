@@ -31,6 +31,7 @@ class StaticDiscovery:
     """Says always the same."""
 
     refresh_seconds = 86_400.0
+    problem = ""
 
     def __init__(self, name: str, configs: Sequence[StaticConfig]) -> None:
         self.name = name

@@ -1,0 +1,487 @@
+"""A plan becomes samples: schedule, report series, staleness, limits, reasons."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.scrape.servers import Kept, Page, serve
+from tocsin.kit.clock import FakeClock, SystemClock
+from tocsin.kit.fault import NotFound
+from tocsin.kit.yaml import loads
+from tocsin.model.labels import Labels, from_mapping
+from tocsin.model.samples import REFUSED, SampleBatch
+from tocsin.scrape.builtin import host_job, itself_job
+from tocsin.scrape.config import ScrapePlan, read_plan
+from tocsin.scrape.loop import TargetState, next_due
+from tocsin.scrape.manager import ScrapeManager
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+async def manager(kept: Kept, clock: FakeClock) -> AsyncIterator[ScrapeManager]:
+    manager = ScrapeManager(kept, kept, clock)
+    yield manager
+    await manager.stop()
+
+
+def plan(address: str, extra: str = "", *, top: str = "") -> ScrapePlan:
+    text = f"""
+{top}
+scrape_configs:
+  - job_name: app
+    scrape_interval: 15s
+    static_configs: [{{targets: ['{address}']}}]
+{extra}
+"""
+    return read_plan(loads(text), Path())
+
+
+async def scrape(manager: ScrapeManager) -> TargetState:
+    return await manager.scrape_now(manager.targets()[0].target.id)
+
+
+async def test_a_scrape_gives_samples_and_report_series(
+    manager: ScrapeManager, kept: Kept, clock: FakeClock
+) -> None:
+    page = Page(b'# TYPE a counter\na{x="1"} 5\na{x="2"} 6\n')
+    async with serve(page) as address:
+        await manager.apply(plan(address))
+        state = await scrape(manager)
+    labels = {"job": "app", "instance": address}
+    found = kept.all()
+    assert found[from_mapping({"__name__": "a", "x": "1", **labels})] == [(clock.now_ms(), 5.0)]
+    assert found[from_mapping({"__name__": "up", **labels})] == [(clock.now_ms(), 1.0)]
+    assert kept.values("scrape_samples_scraped") == [2.0]
+    assert kept.values("scrape_samples_post_metric_relabeling") == [2.0]
+    assert kept.values("scrape_series_added") == [2.0]
+    assert len(kept.values("scrape_duration_seconds")) == 1
+    assert (state.health, state.error, state.samples_scraped) == ("up", "", 2)
+    assert [m.metric for batch in kept.batches for m in batch.metadata] == ["a"]
+
+
+async def test_a_scrape_asks_as_prometheus_does(manager: ScrapeManager) -> None:
+    page = Page(b"a 1\n")
+    async with serve(page) as address:
+        await manager.apply(plan(address, "    params: {x: ['1', '2'], y: [z]}"))
+        await scrape(manager)
+    request = page.asked[0]
+    assert isinstance(request, web.BaseRequest)
+    assert request.path_qs == "/metrics?x=1&x=2&y=z"
+    accept = request.headers["Accept"]
+    assert accept.startswith("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8")
+    assert "text/plain;version=0.0.4" in accept
+    assert "protobuf" not in accept
+    assert request.headers["X-Prometheus-Scrape-Timeout-Seconds"] == "10"
+    assert request.headers["User-Agent"].startswith("Tocsin/")
+    assert request.headers["Accept-Encoding"] == "gzip"
+
+
+async def test_targets_are_scraped_once_an_interval(
+    manager: ScrapeManager, kept: Kept, clock: FakeClock
+) -> None:
+    page = Page(b"a 1\n")
+    async with serve(page) as address:
+        await manager.apply(plan(address))
+        for _ in range(3):
+            await clock.advance(15)
+            await kept.more()
+    times = [ts for ts, _ in next(iter(kept.all().values()))]
+    assert [later - earlier for earlier, later in pairwise(times)] == [15000] * 2
+    assert manager.targets()[0].missed == 0
+
+
+def test_due_times_lie_at_the_phase_of_the_wall_clock() -> None:
+    assert next_due(100.0, 15.0, 0.0) == 105.0
+    assert next_due(105.0, 15.0, 0.0) == 120.0
+    assert next_due(100.0, 15.0, 0.2) == 108.0
+    assert next_due(107.0, 15.0, 0.2) == 108.0
+
+
+async def test_a_series_that_is_gone_is_marked_stale(manager: ScrapeManager, kept: Kept) -> None:
+    page = Page(b"a 1\nb 2\n")
+    async with serve(page) as address:
+        await manager.apply(plan(address))
+        await scrape(manager)
+        page.body = b"a 3\n"
+        await scrape(manager)
+        page.body = b"a 4\nb 5\n"
+        await scrape(manager)
+    assert kept.values("a") == [1.0, 3.0, 4.0]
+    assert kept.values("b") == [2.0, "stale", 5.0]
+
+
+async def test_a_failed_scrape_ends_all_series_but_its_own(
+    manager: ScrapeManager, kept: Kept
+) -> None:
+    page = Page(b"a 1\n")
+    async with serve(page) as address:
+        await manager.apply(plan(address))
+        await scrape(manager)
+        page.status = 503
+        state = await scrape(manager)
+        assert (state.health, state.error) == ("down", "server returned HTTP status 503")
+        await scrape(manager)
+    assert kept.values("a") == [1.0, "stale"]
+    assert kept.values("up") == [1.0, 0.0, 0.0]
+
+
+async def test_explicit_timestamps_are_not_tracked_unless_asked_for(
+    manager: ScrapeManager, kept: Kept
+) -> None:
+    page = Page(b"a 1 1000\nb 1\n")
+    async with serve(page) as address:
+        await manager.apply(plan(address))
+        await scrape(manager)
+        page.body = b""
+        await scrape(manager)
+        assert kept.values("a") == [1.0]
+        assert kept.values("b") == [1.0, "stale"]
+        await manager.apply(plan(address, "    track_timestamps_staleness: true"))
+        page.body = b"a 1 1000\n"
+        await scrape(manager)
+        page.body = b""
+        await scrape(manager)
+        assert kept.values("a") == [1.0, 1.0, "stale"]
+        await manager.apply(plan(address, "    honor_timestamps: false"))
+        page.body = b"a 1 1000\n"
+        await scrape(manager)
+        assert kept.all()[_series("a", address)][-1][0] > 1000
+
+
+def _series(metric: str, address: str, **more: str) -> tuple[tuple[str, str], ...]:
+    return from_mapping({"__name__": metric, "job": "app", "instance": address, **more})
+
+
+async def test_a_target_that_goes_ends_with_all_its_series(
+    manager: ScrapeManager, kept: Kept
+) -> None:
+    async with serve(Page(b"a 1\n")) as address:
+        await manager.apply(plan(address))
+        await scrape(manager)
+        await manager.apply(ScrapePlan())
+    assert kept.last("a") == "stale"
+    assert kept.last("up") == "stale"
+    assert manager.targets() == []
+
+
+async def test_a_reload_leaves_unchanged_targets_alone(manager: ScrapeManager, kept: Kept) -> None:
+    async with serve(Page(b"a 1\n")) as address:
+        await manager.apply(plan(address))
+        state = await scrape(manager)
+        await manager.apply(plan(address))
+        assert manager.targets()[0] is state
+        await manager.apply(plan(address, "    scrape_timeout: 3s\n    sample_limit: 10"))
+        assert (await scrape(manager)).scrapes == 2
+    assert kept.values("a") == [1.0, 1.0]
+
+
+async def test_a_restart_does_not_end_series(manager: ScrapeManager, kept: Kept) -> None:
+    async with serve(Page(b"a 1\n")) as address:
+        await manager.apply(plan(address))
+        await scrape(manager)
+        await manager.stop()
+    assert kept.values("a") == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("honor", "expected"),
+    [
+        ("false", {"job": "app", "exported_job": "mine", "x": "1"}),
+        ("true", {"job": "mine", "x": "1"}),
+    ],
+)
+async def test_honor_labels_decides_a_conflict(
+    manager: ScrapeManager, kept: Kept, honor: str, expected: dict[str, str]
+) -> None:
+    async with serve(Page(b'a{job="mine",x="1"} 1\n')) as address:
+        await manager.apply(plan(address, f"    honor_labels: {honor}"))
+        await scrape(manager)
+        assert from_mapping({"__name__": "a", "instance": address, **expected}) in kept.all()
+
+
+async def test_metrics_are_relabelled_and_dropped(manager: ScrapeManager, kept: Kept) -> None:
+    extra = """
+    metric_relabel_configs:
+      - {source_labels: [__name__], regex: 'noise_.*', action: drop}
+      - {source_labels: [path], regex: '/api/(\\w+).*', target_label: section}
+"""
+    async with serve(Page(b'noise_a 1\na{path="/api/shop/1"} 1\n')) as address:
+        await manager.apply(plan(address, extra))
+        await scrape(manager)
+        await scrape(manager)
+        assert _series("a", address, path="/api/shop/1", section="shop") in kept.all()
+    assert kept.values("noise_a") == []
+    assert kept.values("scrape_samples_post_metric_relabeling") == [1.0, 1.0]
+
+
+LIMITS = [
+    pytest.param("sample_limit: 1", "sample_limit exceeded: 2 samples, limit 1", id="samples"),
+    pytest.param("label_limit: 3", "label_limit exceeded", id="labels"),
+    pytest.param("label_name_length_limit: 10", "label_name_length_limit", id="label names"),
+    pytest.param("label_value_length_limit: 30", "label_value_length_limit", id="label values"),
+    pytest.param("body_size_limit: 20B", "larger than", id="body"),
+    pytest.param("metric_name_validation_scheme: legacy", "invalid metric name", id="names"),
+]
+
+
+@pytest.mark.parametrize(("limit", "words"), LIMITS)
+async def test_a_limit_fails_the_scrape_and_says_so(
+    manager: ScrapeManager, kept: Kept, limit: str, words: str
+) -> None:
+    body = b'{"a.b",a_long_label_name="a long label value, really long"} 1\nb 1\n'
+    async with serve(Page(body)) as address:
+        await manager.apply(plan(address, f"    {limit}"))
+        state = await scrape(manager)
+    assert words in state.error
+    assert kept.values("up") == [0.0]
+    assert kept.values("b") == []
+
+
+async def test_a_limit_may_come_from_global_and_extra_metrics_tell_it(
+    manager: ScrapeManager, kept: Kept
+) -> None:
+    top = "global: {sample_limit: 1, extra_scrape_metrics: true}"
+    async with serve(Page(b"a 1\n")) as address:
+        await manager.apply(plan(address, top=top))
+        await scrape(manager)
+    assert kept.values("scrape_sample_limit") == [1.0]
+    assert kept.values("scrape_timeout_seconds") == [10.0]
+    assert kept.values("scrape_body_size_bytes") == [4.0]
+
+
+async def test_a_gzip_bomb_is_refused(manager: ScrapeManager) -> None:
+    bomb = gzip.compress(b"#" * 50_000_000)
+    page = Page(bomb, headers={"Content-Encoding": "gzip"})
+    async with serve(page) as address:
+        await manager.apply(plan(address, "    body_size_limit: 1MB"))
+        assert "larger than" in (await scrape(manager)).error
+        page.body = gzip.compress(b"a 1\n")
+        assert (await scrape(manager)).samples_scraped == 1
+
+
+BROKEN = [
+    pytest.param(Page(b"<html>", "text/html"), "fallback_scrape_protocol", id="HTML"),
+    pytest.param(Page(b"a 1\n", ""), "Content-Type", id="no content type"),
+    pytest.param(Page(b"a 1\nb x\n"), "line 2", id="a bad line"),
+    pytest.param(Page(b'a{b="\xff"} 1\n'), "UTF-8", id="no UTF-8"),
+    pytest.param(Page(b"a 1\n", "application/openmetrics-text"), "# EOF", id="no EOF"),
+    pytest.param(Page(b"a 1\n", headers={"Content-Encoding": "gzip"}), "gzip", id="no gzip"),
+]
+
+
+@pytest.mark.parametrize(("page", "words"), BROKEN)
+async def test_a_broken_answer_is_explained(
+    manager: ScrapeManager, kept: Kept, page: Page, words: str
+) -> None:
+    async with serve(page) as address:
+        await manager.apply(plan(address))
+        assert words in (await scrape(manager)).error
+    assert kept.values("up") == [0.0]
+
+
+async def test_a_fallback_reads_what_has_no_type(manager: ScrapeManager) -> None:
+    async with serve(Page(b"a 1\n", "")) as address:
+        await manager.apply(plan(address, "    fallback_scrape_protocol: PrometheusText0.0.4"))
+        assert (await scrape(manager)).error == ""
+
+
+async def test_nobody_there_is_said(manager: ScrapeManager) -> None:
+    async with serve(Page()) as address:
+        pass
+    await manager.apply(plan(address))
+    assert "cannot connect to 127.0.0.1" in (await scrape(manager)).error
+
+
+async def test_a_hung_target_times_out(kept: Kept) -> None:
+    async def hang(_: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    manager = ScrapeManager(kept, kept, SystemClock())
+    async with serve(Page(answer=hang)) as address:
+        await manager.apply(plan(address, "    scrape_timeout: 50ms"))
+        assert "no complete answer within 0.05 s" in (await scrape(manager)).error
+        await manager.stop()
+
+
+async def test_redirects_are_followed_unless_forbidden_and_never_for_ever(
+    manager: ScrapeManager,
+) -> None:
+    async def redirect(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/there":
+            return web.Response(text="a 1\n", content_type="text/plain")
+        target = "/for-ever" if request.path == "/for-ever" else "/there"
+        return web.Response(status=302, headers={"Location": target})
+
+    async with serve(Page(answer=redirect)) as address:
+        await manager.apply(plan(address))
+        assert (await scrape(manager)).error == ""
+        await manager.apply(plan(address, "    follow_redirects: false"))
+        assert (await scrape(manager)).error == "server returned HTTP status 302"
+        await manager.apply(plan(address, "    metrics_path: /for-ever"))
+        assert (await scrape(manager)).error == "more than 10 redirects"
+
+
+async def test_a_raw_http_1_0_answer_is_read(manager: ScrapeManager) -> None:
+    async def old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\na 1\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(old, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await manager.apply(plan(f"127.0.0.1:{port}"))
+        assert (await scrape(manager)).error == ""
+
+
+async def test_targets_that_are_not_scraped_have_one_reason(manager: ScrapeManager) -> None:
+    text = """
+scrape_configs:
+  - job_name: app
+    static_configs: [{targets: ['a:1', 'b:1', 'a:1', 'c:1']}]
+    relabel_configs:
+      - {source_labels: [__address__], regex: 'b:.*', action: drop}
+      - {source_labels: [__address__], regex: 'c:.*', target_label: __scheme__, replacement: ftp}
+  - job_name: many
+    target_limit: 1
+    static_configs: [{targets: ['a:1', 'b:1']}]
+"""
+    await manager.apply(read_plan(loads(text), Path()))
+    assert [state.target.url for state in manager.targets()] == ["http://a:1/metrics"]
+    reasons = [(dict(d.discovered)["__address__"], d.reason) for d in manager.dropped()]
+    assert reasons == [
+        (
+            "b:1",
+            "dropped by relabel_configs rule 1 (action drop, source_labels [__address__], "
+            "regex 'b:.*')",
+        ),
+        ("a:1", "duplicate of http://a:1/metrics"),
+        ("c:1", "__scheme__ must be http or https, not 'ftp'"),
+        ("a:1", "target_limit exceeded: 2 targets, limit 1; none is scraped"),
+        ("b:1", "target_limit exceeded: 2 targets, limit 1; none is scraped"),
+    ]
+
+
+async def test_discovered_labels_change_path_scheme_interval_and_instance(
+    manager: ScrapeManager,
+) -> None:
+    text = """
+scrape_configs:
+  - job_name: app
+    static_configs:
+      - targets: ['h:1']
+        labels:
+          __metrics_path__: /m
+          __scheme__: https
+          __scrape_interval__: 5s
+          __scrape_timeout__: 2s
+          __param_module: x y
+          instance: one
+          env: prod
+"""
+    await manager.apply(read_plan(loads(text), Path()))
+    target = manager.targets()[0].target
+    assert target.url == "https://h:1/m?module=x+y"
+    assert target.labels == from_mapping({"env": "prod", "instance": "one", "job": "app"})
+    assert (target.interval, target.timeout) == (5.0, 2.0)
+
+
+async def test_a_full_queue_is_shown_not_hidden(clock: FakeClock, kept: Kept) -> None:
+    class Full:
+        def submit(self, batch: SampleBatch) -> bool:
+            return False
+
+    manager = ScrapeManager(Full(), kept, clock)
+    async with serve(Page(b"a 1\n")) as address:
+        await manager.apply(plan(address))
+        assert "not stored" in (await scrape(manager)).error
+    await manager.stop()
+
+
+class Guard(Kept):
+    """Takes no series of metrics that are called `big`; its epoch can be changed."""
+
+    epoch = 0
+
+    def ref(self, labels: Labels) -> int:
+        return REFUSED if ("__name__", "big") in labels and not self.epoch else super().ref(labels)
+
+    def why(self, labels: Labels) -> str:
+        return "limit of series of one metric (2) reached"
+
+
+async def test_an_exceeded_limit_loses_only_the_excess_and_the_target_lists_it(
+    clock: FakeClock,
+) -> None:
+    guard = Guard()
+    manager = ScrapeManager(guard, guard, clock)
+    async with serve(Page(b'a 1\nbig{x="1"} 1\nbig{x="2"} 1\n')) as address:
+        await manager.apply(plan(address))
+        state = await scrape(manager)
+        assert state.health == "up"
+        assert state.notices == ("2 series not taken: limit of series of one metric (2) reached",)
+        assert guard.values("a") == [1.0]
+        guard.epoch = 1
+        assert (await scrape(manager)).notices == ()
+        assert guard.values("big") == [1.0, 1.0]
+    await manager.stop()
+
+
+async def test_others_run_while_many_new_series_are_parsed(
+    manager: ScrapeManager, kept: Kept
+) -> None:
+    lines = "".join(f'a{{x="{i}"}} 1\n' for i in range(3000))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with serve(Page(lines.encode())) as address:
+        await manager.apply(plan(address))
+        counting = asyncio.create_task(count())
+        await scrape(manager)
+        counting.cancel()
+    assert len(kept.values("a")) == 3000
+    assert turns > 5
+
+
+async def test_an_unknown_target_cannot_be_scraped(manager: ScrapeManager) -> None:
+    with pytest.raises(NotFound):
+        await manager.scrape_now("nonsense")
+
+
+async def test_the_machine_is_a_target(manager: ScrapeManager, kept: Kept) -> None:
+    own = itself_job(15, address="127.0.0.1:1")
+    await manager.apply(ScrapePlan(), [host_job(15, instance="here"), own])
+    host = next(state for state in manager.targets() if state.target.job == "node")
+    assert host.target.url == "builtin:host"
+    state = await manager.scrape_now(host.target.id)
+    assert state.error == ""
+    assert state.target.labels == (("instance", "here"), ("job", "node"))
+    for metric in (
+        "node_cpu_seconds_total",
+        "node_memory_MemTotal_bytes",
+        "node_memory_MemAvailable_bytes",
+        "node_filesystem_avail_bytes",
+        "node_filesystem_size_bytes",
+        "node_load1",
+        "node_network_receive_bytes_total",
+        "node_boot_time_seconds",
+    ):
+        assert kept.values(metric), metric
