@@ -36,6 +36,8 @@ class Sessions:
     def __init__(self, database: Database, clock: Clock, days: float = 30) -> None:
         self._database = database
         self._clock = clock
+        self.changes = 0
+        """Rises when somebody may do more or less than before, for caches of identities."""
         self._lifetime_ms = round(days * 86_400_000)
         self._touched: dict[str, int] = {}
 
@@ -94,6 +96,7 @@ class Sessions:
         self._touched.pop(session_hash, None)
         async with self._database.transaction() as connection:
             await connection.execute(delete(SESSIONS).where(SESSIONS.c.hash == session_hash))
+        self.changes += 1
 
     def touch(self, session_hash: str) -> None:
         """Note that it was used now; written by the next `flush`."""

@@ -13,6 +13,10 @@ _ADDRESS_FACTOR = 3
 _ACCOUNT_FACTOR = 20
 
 
+class TooManyAttempts(Temporary):
+    """Somebody guesses passwords; nobody looks at this one."""
+
+
 @dataclass(slots=True)
 class _Count:
     attempts: int
@@ -31,15 +35,17 @@ class LoginThrottle:
         self._counts: OrderedDict[tuple[str, str], _Count] = OrderedDict()
 
     def attempt(self, account: str, ip: str) -> None:
-        """Count one attempt, before the password is looked at; raises Temporary when it is one too
-        many."""
+        """Count one attempt, before the password is looked at.
+
+        Raises TooManyAttempts when it is one too many.
+        """
         now = self._clock.monotonic()
         limits = [(key, self._attempts * factor) for key, factor in _keys(account, ip)]
         for key, limit in limits:
             count = self._counts.get(key)
             if count is not None and now < count.ends_at and count.attempts >= limit:
                 wait = count.ends_at - now
-                raise Temporary(
+                raise TooManyAttempts(
                     f"too many wrong passwords; try again in {max(1, round(wait))} seconds", wait
                 )
         for key, _ in limits:

@@ -68,6 +68,8 @@ class Tokens:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self.changes = 0
+        """Rises when somebody may do more or less than before, for caches of identities."""
         self._touched: dict[int, int] = {}
 
     async def create(
@@ -104,6 +106,7 @@ class Tokens:
         insert = TOKENS.insert().values(values).returning(TOKENS)
         async with self._database.transaction() as connection:
             row = (await connection.execute(insert)).one()
+        self.changes += 1
         return text, _token(row)
 
     async def all(self) -> list[Token]:
@@ -133,6 +136,7 @@ class Tokens:
         async with self._database.transaction() as connection:
             await connection.execute(change)
             row = (await connection.execute(select(TOKENS).where(TOKENS.c.id == token_id))).first()
+        self.changes += 1
         if row is None:
             raise NotFound(f"there is no key with the id {token_id}")
         return _token(row)

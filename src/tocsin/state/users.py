@@ -55,6 +55,8 @@ class Users:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self.changes = 0
+        """Rises when somebody may do more or less than before, for caches of identities."""
         self._passwords = passwords.Passwords()
 
     async def ensure_admin(self) -> OneTimePassword | None:
@@ -97,6 +99,7 @@ class Users:
                 ).one()
         except IntegrityError as error:
             raise Rejected(f"there is already a user {name!r}; choose another name") from error
+        self.changes += 1
         return _user(row)
 
     async def all(self) -> list[User]:
@@ -153,6 +156,7 @@ class Users:
                 await _keep_an_admin(connection, user_id)
             change = update(USERS).where(USERS.c.id == user_id).values(role=role.value)
             await connection.execute(change)
+        self.changes += 1
         return await self.get(user_id)
 
     async def disable(self, user_id: int) -> User:
@@ -163,6 +167,7 @@ class Users:
             change = update(USERS).where(USERS.c.id == user_id).values(disabled_at=now)
             await connection.execute(change)
             await connection.execute(SESSIONS.delete().where(SESSIONS.c.user_id == user_id))
+        self.changes += 1
         return await self.get(user_id)
 
     async def enable(self, user_id: int) -> User:
@@ -170,6 +175,7 @@ class Users:
         async with self._database.transaction() as connection:
             change = update(USERS).where(USERS.c.id == user_id).values(disabled_at=None)
             await connection.execute(change)
+        self.changes += 1
         return await self.get(user_id)
 
     async def _set_password(
@@ -187,6 +193,7 @@ class Users:
                     SESSIONS.c.user_id == user_id, SESSIONS.c.hash != keep_session
                 )
             )
+        self.changes += 1
 
 
 async def _keep_an_admin(connection: AsyncConnection, user_id: int) -> None:
