@@ -211,7 +211,9 @@ class EngineProtocol(asyncio.Protocol):
         self._head(200, len(answer.body), extra)
         for start in range(0, len(answer.body), _CHUNK):
             await self._writable.wait()
-            self.transport.write(answer.body[start : start + _CHUNK])
+            # A copy: the engine frees the body with the answer, which may be gone before the
+            # transport has sent what it was given.
+            self.transport.write(bytes(answer.body[start : start + _CHUNK]))
 
     def _head(self, status: int, size: int, extra: str = "") -> None:
         reason = _REASONS.get(status, "Error")

@@ -40,6 +40,8 @@ class Answer:
     rows_read: int
     bytes_read: int
     elapsed_seconds: float
+    owner: object = None
+    """Owns the memory that `body` shows: chDB frees it with this object, views or not."""
 
 
 class Session(Protocol):
@@ -111,11 +113,13 @@ class Connection:
             text = str(error)
             found = _CODE.search(text)
             raise EngineError(text, int(found.group(1)) if found else 1002) from error
+        owner = result.get_memview() if result.size() else None
         return Answer(
-            memoryview(result.get_memview().view()) if result.size() else memoryview(b""),
+            memoryview(b"") if owner is None else memoryview(owner.view()),
             result.rows_read(),
             result.bytes_read(),
             result.elapsed(),
+            owner,
         )
 
 
