@@ -1,4 +1,4 @@
-"""Pages for people: request to values to template. `PAGES` is the one list of them."""
+"""Pages for people: request to values to template. The one list of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from tocsin.web.pages import (
     explore,
     overview,
     search,
-    settings,
     system,
     targets,
 )
@@ -22,7 +21,6 @@ PAGES: Addresses = (
     *browse.ADDRESSES,
     *targets.ADDRESSES,
     *system.ADDRESSES,
-    *settings.ADDRESSES,
     *search.ADDRESSES,
     *catalogue.ADDRESSES,
 )

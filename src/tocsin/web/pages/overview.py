@@ -163,7 +163,9 @@ async def _overview(request: Request) -> Response:
         if o.limit.value != "drop"
     ]
     view = values(
-        scrape_view.rows(given.scrape),
+        await scrape_view.with_since(
+            scrape_view.rows(given.scrape), given.source, given.clock.now_ms()
+        ),
         given.registry.cardinality(50),
         senders=given.intake.senders,
         status=status,

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tocsin.web.pages import assets, filters, timerange
 from tocsin.web.pages.timerange import TimeRange
-from tocsin.web.services import services
+from tocsin.web.services import Services, services
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -40,6 +40,7 @@ PLACES = (
     Place("/system", "System", "system", "y"),
 )
 SETTINGS = Place("/settings", "Settings", "settings", "s")
+OWN_SETTINGS = Place("/settings/me", "Settings", "settings", "s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,20 @@ def frame(request: Request, alarm: Alarm | None = None) -> Frame:
         auth_off=given.config.auth_off,
         version=given.config.version,
         query=query,
-        alarm=alarm,
+        alarm=alarm or (_alarm(given) if viewer(request).name else None),
     )
+
+
+def _alarm(given: Services) -> Alarm | None:
+    """What every page says across its top edge, to those who are signed in."""
+    status = given.status()
+    if not status.ready:
+        return Alarm("critical", f"Tocsin is not ready: {status.reason}", "/system")
+    down = sum(state.health == "down" for state in given.scrape.targets())
+    if down:
+        words = "1 target is down" if down == 1 else f"{down} targets are down"
+        return Alarm("critical", words, "/targets?state=down")
+    return None
 
 
 def html(template: str, frame: Frame, **values: Any) -> str:  # Any: each template has its own

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.model import labels as label_sets
+from tocsin.model.labels import NAME, Matcher, MatchOp
+from tocsin.model.series import SeriesSource
 from tocsin.scrape.loop import TargetState
 from tocsin.scrape.manager import ScrapeManager
 from tocsin.scrape.target import DroppedTarget
 from tocsin.web.pages import filters
 from tocsin.web.pages.target_rows import DroppedRow, TargetRow
+
+_DAY_MS = 86_400_000
+_MOST_ASKED = 50
+_MOST_SAMPLES = 2_000_000
 
 _STATES = {"up": "ok", "down": "critical", "unknown": "unknown"}
 
@@ -36,6 +47,42 @@ def row(state: TargetState) -> TargetRow:
 def rows(manager: ScrapeManager) -> Sequence[TargetRow]:
     """All targets."""
     return [row(state) for state in manager.targets()]
+
+
+async def with_since(
+    rows: Sequence[TargetRow], source: SeriesSource, now_ms: int
+) -> Sequence[TargetRow]:
+    """The rows, with the moment since when each that is down has been, as far back as a day.
+
+    Read from the series `up` of those targets alone; where it is not known, the row stays as it is.
+    """
+    down = [row for row in rows if row.state == "critical"][:_MOST_ASKED]
+    since: dict[str, float] = {}
+    for job in {row.job for row in down}:
+        instances = "|".join(re.escape(row.instance) for row in down if row.job == job)
+        matchers = (
+            Matcher(NAME, MatchOp.EQUAL, "up"),
+            Matcher("job", MatchOp.EQUAL, job),
+            Matcher("instance", MatchOp.REGEX, instances),
+        )
+        data = await source.select(matchers, now_ms - _DAY_MS, now_ms, limit_samples=_MOST_SAMPLES)
+        for index, labels in enumerate(data.labels):
+            part = slice(int(data.offsets[index]), int(data.offsets[index + 1]))
+            key = f"{job}\n{label_sets.get(labels, 'instance')}"
+            since[key] = _last_change(data.ts[part], data.values[part]) / 1000
+    return [
+        replace(row, down_since_s=since.get(f"{row.job}\n{row.instance}"))
+        if row.state == "critical"
+        else row
+        for row in rows
+    ]
+
+
+def _last_change(ts: NDArray[np.int64], up: NDArray[np.float64]) -> int:
+    """When the series became 0 for the last time: the first sample after the last other one."""
+    others = np.flatnonzero(up != 0)
+    first = int(others[-1]) + 1 if len(others) else 0
+    return int(ts[min(first, len(ts) - 1)])
 
 
 def dropped(manager: ScrapeManager) -> Sequence[DroppedRow]:

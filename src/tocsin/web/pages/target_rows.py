@@ -26,6 +26,11 @@ class TargetRow:
     down_since_s: float | None = None
 
     @property
+    def instance(self) -> str:
+        """The label that tells it from the job's other targets."""
+        return next((value for name, value in self.labels if name == "instance"), "")
+
+    @property
     def word(self) -> str:
         """The state in the word that people know."""
         return {"ok": "up", "critical": "down"}.get(self.state, "not scraped yet")

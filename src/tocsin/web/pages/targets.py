@@ -53,9 +53,11 @@ def values(
 
 
 async def _targets(request: Request) -> Response:
-    scrape = services(request).scrape
+    given = services(request)
     only = request.query_params.get("state", "")
-    view = values(scrape_view.rows(scrape), scrape_view.dropped(scrape), only=only)
+    found = scrape_view.rows(given.scrape)
+    rows = await scrape_view.with_since(found, given.source, given.clock.now_ms())
+    view = values(rows, scrape_view.dropped(given.scrape), only=only)
     return page(request, "pages/targets.html", view=view)
 
 

@@ -40,10 +40,10 @@ class TcValue extends HTMLElement {
 
   /** @param {string} words */
   say(words) {
-    const [number, ...unit] = words.split(" ");
+    const found = /^([^\s/]+)\s*(.*)$/.exec(words);
     const small = document.createElement("small");
-    small.textContent = unit.join(" ");
-    this.replaceChildren(number, ...(unit.length ? [small] : []));
+    small.textContent = found?.[2] ?? "";
+    this.replaceChildren(found?.[1] ?? words, ...(small.textContent ? [small] : []));
   }
 }
 
