@@ -21,6 +21,11 @@ class Ragged(NamedTuple):
     values: Values
 
 
+EMPTY = Ragged(
+    np.zeros(0, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float64)
+)
+
+
 def from_counts(
     refs: NDArray[np.int64], counts: NDArray[np.int64], ts: Times, values: Values
 ) -> Ragged:
