@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -107,3 +109,21 @@ async def test_a_sender_that_never_finishes_is_told_so() -> None:
     limits = BodyConfig(timeout=Duration(0.01))
     with pytest.raises(TooSlow):
         await read_body(_Dawdling(), limits)  # type: ignore[arg-type]  # only stream is used
+
+
+@pytest.mark.parametrize(
+    ("encoding", "bomb"),
+    [
+        pytest.param("gzip", gzip.compress(bytes(50_000_000)), id="gzip"),
+        pytest.param("deflate", zlib.compress(bytes(50_000_000)), id="deflate"),
+        pytest.param("zstd", bytes(cramjam.zstd.compress(bytes(50_000_000))), id="zstd"),
+        pytest.param("snappy", packed(bytes(50_000_000)), id="snappy"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/metrics", "/datadog/api/v2/series", "/api/metrics"])
+async def test_a_bomb_is_refused_in_every_encoding(path: str, encoding: str, bomb: bytes) -> None:
+    here = site(IngestConfig(body=BodyConfig(max_inflated_size=Size(1_000_000))))
+    answer = await here.call(
+        "POST", path, bomb, content_encoding=encoding, content_type="application/x-protobuf"
+    )
+    assert answer.status == 413
