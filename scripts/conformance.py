@@ -20,9 +20,9 @@ HERE = Path(__file__).resolve().parent
 KNOWN = HERE.parent / "docs" / "promql-conformance.tsv"
 READY_SECONDS = 60.0
 CONFIG = """\
-retention: {raw: 120d}
-scrape: {host: false}
-ingest: {oldest: 120d}
+retention: {raw_days: 120}
+scrape: {host: false, itself: false}
+query: {experimental_functions: true}
 """
 
 

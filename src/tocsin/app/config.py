@@ -70,6 +70,7 @@ def load_config(
     else:
         document = load(file, environment=variables, verbatim=_EMBEDDED)
     _refuse_later_parts(document)
+    document = _with_limits_inside(document)
     for key, text in (overrides or {}).items():
         document = Document(_overlaid(document.node, key.split("."), text))
     config = decode(document, Config)
@@ -107,6 +108,26 @@ def _refuse_later_parts(document: Document) -> None:
         if document.get(key) is not None:
             problem = f"this version of Tocsin does not have {part} yet; remove the key"
             raise document.error(problem, key)
+
+
+def _with_limits_inside(document: Document) -> Document:
+    """`limits` at the top is another way to write `ingest.limits`."""
+    limits, top = document.get("limits"), document.node
+    if limits is None or not isinstance(top, Entries):
+        return document
+    ingest = top.nodes.get("ingest", Entries(limits.node.place, {}, {}))
+    if document.get("ingest", "limits") is not None or not isinstance(ingest, Entries):
+        raise document.error(
+            "these are given in ingest.limits already; keep one of the two", "limits"
+        )
+    place = document.place("limits")
+    inside = Entries(
+        ingest.place,
+        {**ingest.nodes, "limits": limits.node},
+        {**ingest.keys, "limits": place},
+    )
+    nodes = {key: node for key, node in top.nodes.items() if key != "limits"}
+    return Document(Entries(top.place, {**nodes, "ingest": inside}, {"ingest": place, **top.keys}))
 
 
 def _overlaid(node: Node, steps: list[str], text: str) -> Node:

@@ -20,16 +20,10 @@ _SECRET_KEY = re.compile(
 )
 _USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 
-_NEEDS_RESTART = (
-    "listen.http",
-    "listen.otlp_http",
-    "listen.otlp_grpc",
-    "listen.statsd",
-    "data",
-    "store",
-    "state",
-    "auth.mode",
-)
+_LIVE = ("prometheus", "alertmanager", "ingest", "retention", "scrape")
+"""What `app.product` puts in force on a reload; everything else is read at the start only."""
+
+_NOT_LIVE = ("scrape.nearby", "ingest.body", "ingest.statsd", "ingest.pushgateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +63,11 @@ def diff(old: Config, new: Config) -> tuple[Change, ...]:
 
 def needs_restart(key: str) -> bool:
     """Whether a change of that key is applied only by the next start."""
-    return any(key == fixed or key.startswith(f"{fixed}.") for fixed in _NEEDS_RESTART)
+    return not _is_below(key, _LIVE) or _is_below(key, _NOT_LIVE)
+
+
+def _is_below(key: str, tops: tuple[str, ...]) -> bool:
+    return any(key == top or key.startswith(f"{top}.") for top in tops)
 
 
 def _leaves(config: Config) -> Iterator[tuple[str, object]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tocsin.ingest.config import IngestConfig
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
@@ -124,6 +125,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Path of a `prometheus.yml`, or its content in place. It is used as it stands."""
     alertmanager: Document | None = None
     """Path of an `alertmanager.yml`, or its content in place. Read and kept, not used yet."""
+    ingest: IngestConfig = IngestConfig()
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()
     log: LogConfig = LogConfig()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tocsin
-from tocsin.cli import check, demo, keep, people, query, serve
+from tocsin.cli import check, demo, query, serve
 
 app = typer.Typer(
     name="tocsin",
@@ -37,9 +37,6 @@ app.command()(serve.serve)
 app.command()(query.query)
 app.add_typer(demo.app, name="demo")
 app.add_typer(check.app, name="check")
-app.add_typer(people.app, name="user")
-app.command()(keep.backup)
-app.command()(keep.restore)
 
 
 def main() -> None:

@@ -78,6 +78,14 @@ class _PatientOnlySoLong(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """The whole process decides when to stop, not one of its ports."""
@@ -106,6 +114,10 @@ class Listener:
             backlog=2048,
         )
         self._server = _Server(config)
+        self.ready = self._server.ready
+        """Set once requests are answered."""
+        self.stopped = asyncio.Event()
+        """Set once the last request is answered."""
 
     @property
     def url(self) -> str:
@@ -115,16 +127,14 @@ class Listener:
 
     async def run(self) -> None:
         """Serve until `stop` is called; requests under way are finished, within 5 s."""
-        await self._server.serve(sockets=[self._socket])
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            self.stopped.set()
 
     def stop(self) -> None:
         """Take no new requests, finish those under way, and let `run` return."""
         self._server.should_exit = True
-
-    @property
-    def is_listening(self) -> bool:
-        """Whether requests are answered by now."""
-        return self._server.started
 
 
 def _bind(name: str, address: str) -> socket.socket:

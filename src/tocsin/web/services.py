@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """What the web room needs to know of the configuration; replaced whole on reload."""
+    """What the web room needs to know of the configuration; a reload makes another one."""
 
     external_url: str
     auth_off: bool
@@ -75,7 +75,7 @@ class Services:
     """Everything a handler may use."""
 
     clock: Clock
-    config: WebConfig
+    config_in_force: Callable[[], WebConfig]
     engine: Engine
     source: SeriesSource
     registry: SeriesRegistry
@@ -92,6 +92,11 @@ class Services:
     settings: Settings
     status: Callable[[], SystemStatus]
     reload: Callable[[], Awaitable[ReloadOutcome]]
+
+    @property
+    def config(self) -> WebConfig:
+        """The configuration now; it is another one after a reload."""
+        return self.config_in_force()
 
 
 def services(request: Request) -> Services:

@@ -1,0 +1,97 @@
+"""The composition root: everything is made here, and handed what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import tocsin
+from tocsin.app.config import Loaded
+from tocsin.app.effective import effective, shown_yaml
+from tocsin.app.keeping import open_kept
+from tocsin.app.product import Parts, Tocsin
+from tocsin.app.scraping import scrape_configuration
+from tocsin.app.settings_tree import Config
+from tocsin.ingest.intake import Intake
+from tocsin.ingest.limits import CardinalityGuard
+from tocsin.kit.clock import Clock
+from tocsin.query.promql.engine import Engine, EngineLimits
+from tocsin.scrape.manager import ScrapeManager
+from tocsin.state.settings import Settings
+from tocsin.store.recent import RecentWindow
+from tocsin.store.retention import Retention
+from tocsin.store.rollup import Rollup
+from tocsin.store.series import SeriesRegistry
+from tocsin.store.source import MetricSource
+from tocsin.store.writer import Writer
+from tocsin.web.authenticator import Authenticator
+from tocsin.web.people import People
+from tocsin.web.services import WebConfig
+
+
+async def build(loaded: Loaded, clock: Clock) -> Tocsin:
+    """Open what is kept and wire everything; nothing listens and nothing runs yet.
+
+    Raises ConfigError for a mistake in the `prometheus.yml`, Permanent when another process holds
+    the data folder or a database cannot be used.
+    """
+    plan = scrape_configuration(loaded)
+    config = loaded.config
+    kept = await open_kept(config, clock)
+    registry = SeriesRegistry()
+    recent = RecentWindow(clock)
+    retention = Retention(kept.store, config.retention, clock, cluster=config.store.cluster)
+    writer = Writer(kept.store, registry, recent, clock)
+    source = MetricSource(
+        kept.store, registry, recent, clock, raw_days=lambda: retention.config.raw_days
+    )
+    guard = CardinalityGuard(registry, config.ingest.limits, clock)
+    intake = Intake(
+        writer, guard, clock, config.ingest, retention_seconds=retention_seconds(config)
+    )
+    people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
+    parts = Parts(
+        clock=clock,
+        kept=kept,
+        registry=registry,
+        recent=recent,
+        writer=writer,
+        source=source,
+        engine=Engine(source, clock, engine_limits(config)),
+        guard=guard,
+        intake=intake,
+        scrape=ScrapeManager(writer, guard, clock),
+        retention=retention,
+        rollup=Rollup(kept.store, clock),
+        people=people,
+        authenticator=Authenticator(people),
+        settings=Settings(kept.database, clock),
+    )
+    return Tocsin(loaded, plan, parts, web_config)
+
+
+def retention_seconds(config: Config) -> float:
+    """How old a sample may be to be kept at all."""
+    return config.retention.raw_days * 86_400.0
+
+
+def engine_limits(config: Config) -> EngineLimits:
+    """The bounds of queries, from the configuration."""
+    return EngineLimits(
+        heavy_at_once=config.query.max_concurrency, slow_seconds=float(config.query.slow)
+    )
+
+
+def web_config(loaded: Loaded, warnings: Callable[[], Sequence[str]]) -> WebConfig:
+    """What the web room needs to know of a configuration."""
+    config = loaded.config
+    listen = config.listen
+    return WebConfig(
+        external_url=listen.external_url,
+        auth_off=config.auth.is_off,
+        version=tocsin.__version__,
+        ingest=config.ingest,
+        effective=lambda: effective(config),
+        prometheus_text=lambda: shown_yaml(loaded.prometheus),
+        flags={"data": config.data, "http": listen.http, "auth": config.auth.mode},
+        warnings=warnings,
+    )

@@ -1,0 +1,92 @@
+"""How is what is kept opened: the engine with its telemetry, and the SQL database?"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.app.settings_tree import Config
+from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Fault
+from tocsin.state.database import Database
+from tocsin.store.child import EngineChild
+from tocsin.store.client import Store
+from tocsin.store.endpoint import Endpoint, EngineOptions
+from tocsin.store.migrate import migrate
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Both stores, open and migrated. `child` is None when a ClickHouse elsewhere is used."""
+
+    child: EngineChild | None
+    store: Store
+    database: Database
+
+    async def close(self) -> None:
+        """Close both, the engine's process last."""
+        await self.store.close()
+        await self.database.close()
+        if self.child is not None:
+            await self.child.stop()
+
+
+def telemetry_folder(config: Config) -> Path:
+    """Where the embedded engine keeps its files."""
+    return Path(config.data) / "telemetry"
+
+
+def database_url(config: Config) -> str:
+    """The SQL database's address; by default a file in the data folder."""
+    return config.state.url or f"sqlite:///{Path(config.data) / 'state.db'}"
+
+
+async def open_kept(config: Config, clock: Clock) -> Kept:
+    """Open and migrate both at once.
+
+    Raises Permanent when another process holds the folder or the databases cannot be used.
+    """
+    folder = Path(config.data)
+    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+    database = Database(database_url(config))
+    child = (
+        None
+        if config.store.url
+        else EngineChild(telemetry_folder(config), clock, options=_options(config))
+    )
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(database.open())
+            opening = both.create_task(_open_store(config, clock, child))
+    except* Fault as group:
+        if child is not None:
+            await child.stop()
+        await database.close()
+        raise group.exceptions[0] from None
+    return Kept(child, opening.result(), database)
+
+
+def _options(config: Config) -> EngineOptions:
+    store = config.store
+    return EngineOptions(
+        memory_limit=store.memory_limit,
+        query_memory_limit=store.query_memory_limit,
+        query_seconds=store.query_seconds,
+        query_threads=store.query_threads,
+        fsync=store.fsync,
+    )
+
+
+async def _open_store(config: Config, clock: Clock, child: EngineChild | None) -> Store:
+    if child is not None:
+        endpoint = await child.start()
+    else:
+        endpoint = Endpoint(
+            url=config.store.url or "",
+            user=config.store.user,
+            password=config.store.read_password(),
+        )
+    store = await Store.connect(endpoint, database=config.store.database, clock=clock)
+    await migrate(store, cluster=config.store.cluster)
+    return store

@@ -1,0 +1,262 @@
+"""The whole of Tocsin, wired: how it starts, takes a new configuration, and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tocsin.app.config import Loaded
+from tocsin.app.keeping import Kept
+from tocsin.app.scraping import built_in_jobs, scrape_configuration
+from tocsin.ingest.intake import Intake
+from tocsin.ingest.limits import CardinalityGuard
+from tocsin.ingest.otlp_grpc import OtlpGrpc
+from tocsin.kit import log
+from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Temporary
+from tocsin.kit.tasks import Tasks
+from tocsin.query.promql.engine import Engine
+from tocsin.scrape.config import ScrapePlan
+from tocsin.scrape.fetch import Fetcher
+from tocsin.scrape.manager import ScrapeManager
+from tocsin.scrape.nearby import Nearby, find
+from tocsin.state.settings import Settings
+from tocsin.state.users import OneTimePassword
+from tocsin.store.load import load_recent, load_series
+from tocsin.store.recent import RecentWindow
+from tocsin.store.retention import Retention
+from tocsin.store.rollup import Rollup
+from tocsin.store.series import SeriesRegistry
+from tocsin.store.source import MetricSource
+from tocsin.store.writer import Writer
+from tocsin.web.authenticator import Authenticator
+from tocsin.web.listener import Listener
+from tocsin.web.people import People
+from tocsin.web.server import create_app, create_otlp_app
+from tocsin.web.services import ReloadOutcome, Services, SystemStatus, WebConfig
+
+_log = log.get("tocsin")
+_FLUSH_SECONDS = 30.0
+_LISTEN_SECONDS = 10.0
+_DAY_SECONDS = 86_400.0
+
+Reload = Callable[[], Awaitable[ReloadOutcome]]
+MakeWebConfig = Callable[[Loaded, Callable[[], Sequence[str]]], WebConfig]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that the composition root made."""
+
+    clock: Clock
+    kept: Kept
+    registry: SeriesRegistry
+    recent: RecentWindow
+    writer: Writer
+    source: MetricSource
+    engine: Engine
+    guard: CardinalityGuard
+    intake: Intake
+    scrape: ScrapeManager
+    retention: Retention
+    rollup: Rollup
+    people: People
+    authenticator: Authenticator
+    settings: Settings
+
+
+class Tocsin:
+    """One running product. `start`, then `apply` for each new configuration, then `stop`."""
+
+    def __init__(
+        self, loaded: Loaded, plan: ScrapePlan, parts: Parts, web_config: MakeWebConfig
+    ) -> None:
+        self.loaded = loaded
+        self.parts = parts
+        self.tasks = Tasks(parts.clock)
+        self.one_time_password: OneTimePassword | None = None
+        self._make_web_config = web_config
+        self._web_config = web_config(loaded, self._warnings)
+        self._plan = plan
+        self._nearby: Sequence[Nearby] = ()
+        self._note = ""
+        self._why_not_ready = "starting"
+        self._reload: Reload | None = None
+        self._started_at = parts.clock.now()
+        self._services = self._make_services()
+        listen = loaded.config.listen
+        web = (self._services, parts.people, parts.authenticator)
+        self.http = Listener("http", create_app(*web), listen.http)
+        self.otlp_http: Listener | None = None
+        if listen.otlp_http:
+            self.otlp_http = Listener("otlp_http", create_otlp_app(*web), listen.otlp_http)
+        self._grpc = OtlpGrpc(
+            parts.intake, loaded.config.ingest.body, authorize=parts.authenticator.grpc_sender
+        )
+        self.otlp_grpc_url = ""
+
+    async def start(self) -> None:
+        """Read what is kept, open every port, and begin to scrape; returns when all answer."""
+        parts, config = self.parts, self.loaded.config
+        self.one_time_password = (
+            None if config.auth.is_off else await parts.people.users.ensure_admin()
+        )
+        await load_series(parts.kept.store, parts.registry, since_day=self._oldest_day())
+        await load_recent(parts.kept.store, parts.registry, parts.recent, parts.clock)
+        self.tasks.start("writer", parts.writer.run)
+        for listener in self._listeners():
+            self.tasks.start(f"listen_{listener.name}", listener.run)
+        if config.listen.otlp_grpc:
+            await self._start_grpc(config.listen.otlp_grpc)
+        async with asyncio.timeout(_LISTEN_SECONDS):
+            await asyncio.gather(*(listener.ready.wait() for listener in self._listeners()))
+        if config.scrape.nearby:
+            self._nearby = await self._find_nearby()
+        await self._scrape()
+        self.tasks.start("retention", parts.retention.run)
+        self.tasks.start("rollup", parts.rollup.run)
+        self.tasks.start("forget_series", self._forget_series)
+        self.tasks.start("flush", self._flush)
+        self._why_not_ready = ""
+
+    async def apply(self, loaded: Loaded) -> None:
+        """Put a configuration in force, as far as that goes without a restart.
+
+        Raises ConfigError before anything has changed when its `prometheus.yml` is wrong.
+        """
+        plan = scrape_configuration(loaded)
+        parts, config = self.parts, loaded.config
+        parts.intake.configure(
+            config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
+        )
+        await parts.retention.configure(config.retention)
+        self.loaded, self._plan = loaded, plan
+        self._web_config = self._make_web_config(loaded, self._warnings)
+        await self._scrape()
+
+    async def stop(self) -> None:
+        """Take nothing more, keep what was accepted, and end every process within 10 s."""
+        self._why_not_ready = "stopping"
+        parts = self.parts
+        await parts.scrape.stop()
+        for listener in self._listeners():
+            listener.stop()
+        await self._grpc.stop(grace_seconds=3.0)
+        for listener in self._listeners():
+            await listener.stopped.wait()
+        if not await parts.writer.drain(5.0):
+            _log.error("not_everything_was_kept", why="the store did not answer in time")
+        with contextlib.suppress(Temporary):
+            await parts.people.flush()
+        await self.tasks.stop_all(limit_seconds=1.0)
+        await parts.kept.close()
+
+    def reload_with(self, reload: Reload) -> None:
+        """What `POST /-/reload` and the page's button call."""
+        self._reload = reload
+
+    def note_reload(self, note: str) -> None:
+        """What people should know of the last reload; empty when all is well."""
+        self._note = note
+
+    def status(self) -> SystemStatus:
+        """How Tocsin is just now."""
+        child = self.parts.kept.child
+        pid = (child.pid if child else None) or 0
+        why = self._why_not_ready or ("" if pid or child is None else "the engine is restarting")
+        memory = {"main": _resident(psutil.Process().pid)}
+        if pid:
+            memory["engine"] = _resident(pid)
+        return SystemStatus(
+            ready=not why,
+            reason=why,
+            started_at=self._started_at,
+            engine_restarts=child.restarts if child else 0,
+            engine_pid=pid,
+            memory_bytes=memory,
+            disk_free_bytes=psutil.disk_usage(self.loaded.config.data).free,
+        )
+
+    def _listeners(self) -> list[Listener]:
+        return [one for one in (self.http, self.otlp_http) if one is not None]
+
+    def _warnings(self) -> Sequence[str]:
+        note = (self._note,) if self._note else ()
+        return (*self.loaded.warnings, *self._plan.warnings, *note)
+
+    async def _start_grpc(self, address: str) -> None:
+        port = await self._grpc.start(address)
+        host = address.rpartition(":")[0] or "0.0.0.0"
+        self.otlp_grpc_url = f"http://{host}:{port}"
+
+    async def _find_nearby(self) -> list[Nearby]:
+        fetcher = Fetcher(self.parts.clock, Path(), connections=32)
+        try:
+            return await find(fetcher)
+        finally:
+            await fetcher.close()
+
+    async def _scrape(self) -> None:
+        own = self.http.url.removeprefix("http://")
+        jobs = built_in_jobs(self.loaded.config.scrape, own, self._nearby)
+        await self.parts.scrape.apply(self._plan, jobs)
+
+    def _oldest_day(self) -> int:
+        """The day since 1970 before which nothing is kept any more."""
+        days = self.loaded.config.retention.rollup_days
+        return max(0, int(self.parts.clock.now() // _DAY_SECONDS) - days)
+
+    async def _forget_series(self) -> None:
+        """Series whose last sample is gone leave the memory, once a day."""
+        while True:
+            await self.parts.clock.sleep(_DAY_SECONDS)
+            forgotten = self.parts.registry.forget(self._oldest_day())
+            _log.info("series_forgotten", series=forgotten)
+
+    async def _flush(self) -> None:
+        while True:
+            await self.parts.clock.sleep(_FLUSH_SECONDS)
+            try:
+                await self.parts.people.flush()
+            except Temporary as error:
+                _log.warning("last_use_not_kept", error=str(error))
+
+    async def _reloaded(self) -> ReloadOutcome:
+        if self._reload is None:
+            return ReloadOutcome(error="Tocsin is still starting")
+        return await self._reload()
+
+    def _make_services(self) -> Services:
+        parts = self.parts
+        return Services(
+            clock=parts.clock,
+            config_in_force=lambda: self._web_config,
+            engine=parts.engine,
+            source=parts.source,
+            registry=parts.registry,
+            recent=parts.recent,
+            writer=parts.writer,
+            store=parts.kept.store,
+            retention=parts.retention,
+            intake=parts.intake,
+            guard=parts.guard,
+            scrape=parts.scrape,
+            users=parts.people.users,
+            sessions=parts.people.sessions,
+            tokens=parts.people.tokens,
+            settings=parts.settings,
+            status=self.status,
+            reload=self._reloaded,
+        )
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0

@@ -1,0 +1,108 @@
+"""How does the process start, what makes it read its configuration again, how does it end?"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from tocsin.app.build import build
+from tocsin.app.config import Loaded
+from tocsin.app.product import Tocsin
+from tocsin.app.reload import Reloader
+from tocsin.kit import log
+from tocsin.kit.clock import Clock, SystemClock
+
+_log = log.get("tocsin")
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where a running Tocsin answers; the content of the ready file. Empty texts are off."""
+
+    http: str
+    otlp_http: str
+    otlp_grpc: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A Tocsin that answers on all its ports."""
+
+    tocsin: Tocsin
+    addresses: Addresses
+
+
+Beside = Callable[[Running], AbstractAsyncContextManager[None]]
+"""What else runs while Tocsin answers: entered once it does, left before it stops."""
+
+
+def run(
+    loaded: Loaded,
+    *,
+    config_path: Path | None = None,
+    flags: Mapping[str, str] | None = None,
+    ready_file: Path | None = None,
+    beside: Beside | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises a Fault when it cannot start."""
+    settings = loaded.config.log
+    log.configure(as_json=settings.format == "json", level=settings.level)
+    uvloop.run(serve(loaded, SystemClock(), config_path, flags or {}, ready_file, beside))
+
+
+async def serve(
+    loaded: Loaded,
+    clock: Clock,
+    config_path: Path | None,
+    flags: Mapping[str, str],
+    ready_file: Path | None,
+    beside: Beside | None,
+) -> None:
+    """Start everything, wait for the signal to end, drain, and stop everything in reverse."""
+    end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end.set)
+    tocsin = await build(loaded, clock)
+    try:
+        reloader = Reloader(tocsin, config_path, flags, clock)
+        loop.add_signal_handler(signal.SIGHUP, reloader.request)
+        await tocsin.start()
+        tocsin.tasks.start("reload", reloader.run)
+        addresses = _addresses(tocsin)
+        if ready_file is not None:
+            await asyncio.to_thread(_write_ready, ready_file, addresses)
+        _log.info("ready", http=addresses.http, pid=addresses.pid)
+        running = Running(tocsin, addresses)
+        async with beside(running) if beside else contextlib.nullcontext():
+            await end.wait()
+            _log.info("stopping")
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        await tocsin.stop()
+        _log.info("stopped")
+
+
+def _addresses(tocsin: Tocsin) -> Addresses:
+    return Addresses(
+        http=tocsin.http.url,
+        otlp_http=tocsin.otlp_http.url if tocsin.otlp_http else "",
+        otlp_grpc=tocsin.otlp_grpc_url,
+        pid=os.getpid(),
+    )
+
+
+def _write_ready(path: Path, addresses: Addresses) -> None:
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(msgspec.json.encode(addresses))
+    fresh.replace(path)

@@ -1,0 +1,27 @@
+"""What is scraped: the `prometheus.yml` that is named, and what Tocsin watches by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tocsin.app.config import Loaded
+from tocsin.app.settings_tree import ScrapeConfig
+from tocsin.scrape.builtin import host_job, itself_job, nearby_jobs
+from tocsin.scrape.config import Job, ScrapePlan, read_plan
+from tocsin.scrape.nearby import Nearby
+
+
+def scrape_configuration(loaded: Loaded) -> ScrapePlan:
+    """The jobs of the `prometheus.yml`; raises ConfigError with the place of a mistake."""
+    return read_plan(loaded.prometheus, loaded.prometheus_folder)
+
+
+def built_in_jobs(config: ScrapeConfig, address: str, nearby: Sequence[Nearby]) -> list[Job]:
+    """What is watched without being named; `address` is Tocsin's own `host:port`."""
+    every = float(config.interval)
+    jobs = nearby_jobs(every, nearby)
+    if config.host:
+        jobs.append(host_job(every, instance=address))
+    if config.itself:
+        jobs.append(itself_job(every, address=address))
+    return jobs

@@ -1,0 +1,118 @@
+"""The demo: Tocsin, and beside it an application to watch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from tocsin.app.config import load_config
+from tocsin.app.run import Running, run
+from tocsin.demo.switches import KINDS
+from tocsin.demo.troupe import Troupe
+from tocsin.state.tokens import Scope
+from tocsin.state.users import Users
+
+DEFAULT_DATA = Path("tocsin-demo")
+_LOGIN = "login.json"
+_TOKEN = "demo: browsers and services"
+_CONFIG = """\
+# Written by `tocsin demo` at its first start; edit it as you like.
+prometheus: prometheus.yml
+scrape:
+  interval: 5s
+"""
+_PROMETHEUS = """\
+global:
+  scrape_interval: 5s
+scrape_configs:
+  - job_name: demo
+    file_sd_configs:
+      - files: [targets.json]
+        refresh_interval: 5s
+"""
+
+
+def folder_of(data: Path) -> Path:
+    """Where the demo keeps what belongs to its application."""
+    return data / "demo"
+
+
+def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
+    """Run Tocsin on `data` with the demo's application until told to end."""
+    folder = folder_of(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = _written(folder / "tocsin.yaml", _CONFIG)
+    _written(folder / "prometheus.yml", _PROMETHEUS)
+    (folder / "targets.json").write_text("[]")
+    all_flags = {"data": str(data.resolve()), **flags}
+
+    @contextlib.asynccontextmanager
+    async def beside(running: Running) -> AsyncIterator[None]:
+        troupe = Troupe(folder)
+        try:
+            await _begin(troupe, folder, running)
+            yield
+        finally:
+            await troupe.close()
+
+    loaded = load_config(config, all_flags)
+    run(loaded, config_path=config, flags=all_flags, ready_file=ready_file, beside=beside)
+
+
+def _written(path: Path, text: str) -> Path:
+    if not path.exists():
+        path.write_text(text)
+    return path
+
+
+async def _begin(troupe: Troupe, folder: Path, running: Running) -> None:
+    addresses = await troupe.open()
+    groups = [
+        {"targets": [address], "labels": {"job": name, "service": name}}
+        for name, address in addresses.items()
+    ]
+    fresh = folder / "targets.json.new"
+    fresh.write_text(json.dumps(groups, indent=1))
+    fresh.replace(folder / "targets.json")
+    tokens = running.tocsin.parts.people.tokens
+    for token in await tokens.all():
+        if token.name == _TOKEN and token.revoked_at is None:
+            await tokens.revoke(token.id)
+    key, _ = await tokens.create(_TOKEN, scopes=[Scope.INGEST], created_by="demo")
+    await troupe.send_people(addresses["shop"], running.addresses.http, key)
+    _announce(running, await _login(folder, running))
+
+
+async def _login(folder: Path, running: Running) -> str:
+    """The login to print: the first one stays valid, and known to its owner, until changed."""
+    users: Users = running.tocsin.parts.people.users
+    file = folder / _LOGIN
+    if running.tocsin.loaded.config.auth.is_off:
+        return "nobody needs to log in"
+    if first := running.tocsin.one_time_password:
+        user = next(user for user in await users.all() if user.name == first.user)
+        await users.set_password(user.id, first.password)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            json.dump({"name": first.user, "password": first.password}, out)
+    if not file.exists():
+        return "log in as you set it up"
+    known = json.loads(file.read_text())
+    if await users.check(known["name"], known["password"]) is None:
+        return f"log in as {known['name']} with the password you chose"
+    return f"log in as {known['name']} with the password {known['password']}"
+
+
+def _announce(running: Running, login: str) -> None:
+    switches = "|".join(KINDS)
+    sys.stdout.write(
+        f"\n  Tocsin is ready:   {running.addresses.http}\n"
+        f"  Login:             {login}\n"
+        f"  Break something:   tocsin demo break {switches}\n"
+        "  Stop:              Ctrl-C\n\n"
+    )
+    sys.stdout.flush()

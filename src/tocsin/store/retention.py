@@ -1,0 +1,167 @@
+"""What is let go, and when? By age (the tables' TTL), and the oldest first beyond a byte budget."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import re
+
+import msgspec
+
+from tocsin.kit import gauge, log
+from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Temporary
+from tocsin.store.client import Store, quoted
+from tocsin.store.config import RetentionConfig
+from tocsin.store.usage import Partition, partitions
+
+_EVERY_SECONDS = 60.0
+_REMEMBERED = 200
+_TTL = re.compile(r" TTL (.+?) \+ toIntervalDay\((\d+)\)")
+_log = log.get("retention")
+_bytes = gauge.gauge("store_bytes", "Bytes on disk.", ("table",))
+_held = gauge.gauge("store_rows", "Rows held.", ("table",))
+_dropped = gauge.counter("store_dropped_bytes", "Bytes dropped over the byte budget.", ("table",))
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """A partition that went because all telemetry together took more than `max_disk_bytes`."""
+
+    at_ms: int
+    table: str
+    first_day: dt.date
+    last_day: dt.date
+    rows: int
+    bytes_on_disk: int
+
+
+class _Table(msgspec.Struct, frozen=True):
+    name: str
+    create_table_query: str
+
+
+class Retention:
+    """Keeps the store within its days and bytes. `dropped` tells what the budget cost, newest
+    last."""
+
+    def __init__(
+        self, store: Store, config: RetentionConfig, clock: Clock, *, cluster: str | None = None
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._clock = clock
+        self._on_cluster = f" ON CLUSTER {quoted(cluster)}" if cluster else ""
+        self.dropped: collections.deque[Dropped] = collections.deque(maxlen=_REMEMBERED)
+
+    @property
+    def config(self) -> RetentionConfig:
+        """What is in force."""
+        return self._config
+
+    async def configure(self, config: RetentionConfig) -> None:
+        """Put other days and another budget in force."""
+        self._config = config
+        await self.apply()
+
+    async def run(self) -> None:
+        """Apply the days once, then hold the budget every minute, for ever."""
+        applied = False
+        while True:
+            try:
+                if not applied:
+                    await self.apply()
+                    applied = True
+                await self.enforce_budget()
+            except Temporary as fault:
+                _log.warning("retention_waits", error=str(fault))
+            await self._clock.sleep(_EVERY_SECONDS)
+
+    async def apply(self) -> list[str]:
+        """Change the TTL of tables whose days differ from the configuration; returns their names.
+
+        The engine then drops whole days in the background; raising the days brings nothing back.
+        """
+        sql = (
+            "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()"
+        )
+        changed = []
+        for table in await self._store.fetch_rows(sql, None, _Table, lane="short"):
+            found = _TTL.search(table.create_table_query)
+            days = self._days(table.name)
+            if found is None or days is None or int(found[2]) == days:
+                continue
+            await self._store.command(
+                f"ALTER TABLE {quoted(table.name)}{self._on_cluster} "
+                f"MODIFY TTL {found[1]} + toIntervalDay({days})"
+            )
+            _log.info("retention_changed", table=table.name, days_before=int(found[2]), days=days)
+            changed.append(table.name)
+        return changed
+
+    async def enforce_budget(self) -> list[Dropped]:
+        """Drop the oldest partitions while the tables take more than `max_disk_bytes`.
+
+        What today's data is written to is never dropped. Returns what went.
+        """
+        held = await partitions(self._store)
+        _measure(held)
+        limit = self._config.max_disk_bytes
+        if limit is None:
+            return []
+        total = sum(part.bytes_on_disk for part in held)
+        today = dt.datetime.fromtimestamp(self._clock.now(), dt.UTC).date()
+        gone = []
+        for part in _oldest_first(held):
+            if total <= limit or part.last_day is None or part.last_day >= today:
+                break
+            gone.append(await self._drop(part))
+            total -= part.bytes_on_disk
+        if total > limit:
+            _log.warning("disk_budget_exceeded", bytes=total, max_disk_bytes=limit)
+        return gone
+
+    async def _drop(self, part: Partition) -> Dropped:
+        first, last = part.first_day, part.last_day
+        assert first is not None and last is not None  # noqa: PT018 - both or neither
+        await self._store.command(
+            f"ALTER TABLE {quoted(part.table)}{self._on_cluster} "
+            f"DROP PARTITION ID '{part.partition}'"
+        )
+        dropped = Dropped(
+            self._clock.now_ms(), part.table, first, last, part.rows, part.bytes_on_disk
+        )
+        self.dropped.append(dropped)
+        _dropped.labels(part.table).inc(part.bytes_on_disk)
+        _log.warning(
+            "dropped_over_budget",
+            table=part.table,
+            first_day=str(first),
+            last_day=str(last),
+            rows=part.rows,
+            bytes=part.bytes_on_disk,
+            max_disk_bytes=self._config.max_disk_bytes,
+        )
+        return dropped
+
+    def _days(self, table: str) -> int | None:
+        config = self._config
+        return {
+            "samples": config.raw_days,
+            "samples_5m": config.rollup_days,
+            "series": max(config.raw_days, config.rollup_days) + 1,
+            "exemplars": config.exemplars_days,
+            "events": config.events_days,
+        }.get(table)
+
+
+def _oldest_first(held: list[Partition]) -> list[Partition]:
+    dated = [part for part in held if part.last_day is not None and part.rows]
+    # A month goes with its last day: its newest rows would otherwise go before older ones.
+    return sorted(dated, key=lambda part: (part.last_day, part.table))
+
+
+def _measure(held: list[Partition]) -> None:
+    for table in {part.table for part in held}:
+        own = [part for part in held if part.table == table]
+        _bytes.labels(table).set(sum(part.bytes_on_disk for part in own))
+        _held.labels(table).set(sum(part.rows for part in own))

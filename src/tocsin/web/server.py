@@ -1,0 +1,96 @@
+"""Which addresses does Tocsin answer? The one list of them, and the application they make."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from tocsin.web import ingest, session
+from tocsin.web.api import (
+    admin,
+    federate,
+    health,
+    openapi,
+    otlp,
+    prometheus,
+    prometheus_read,
+    prometheus_series,
+    prometheus_status,
+)
+from tocsin.web.authenticator import Authenticator
+from tocsin.web.guard import Front, Guard
+from tocsin.web.measured import Measured
+from tocsin.web.pages import PAGES
+from tocsin.web.people import People
+from tocsin.web.problem import problem
+from tocsin.web.routing import Access, Addresses, get
+from tocsin.web.services import Services, services
+
+
+async def _openapi(request: Request) -> Response:
+    """The description of every address for programs, as OpenAPI 3.1."""
+    version = services(request).config.version
+    body = await asyncio.to_thread(openapi.describe, ADDRESSES, version)
+    return Response(body, media_type="application/json")
+
+
+ADDRESSES: Addresses = (
+    *health.ADDRESSES,
+    *prometheus.ADDRESSES,
+    *prometheus_series.ADDRESSES,
+    *prometheus_status.ADDRESSES,
+    *prometheus_read.ADDRESSES,
+    *federate.ADDRESSES,
+    *ingest.ADDRESSES,
+    *admin.ADDRESSES,
+    *session.ADDRESSES,
+    get("/api/openapi.json", _openapi, Access.READ),
+    *PAGES,
+)
+
+
+def create_app(parts: Services, people: People, authenticator: Authenticator) -> ASGIApp:
+    """The whole application, behind its guard."""
+    return _application(ADDRESSES, parts, people, authenticator)
+
+
+def create_otlp_app(parts: Services, people: People, authenticator: Authenticator) -> ASGIApp:
+    """What OpenTelemetry's own HTTP port answers, and nothing else."""
+    return _application((*otlp.ADDRESSES, *health.ADDRESSES), parts, people, authenticator)
+
+
+def _application(
+    addresses: Addresses, parts: Services, people: People, authenticator: Authenticator
+) -> ASGIApp:
+    _check(addresses)
+    routes = Guard(authenticator).routes(addresses)
+    app = Starlette(
+        routes=routes,
+        exception_handlers={404: _not_found, 405: _not_allowed},
+    )
+    app.state.services = parts
+    app.state.people = people
+    app.router.redirect_slashes = False
+    return Measured(Front(app, people), {route.endpoint: route.path for route in routes})
+
+
+def _check(addresses: Addresses) -> None:
+    """Two owners of one address would hide one of them."""
+    seen: set[tuple[str, str]] = set()
+    for address in addresses:
+        for method in address.methods:
+            if (address.path, method) in seen:
+                raise ValueError(f"{method} {address.path} is claimed twice")
+            seen.add((address.path, method))
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return problem(request, 404, f"there is nothing at {request.url.path}")
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    return problem(request, 405, f"{request.method} is not used at {request.url.path}")
