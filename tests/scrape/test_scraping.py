@@ -440,6 +440,14 @@ async def test_an_exceeded_limit_loses_only_the_excess_and_the_target_lists_it(
     await manager.stop()
 
 
+async def test_a_series_that_stands_in_the_body_twice_is_said(manager: ScrapeManager) -> None:
+    async with serve(Page(b"a 1\na 2\nb 1\n")) as address:
+        await manager.apply(plan(address))
+        state = await scrape(manager)
+    assert (state.health, len(state.notices)) == ("up", 1)
+    assert "twice" in state.notices[0]
+
+
 async def test_others_run_while_many_new_series_are_parsed(
     manager: ScrapeManager, kept: Kept
 ) -> None:

@@ -156,7 +156,7 @@ class ExpositionReader:
     async def read_kindly(
         self, body: bytes, style: Format, at_ms: int, *, honor_timestamps: bool = True
     ) -> Exposed:
-        """As `read`, but lets others run while many new series are parsed.
+        """As `read`, but lets others run while a body is read line by line.
 
         One reader reads one body at a time: the caller sees to it.
         """
@@ -249,7 +249,7 @@ class ExpositionReader:
                 if openmetrics and line[:1] != b"#":
                     raise _bad(number, line, Rejected("OpenMetrics has no blank lines"))
                 continue
-            if rows.added and not number % _LINES_A_STEP:
+            if number and not number % _LINES_A_STEP:
                 yield
             head, _, tail = line.rpartition(b" ")
             ref = cached(head)

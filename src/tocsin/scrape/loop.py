@@ -114,6 +114,8 @@ class ScrapeLoop:
     _reader: ExpositionReader = field(init=False)
     _epoch: int = field(init=False)
     _alive: NDArray[np.int64] | None = field(default=None, init=False)
+    _counted: NDArray[np.int64] | None = field(default=None, init=False)
+    _twice: int = field(default=0, init=False)
     _report_refs: dict[str, int] = field(default_factory=dict, init=False)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _headers: dict[str, str] = field(init=False)
@@ -210,8 +212,7 @@ class ScrapeLoop:
         state.body_bytes = outcome.body_bytes
         state.samples_scraped = exposed.scraped if exposed else 0
         state.samples_kept = exposed.kept if exposed else 0
-        refused = exposed.batch.refused if exposed else {}
-        state.notices = tuple(f"{count} series not taken: {why}" for why, count in refused.items())
+        state.notices = self._notices(exposed) if exposed else ()
         if outcome.error:
             if state.health != "down" or state.error != outcome.error:
                 _log.info(
@@ -223,6 +224,17 @@ class ScrapeLoop:
         _scrapes.labels("failed" if outcome.error else "ok").inc()
         _seconds.observe(outcome.seconds)
         _samples.inc(state.samples_scraped)
+
+    def _notices(self, exposed: Exposed) -> tuple[str, ...]:
+        """What of a body is lost: series not taken, and samples that stand in it twice."""
+        batch = exposed.batch
+        if batch.refs is not self._counted:
+            self._counted = batch.refs
+            self._twice = len(batch.refs) - len(np.unique(batch.refs))
+        notices = [f"{count} series not taken: {why}" for why, count in batch.refused.items()]
+        if self._twice and exposed.timed is None:
+            notices.append(f"{self._twice} samples stand in the body twice: one each is kept")
+        return tuple(notices)
 
     def _submit(self, outcome: _Outcome, at_ms: int) -> None:
         parts: list[SampleBatch] = []
