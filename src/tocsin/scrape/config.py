@@ -31,6 +31,7 @@ Protocol: TypeAlias = Literal[
     "OpenMetricsText1.0.0",
 ]
 Validation: TypeAlias = Literal["", "utf8", "legacy"]
+Escaping: TypeAlias = Literal["", "allow-utf-8", "underscores", "dots", "values"]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 DEFAULT_PROTOCOLS: tuple[Protocol, ...] = (
@@ -91,7 +92,7 @@ class GlobalConfig(msgspec.Struct, frozen=True, kw_only=True):
     label_value_length_limit: Count = 0
     keep_dropped_targets: Count = 0
     metric_name_validation_scheme: Validation = ""
-    metric_name_escaping_scheme: str = ""
+    metric_name_escaping_scheme: Escaping = ""
     scrape_native_histograms: bool = False
     convert_classic_histograms_to_nhcb: bool = False
     always_scrape_classic_histograms: bool = False
@@ -124,7 +125,7 @@ class ScrapeConfig(HttpOptions, frozen=True, kw_only=True):
     native_histogram_bucket_limit: Count = 0
     native_histogram_min_bucket_factor: float = 0.0
     metric_name_validation_scheme: Validation = ""
-    metric_name_escaping_scheme: str = ""
+    metric_name_escaping_scheme: Escaping = ""
     scrape_native_histograms: bool | None = None
     scrape_classic_histograms: bool | None = None
     always_scrape_classic_histograms: bool | None = None
@@ -168,6 +169,7 @@ class Job:
     label_value_length_limit: int
     keep_dropped_targets: int
     legacy_names: bool
+    escaping: str
     extra_metrics: bool
 
     @property
@@ -278,8 +280,11 @@ def job_of(config: ScrapeConfig, defaults: GlobalConfig) -> Job:
         raise Rejected(
             f"scrape_timeout {config.scrape_timeout} is longer than scrape_interval {interval}"
         )
-    timeout = config.scrape_timeout or min(defaults.scrape_timeout or Duration(10), interval)
     scheme = config.metric_name_validation_scheme or defaults.metric_name_validation_scheme
+    escaping = config.metric_name_escaping_scheme or defaults.metric_name_escaping_scheme
+    if scheme == "legacy" and escaping == "allow-utf-8":
+        raise Rejected("metric_name_escaping_scheme allow-utf-8 excludes validation legacy")
+    timeout = config.scrape_timeout or min(defaults.scrape_timeout or Duration(10), interval)
     extra = config.extra_scrape_metrics
 
     def limit(name: str) -> int:
@@ -299,5 +304,6 @@ def job_of(config: ScrapeConfig, defaults: GlobalConfig) -> Job:
         label_value_length_limit=limit("label_value_length_limit"),
         keep_dropped_targets=limit("keep_dropped_targets"),
         legacy_names=scheme == "legacy",
+        escaping=escaping or ("underscores" if scheme == "legacy" else "allow-utf-8"),
         extra_metrics=defaults.extra_scrape_metrics if extra is None else extra,
     )

@@ -302,11 +302,10 @@ def next_due(now: float, interval: float, phase: float) -> float:
 def request_headers(job: Job, timeout: float) -> dict[str, str]:
     """What Prometheus sends with each scrape; protobuf is not offered."""
     kinds = [_ACCEPT[name] for name in job.protocols if name in _ACCEPT]
-    escaping = "underscores" if job.legacy_names else "allow-utf-8"
     weight = len(kinds) + 1
     offers = []
     for number, kind in enumerate(kinds):
-        extra = f";escaping={escaping}" if "version=1.0.0" in kind else ""
+        extra = f";escaping={job.escaping}" if "version=1.0.0" in kind else ""
         offers.append(f"{kind}{extra};q=0.{weight - number}")
     return {
         "Accept": ",".join([*offers, "*/*;q=0.1"]),
