@@ -121,12 +121,19 @@ async def test_the_newest_samples_are_federated(client: Any) -> None:
     ]
 
 
-async def test_names_of_any_letters_are_federated_in_quotes(client: Any) -> None:
-    reply = await client.get("/federate", ("match[]", '{"my.metric"}'))
+async def test_names_of_any_letters_are_quoted_for_who_reads_them(client: Any) -> None:
+    asked = "match%5B%5D=%7B%22my.metric%22%7D"
+    accept = (b"accept", b"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.9")
+    reply = await client.send("GET", "/federate", asked, headers=[accept])
     assert reply.headers["content-type"].startswith("text/plain; version=1.0.0")
     assert reply.body.decode().splitlines() == [
         '# TYPE "my.metric" untyped',
         f'{{"my.metric","zone.name"="eu",instance=""}} 35975 {NOW_MS - 5000}',
+    ]
+    reply = await client.send("GET", "/federate", asked)
+    assert reply.body.decode().splitlines() == [
+        "# TYPE my_metric untyped",
+        f'my_metric{{zone_name="eu",instance=""}} 35975 {NOW_MS - 5000}',
     ]
 
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tocsin.kit.fault import Fault, Rejected
-from tocsin.model.labels import Labels, metric_name
+from tocsin.model.labels import NAME, Labels, make, metric_name
 from tocsin.model.samples import is_stale
 from tocsin.model.series import SeriesData
 from tocsin.query.promql.quoting import is_plain_label_name
@@ -26,6 +26,8 @@ from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import services
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_STRANGE_IN_METRIC = re.compile(r"^[0-9]|[^a-zA-Z0-9_:]")
+_STRANGE = re.compile(r"^[0-9]|[^a-zA-Z0-9_]")
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _UTF8_TEXT = "text/plain; version=1.0.0; escaping=allow-utf-8; charset=utf-8"
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -53,9 +55,12 @@ async def federate(request: Request) -> Response:
             raise Rejected("the caller left") from error
         newest.update((sample[0], sample) for sample in _newest(found))
     rows = sorted(newest.values(), key=lambda row: metric_name(row[0]))
-    plain = all(_is_plain(labels) for labels, _, _ in rows)
+    # Who does not say that it reads any letters gets underscores for those of the old names.
+    takes_any = "escaping=allow-utf-8" in request.headers.get("accept", "").replace(" ", "")
+    if not takes_any:
+        rows = [(_underscored(labels), value, at_ms) for labels, value, at_ms in rows]
     text = await asyncio.to_thread(_text, rows)
-    return Response(text, headers={"Content-Type": _TEXT if plain else _UTF8_TEXT})
+    return Response(text, headers={"Content-Type": _UTF8_TEXT if takes_any else _TEXT})
 
 
 def _newest(data: SeriesData) -> list[_Newest]:
@@ -86,9 +91,7 @@ def _text(rows: Sequence[_Newest]) -> bytes:
 
 
 def _series(name: str, labels: Labels) -> str:
-    pairs = [
-        f'{_label(key)}="{value.translate(_ESCAPES)}"' for key, value in labels if key != "__name__"
-    ]
+    pairs = [f'{_label(key)}="{value.translate(_ESCAPES)}"' for key, value in labels if key != NAME]
     if not any(key == "instance" for key, _ in labels):
         # Else the puller would put its own target's instance there.
         pairs.append('instance=""')
@@ -101,9 +104,16 @@ def _label(name: str) -> str:
     return name if is_plain_label_name(name) else f'"{name.translate(_ESCAPES)}"'
 
 
-def _is_plain(labels: Labels) -> bool:
-    return _METRIC.fullmatch(metric_name(labels)) is not None and all(
-        is_plain_label_name(key) for key, _ in labels
+def _underscored(labels: Labels) -> Labels:
+    if all(is_plain_label_name(key) for key, _ in labels) and _METRIC.fullmatch(
+        metric_name(labels)
+    ):
+        return labels
+    return make(
+        (NAME, _STRANGE_IN_METRIC.sub("_", value))
+        if key == NAME
+        else (_STRANGE.sub("_", key), value)
+        for key, value in labels
     )
 
 

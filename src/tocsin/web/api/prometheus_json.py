@@ -103,8 +103,8 @@ def points(times: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
 
 
 def scalar(value: float, at_ms: int) -> bytes:
-    """A number and its time."""
-    return f'[{time_text(at_ms)},"{value_text(value)}"]'.encode()
+    """A number and its time; unlike samples, it is never written with an exponent."""
+    return f'[{time_text(at_ms)},"{format_float(value)}"]'.encode()
 
 
 def string(value: str, at_ms: int) -> bytes:
