@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,17 @@ async def test_a_query_whose_client_left_is_cancelled(client: Any) -> None:
     reply = await client.get(QUERY, ("query", "up"))
     assert reply.error[:2] == (499, "canceled")
     assert client.source.canceled
+
+
+async def test_large_answers_are_compressed_for_who_takes_that(client: Any) -> None:
+    asked = f"query=up&start={NOW - 7000}&end={NOW}&step=5"
+    accept = (b"accept-encoding", b"gzip, deflate")
+    plain = await client.send("GET", RANGE, asked)
+    packed = await client.send("GET", RANGE, asked, headers=[accept])
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    small = await client.send("GET", QUERY, "query=up", headers=[accept])
+    assert "content-encoding" not in small.headers
 
 
 async def test_exemplars_of_all_selectors(client: Any) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+import cramjam
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +22,11 @@ TRUNCATED = "results truncated due to limit"
 
 _LOOK_SECONDS = 0.25
 """How often a waiting query asks whether its caller is still there."""
+
+_WORTH_BYTES = 4 << 10
+_INLINE_BYTES = 64 << 10
+_LEVEL = 1
+"""Answers are compressed from the first size on, beside the event loop from the second."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -61,7 +67,7 @@ def answering(
 
     async def answered(request: Request) -> Response:
         try:
-            return await handler(request)
+            return await _compressed(request, await handler(request))
         except CallerLeft:
             return failure(499, "canceled", str(QueryCanceled()))
         except Fault as fault:
@@ -73,6 +79,19 @@ def answering(
     answered.__name__ = getattr(handler, "__name__", "answered")
     answered.__doc__ = handler.__doc__
     return answered
+
+
+async def _compressed(request: Request, response: Response) -> Response:
+    """The response, gzipped when it is large and the caller takes that."""
+    body = bytes(response.body)
+    if len(body) < _WORTH_BYTES or "gzip" not in request.headers.get("accept-encoding", ""):
+        return response
+    if len(body) > _INLINE_BYTES:
+        packed = await asyncio.to_thread(cramjam.gzip.compress, body, _LEVEL)
+    else:
+        packed = cramjam.gzip.compress(body, _LEVEL)
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(bytes(packed), response.status_code, headers, response.media_type)
 
 
 def _told(fault: Fault) -> tuple[int, str]:
