@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault, Temporary
+from tocsin.store.disk import DiskWatch
 from tocsin.store.endpoint import Endpoint
 from tocsin.store.errors import QueryTimeout, fault_of
 
@@ -41,11 +42,19 @@ class Store:
     QueryTooLarge and QueryTimeout (Rejected) when the query is at fault, StoreError otherwise.
     """
 
-    def __init__(self, client: Any, endpoint: Endpoint, database: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Any,
+        endpoint: Endpoint,
+        database: str,
+        clock: Clock,
+        disk: DiskWatch | None = None,
+    ) -> None:
         self._client = client  # clickhouse-connect's client is not typed for strict checking
         self.endpoint = endpoint
         self.database = database
         self._clock = clock
+        self._disk = disk
         self._kills: set[asyncio.Task[None]] = set()
         self._lanes = {name: asyncio.Semaphore(size) for name, size in _LANE_LIMITS.items()}
 
@@ -57,8 +66,13 @@ class Store:
         database: str,
         clock: Clock,
         create: bool = True,
+        cluster: str | None = None,
+        disk: DiskWatch | None = None,
     ) -> Store:
-        """Open a client; `create` makes the database when it is not there."""
+        """Open a client; `create` makes the database (on the cluster) when it is not there.
+
+        With `disk`, inserts are refused with DiskFull while that says there is no room.
+        """
         if isinstance(endpoint, str):
             endpoint = Endpoint(url=endpoint)
         try:
@@ -75,9 +89,11 @@ class Store:
             )
         except Error as error:
             raise _translated(error, endpoint) from error
-        store = cls(client, endpoint, database, clock)
+        store = cls(client, endpoint, database, clock, disk)
         if create:
-            await store.command(f"CREATE DATABASE IF NOT EXISTS {quoted(database)}", on="default")
+            on = f" ON CLUSTER {quoted(cluster)}" if cluster else ""
+            sql = f"CREATE DATABASE IF NOT EXISTS {quoted(database)}{on}"
+            await store.command(sql, on="default")
         return store
 
     async def fetch_bytes(
@@ -152,10 +168,24 @@ class Store:
         """
         if not data:
             return
+        if self._disk is not None:
+            self._disk.check()
         async with self._asking("insert", timeout_seconds, None) as (settings, transport):
             await self._client.raw_insert(
                 quoted(table), list(columns), data, settings=settings | transport, fmt=fmt
             )
+
+    async def send(
+        self,
+        sql: str,
+        data: bytes,
+        *,
+        settings: Mapping[str, str | int] | None = None,
+        timeout_seconds: float = 600.0,
+    ) -> None:
+        """Run an `INSERT … FORMAT …` of one's own, with its data."""
+        async with self._asking("insert", timeout_seconds, settings) as (query_settings, transport):
+            await self._client.command(sql, data=data, settings=query_settings | transport)
 
     async def command(
         self,

@@ -1,0 +1,97 @@
+"""What goes by age and by budget, and what the pages are told."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from tocsin.kit.clock import FakeClock
+from tocsin.model.samples import SAMPLE
+from tocsin.store.client import Store
+from tocsin.store.config import RetentionConfig
+from tocsin.store.migrate import migrate
+from tocsin.store.retention import Retention
+from tocsin.store.usage import Partition, usage
+
+pytestmark = pytest.mark.anyio
+
+DAY_MS = 86_400_000
+TODAY = 1_700_000_000_000
+RANDOM = np.random.default_rng(1)
+
+
+async def _write_days(store: Store, days: int) -> None:
+    for day in range(days):
+        rows = np.zeros(5000, SAMPLE)
+        rows["id"] = np.arange(len(rows))
+        rows["ts"] = TODAY - day * DAY_MS
+        rows["value"] = RANDOM.random(len(rows))
+        await store.insert("samples", ("id", "ts", "value"), rows.tobytes())
+
+
+async def _days(store: Store) -> list[bytes]:
+    sql = "SELECT DISTINCT toDate(fromUnixTimestamp64Milli(ts, 'UTC')) AS d FROM samples ORDER BY d"
+    return (await store.fetch_bytes(sql, fmt="TSV")).split()
+
+
+async def test_the_oldest_day_goes_first_beyond_the_budget(store: Store) -> None:
+    await _write_days(store, 4)
+    (samples,) = [each for each in await usage(store) if each.table == "samples"]
+    budget = RetentionConfig(max_disk_bytes=samples.bytes_on_disk * 6 // 10)
+    retention = Retention(store, budget, FakeClock(TODAY / 1000))
+    dropped = await retention.enforce_budget()
+    assert [each.table for each in dropped] == ["samples", "samples"]
+    assert [str(each.first_day) for each in dropped] == ["2023-11-11", "2023-11-12"]
+    assert dropped == list(retention.dropped)
+    assert await _days(store) == [b"2023-11-13", b"2023-11-14"]
+    assert await retention.enforce_budget() == []
+
+
+async def test_today_is_never_dropped(store: Store) -> None:
+    await _write_days(store, 2)
+    tiny = Retention(store, RetentionConfig(max_disk_bytes=1), FakeClock(TODAY / 1000))
+    await tiny.enforce_budget()
+    assert await _days(store) == [b"2023-11-14"]
+
+
+async def test_without_a_budget_nothing_is_dropped(store: Store) -> None:
+    await _write_days(store, 2)
+    assert await Retention(store, RetentionConfig(), FakeClock()).enforce_budget() == []
+    assert len(await _days(store)) == 2
+
+
+async def test_changed_days_change_the_tables(empty_store: Store) -> None:
+    await migrate(empty_store)
+    assert await Retention(empty_store, RetentionConfig(), FakeClock()).apply() == []
+    config = RetentionConfig(raw_days=7, events_days=400)
+    changed = await Retention(empty_store, config, FakeClock()).apply()
+    assert sorted(changed) == ["events", "samples"]
+    assert await Retention(empty_store, config, FakeClock()).apply() == []
+    rollups_last = RetentionConfig(raw_days=7, events_days=400, rollup_days=730)
+    changed = await Retention(empty_store, rollups_last, FakeClock()).apply()
+    assert sorted(changed) == ["samples_5m", "series"]
+
+
+async def test_usage_tells_rows_bytes_and_days(store: Store) -> None:
+    await _write_days(store, 3)
+    (samples,) = [each for each in await usage(store) if each.table == "samples"]
+    assert samples.rows == 15_000
+    assert 0 < samples.bytes_on_disk < samples.bytes_uncompressed == 15_000 * 24
+    assert (samples.oldest, samples.newest) == (dt.date(2023, 11, 12), dt.date(2023, 11, 14))
+
+
+@pytest.mark.parametrize(
+    ("partition", "first", "last"),
+    [
+        pytest.param("20240229", dt.date(2024, 2, 29), dt.date(2024, 2, 29), id="a day"),
+        pytest.param("202402", dt.date(2024, 2, 1), dt.date(2024, 2, 29), id="a month"),
+        pytest.param("all", None, None, id="no partitions"),
+    ],
+)
+async def test_a_partition_knows_its_days(
+    partition: str, first: dt.date | None, last: dt.date | None
+) -> None:
+    one = Partition("samples", partition, 1, 1, 1, 0)
+    assert (one.first_day, one.last_day) == (first, last)
