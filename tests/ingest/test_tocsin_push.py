@@ -35,8 +35,8 @@ async def test_a_tracked_metric_is_an_event_and_series() -> None:
     assert (answer.status, answer.json()) == (200, {"success": True})
     assert here.samples() == {
         'feature_usage{feature="chat"}': [(NOW - 5000, 2.0)],
-        'feature_usage_events_total{feature="chat"}': [(NOW - 1, 0.0), (NOW, 1.0)],
-        'feature_usage_value_sum{feature="chat"}': [(NOW - 1, 0.0), (NOW, 2.0)],
+        'feature_usage_events_total{feature="chat"}': [(NOW - 15_000, 0.0), (NOW, 1.0)],
+        'feature_usage_value_sum{feature="chat"}': [(NOW - 15_000, 0.0), (NOW, 2.0)],
     }
     table, rows, count = here.kept.rows[0]
     assert (table, count) == ("events", 1)

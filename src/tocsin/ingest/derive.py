@@ -37,6 +37,9 @@ _ID_SHAPES = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ID_SEGMENT = re.compile(r"\d{4,}")
+_BEFORE_MS = 15_000
+"""How long before its first value a counter was zero: about the distance of two samples, so that
+`increase` does not extrapolate the first event to more than one."""
 _TOO_MANY = "too many counters of events at once (setting ingest.derive.max_series)"
 
 
@@ -175,7 +178,7 @@ def _write(
         if counted.is_new:
             # A counter that starts at its first value would hide it from rate().
             refs.append(ref)
-            ts.append(now_ms - 1)
+            ts.append(now_ms - _BEFORE_MS)
             values.append(0.0)
         refs.append(ref)
         ts.append(now_ms)
