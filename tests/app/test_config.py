@@ -52,6 +52,14 @@ def test_the_environment_fills_values(folder: Path) -> None:
     assert loaded("listen: {http: '127.0.0.1:${PORT}'}\n").config.listen.http == "127.0.0.1:9999"
 
 
+def test_limits_may_stand_at_the_top(folder: Path) -> None:
+    text = "ingest: {max_past: 1h}\nlimits: {max_series: 7}\n"
+    config = loaded(text).config
+    assert config.ingest.limits.max_series == 7
+    assert str(config.ingest.max_past) == "1h"
+    assert loaded("limits: {max_series: 8}\n").config.ingest.limits.max_series == 8
+
+
 def test_relative_paths_start_at_the_file(folder: Path) -> None:
     below = folder / "etc"
     below.mkdir()
@@ -113,6 +121,16 @@ def test_relative_paths_start_at_the_file(folder: Path) -> None:
             "state: mysql://x\n",
             "tocsin.yaml:1:8: state: expected a URL that starts with sqlite:/// or postgresql://",
             id="a database that is not known",
+        ),
+        pytest.param(
+            "limits: {max_serie: 5}\n",
+            "tocsin.yaml:1:10: ingest.limits.max_serie: unknown key; known here: ",
+            id="limits at the top",
+        ),
+        pytest.param(
+            "limits: {}\ningest: {limits: {}}\n",
+            "tocsin.yaml:1:1: limits: these are given in ingest.limits already; keep one",
+            id="limits given twice",
         ),
         pytest.param(
             "query: {timeout: 5}\n",

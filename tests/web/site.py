@@ -19,9 +19,10 @@ from tocsin.state.users import Role, Users
 from tocsin.web import session
 from tocsin.web.api import admin
 from tocsin.web.authenticator import Authenticator
-from tocsin.web.guard import Front, Guard, not_found, wrong_method
+from tocsin.web.guard import Front, Guard
 from tocsin.web.identity import identity
 from tocsin.web.people import People
+from tocsin.web.problem import problem
 from tocsin.web.routing import Access, Address
 
 PASSWORD = "correct horse battery"
@@ -34,6 +35,10 @@ async def _whoami(request: Request) -> Response:
 
 async def _page(request: Request) -> Response:
     return Response("<p>page</p>", media_type="text/html")
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    return problem(request, 404, f"there is nothing at {request.url.path}")
 
 
 ADDRESSES = (
@@ -57,13 +62,18 @@ class Site:
         guard = Guard(self.authenticator)
         app = Starlette(
             routes=guard.routes((*ADDRESSES, *session.ADDRESSES, *admin.ADDRESSES)),
-            exception_handlers={404: not_found, 405: wrong_method},
+            exception_handlers={404: _not_found},
         )
         app.state.people = self.people
         config = SimpleNamespace(
             auth_off=auth.is_off, version="0", effective=lambda: {"listen": {"http": "x"}}
         )
-        app.state.services = SimpleNamespace(clock=clock, config=config)
+        app.state.services = SimpleNamespace(
+            clock=clock,
+            config=config,
+            status=lambda: SimpleNamespace(ready=True),
+            scrape=SimpleNamespace(targets=tuple),
+        )
         self.app = Front(app, self.people)
 
     def browser(self, host: str = "tocsin.test", scheme: str = "http") -> Browser:

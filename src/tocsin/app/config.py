@@ -117,9 +117,7 @@ def _with_limits_inside(document: Document) -> Document:
         return document
     ingest = top.nodes.get("ingest", Entries(limits.node.place, {}, {}))
     if document.get("ingest", "limits") is not None or not isinstance(ingest, Entries):
-        raise document.error(
-            "these are given in ingest.limits already; keep one of the two", "limits"
-        )
+        raise document.error("these are given in ingest.limits already; keep one", "limits")
     place = document.place("limits")
     inside = Entries(
         ingest.place,

@@ -7,10 +7,10 @@ import inspect
 import itertools
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 import msgspec
 
@@ -33,6 +33,7 @@ reads a file without starting anything.
   last newline is cut. Relative paths start at the configuration file's folder.
 - The file is read again on `SIGHUP`, on `POST /-/reload` and when it changes. A file with a mistake
   changes nothing. Keys marked *restart* are only read at the start.
+- `limits` may also stand at the top instead of in `ingest`.
 
 This page is made from the program's own types: `make docs`.
 """
@@ -40,15 +41,12 @@ This page is made from the program's own types: `make docs`.
 
 def reference() -> str:
     """The whole page in Markdown."""
-    sections = [_HEAD, "## At the top\n", _table(Config, "", effective(Config()))]
     defaults = effective(Config())
+    sections = [_HEAD, "## At the top\n", _top()]
     for key, field in _fields(Config).items():
-        kind = field.type
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            sections.append(f"## `{key}`\n")
-            sections.append(f"{_first_words(kind)}\n")
-            below = defaults[key]
-            sections.append(_table(kind, key, below if isinstance(below, dict) else {}))
+        below = defaults[key]
+        if _is_section(field.type):
+            sections.append(_section(field.type, key, below if isinstance(below, dict) else {}))
     return "\n".join(sections)
 
 
@@ -56,22 +54,41 @@ def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
     return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
-def _table(kind: type[msgspec.Struct], prefix: str, defaults: dict[str, Any]) -> str:
-    # Any: the configuration as plain data
-    rows = ["| key | what it takes | default | meaning |", "| --- | --- | --- | --- |"]
+_HEADINGS = ("| key | what it takes | default | meaning |", "| --- | --- | --- | --- |")
+
+
+def _top() -> str:
+    rows = list(_HEADINGS)
+    said = _attribute_docs(Config)
+    for key, field in _fields(Config).items():
+        takes, default, meaning = type_name(field.type), "none", said.get(key, "")
+        if _is_section(field.type):
+            default = f"[below](#{key})"
+            meaning = meaning or _first_words(field.type).split(". ")[0].rstrip(".") + "."
+        elif key == "data":
+            default = _shown(Config().data)
+        rows.append(f"| `{key}` | {_cell(takes)} | {default} | {_cell(meaning)}{_restart(key)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _section(kind: type[msgspec.Struct], key: str, defaults: Mapping[str, object]) -> str:
+    rows = [*_HEADINGS, *_rows(kind, key, defaults)]
+    return f"## `{key}`\n\n{_first_words(kind)}\n\n" + "\n".join(rows) + "\n"
+
+
+def _rows(kind: type[msgspec.Struct], prefix: str, defaults: Mapping[str, object]) -> Iterator[str]:
     said = _attribute_docs(kind)
     for key, field in _fields(kind).items():
-        name = f"{prefix}.{key}" if prefix else key
-        is_section = isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
-        if is_section and not prefix:
-            takes, default = "a mapping", f"[below](#{key})"
-        else:
-            takes, default = type_name(field.type), _shown(defaults.get(key))
-        meaning = said.get(field.name, "")
-        if is_section and not prefix:
-            meaning = meaning or _first_words(field.type).split(". ")[0].rstrip(".") + "."
-        rows.append(f"| `{name}` | {_cell(takes)} | {default} | {_cell(meaning)}{_restart(name)} |")
-    return "\n".join(rows) + "\n"
+        name, default = f"{prefix}.{key}", defaults.get(key)
+        if _is_section(field.type):
+            yield from _rows(field.type, name, default if isinstance(default, dict) else {})
+            continue
+        takes, meaning = _cell(type_name(field.type)), _cell(said.get(field.name, ""))
+        yield f"| `{name}` | {takes} | {_shown(default)} | {meaning}{_restart(name)} |"
+
+
+def _is_section(kind: object) -> TypeGuard[type[msgspec.Struct]]:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _restart(key: str) -> str:
@@ -83,6 +100,8 @@ def _shown(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, list):
+        return ", ".join(f"`{item}`" for item in value)
     return f"`{value}`"
 
 

@@ -70,8 +70,8 @@ async def open_kept(config: Config, clock: Clock) -> Kept:
 def _options(config: Config) -> EngineOptions:
     store = config.store
     return EngineOptions(
-        memory_limit=store.memory_limit,
-        query_memory_limit=store.query_memory_limit,
+        memory_limit=int(store.memory_limit),
+        query_memory_limit=int(store.query_memory_limit),
         query_seconds=store.query_seconds,
         query_threads=store.query_threads,
         fsync=store.fsync,

@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from tocsin.kit.fault import Permanent
+from tocsin.kit.fault import Permanent, Rejected
+from tocsin.kit.quantity import Size
 
 MIB = 1 << 20
 
 
 class StoreConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The engine. Without `url`, Tocsin starts its own in a child process.
-
-    `url` is a ClickHouse HTTP address (`https://clickhouse.example:8443`). `cluster` is the name of
-    a ClickHouse cluster: tables are then created on it and replicated. `memory_limit` (bytes)
-    bounds the embedded engine, `query_memory_limit` one query; `query_seconds` is how long a query
-    may take unless its caller says otherwise. `fsync` also survives a power cut, for slower writes.
-    """
+    """The engine that holds telemetry. May be written short: `store: URL`."""
 
     url: str | None = None
+    """Address of a ClickHouse, e.g. `https://clickhouse.example.com:8443`. Without one, Tocsin
+    starts an engine of its own in a child process."""
     user: str = "default"
+    """The ClickHouse's user."""
     password: str | None = None
+    """Its password; better kept in a file."""
     password_file: str | None = None
+    """File that holds the password."""
     database: str = "tocsin"
+    """The database that the tables are in; it is made when it is not there."""
     cluster: str | None = None
-    memory_limit: int = 1024 * MIB
-    query_memory_limit: int = 512 * MIB
-    query_seconds: float = 30.0
-    query_threads: int = 2
-    min_free_bytes: int = 512 * MIB
+    """Name of a ClickHouse cluster: tables are then made on all of it and replicated."""
+    memory_limit: Size = Size(1024 * MIB)
+    """Memory of Tocsin's own engine."""
+    query_memory_limit: Size = Size(512 * MIB)
+    """Memory of one query."""
+    query_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    """How long a query may take unless its caller says otherwise."""
+    query_threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 2
+    """Threads of one query."""
+    min_free_bytes: Size = Size(512 * MIB)
+    """Writes are refused while less than this is free on the disk; queries go on."""
     fsync: bool = False
+    """Also survive a power cut, for slower writes. A killed process loses nothing either way."""
+
+    @classmethod
+    def from_config(cls, text: str) -> StoreConfig:
+        """The short form, a URL."""
+        return cls(url=text)
+
+    def __post_init__(self) -> None:
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise Rejected(f"url must start with http:// or https://, got {self.url!r}")
 
     def read_password(self) -> str:
         """The password, from `password_file` if that is given; empty when there is none."""
@@ -46,15 +64,20 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             ) from error
 
 
+Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
+
+
 class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long each kind of telemetry is kept, in days, and how many bytes all of it may take.
+    """How long each kind of telemetry is kept, and how much disk all of it may take."""
 
-    When `max_disk_bytes` is exceeded, the oldest day of samples (or month of anything else) goes
-    first, whatever its age.
-    """
-
-    raw_days: int = 30
-    rollup_days: int = 365
-    events_days: int = 90
-    exemplars_days: int = 14
-    max_disk_bytes: int | None = None
+    raw_days: Days = 30
+    """Days that every sample of a metric is kept."""
+    rollup_days: Days = 365
+    """Days that metrics are kept in steps of 5 minutes."""
+    events_days: Days = 90
+    """Days that events are kept."""
+    exemplars_days: Days = 14
+    """Days that exemplars are kept."""
+    max_disk_bytes: Size | None = None
+    """Beyond this the oldest day of samples (or month of anything else) goes first, whatever its
+    age. Without a value only the days decide."""

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tocsin.kit.fault import Fault, NotFound, Rejected, Temporary
+from tocsin.kit.fault import Fault, Temporary
 from tocsin.web import cors, csrf
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.identity import NOBODY, Identity, Kind, scope_of
@@ -238,14 +238,3 @@ def _is_loopback_name(host: str) -> bool:
         return True
     parts = name.split(".")
     return len(parts) == 4 and parts[0] == "127" and all(part.isdigit() for part in parts)
-
-
-def not_found(request: Request, _error: Exception) -> Response:
-    """For addresses that nobody has."""
-    return of_fault(request, NotFound(f"there is no address {request.url.path[:200]}"))
-
-
-def wrong_method(request: Request, _error: Exception) -> Response:
-    """For addresses that know other methods."""
-    fault = Rejected(f"{request.url.path[:200]} does not answer {request.method[:20]}")
-    return problem(request, 405, str(fault))

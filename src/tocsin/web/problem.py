@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 
 import msgspec
@@ -12,7 +11,7 @@ from starlette.responses import Response
 from tocsin.kit.fault import Fault
 from tocsin.state.throttle import TooManyAttempts
 from tocsin.web.body import retry_headers, status_of
-from tocsin.web.pages.render import respond
+from tocsin.web.pages.render import error_page
 
 _TYPES = {
     400: "bad_data",
@@ -56,8 +55,9 @@ def problem(
     request: Request, status: int, words: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An error in the form that the caller reads."""
-    if wants_html(request):
-        response = respond(_page(status, words), status=status)
+    if wants_html(request) and "app" in request.scope:
+        title = _TITLES.get(status, "Something went wrong")
+        response = error_page(request, status, title, words)
         response.headers.update(headers or {})
         return response
     body = Problem(errorType=_TYPES.get(status, "internal"), error=words)
@@ -73,19 +73,3 @@ def of_fault(request: Request, fault: Fault) -> Response:
     """The answer to a fault that no protocol answered in its own shape."""
     status = 429 if isinstance(fault, TooManyAttempts) else status_of(fault)
     return problem(request, status, str(fault), retry_headers(fault))
-
-
-def _page(status: int, words: str) -> str:
-    title = _TITLES.get(status, "Something went wrong")
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{html.escape(title)} · Tocsin</title>"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        '<link rel="stylesheet" href="/static/css/tokens.css">'
-        '<link rel="stylesheet" href="/static/css/frame.css">'
-        '<link rel="stylesheet" href="/static/css/parts.css"></head>'
-        f'<body><main id="main"><h1>{html.escape(title)}</h1><p>{html.escape(words)}</p>'
-        f'<p><a href="/">To the overview</a> · <span class="quiet">{status}</span></p>'
-        "</main></body></html>"
-    )
