@@ -9,6 +9,7 @@ from tocsin.web.pages import (
     explore,
     overview,
     search,
+    settings,
     system,
     targets,
 )
@@ -21,6 +22,7 @@ PAGES: Addresses = (
     *browse.ADDRESSES,
     *targets.ADDRESSES,
     *system.ADDRESSES,
+    *settings.ADDRESSES,
     *search.ADDRESSES,
     *catalogue.ADDRESSES,
 )

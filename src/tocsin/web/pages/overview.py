@@ -14,7 +14,7 @@ from tocsin.web.pages import filters, scrape_view
 from tocsin.web.pages.render import Alarm, page
 from tocsin.web.pages.target_rows import JobRows, TargetRow, by_job
 from tocsin.web.routing import Access, Addresses, get
-from tocsin.web.services import SystemStatus, services
+from tocsin.web.services import SystemStatus, WebConfig, services
 
 _ATTENTION_SHOWN = 12
 _SENDERS_SHOWN = 10
@@ -104,7 +104,7 @@ def _troubles(job: JobRows) -> list[Attention]:
     elif not many:
         what = f"1 of {len(job.targets)} targets of {job.job} is down"
     path = f"/targets?state=down#job-{job.job}"
-    return [Attention("critical", what, why, path, "Targets", since)]
+    return [Attention(job.state, what, why, path, "Targets", since)]
 
 
 def _verdict(
@@ -154,6 +154,12 @@ def notices_of(
     return found
 
 
+def _unsaid(config: WebConfig) -> list[str]:
+    """The configuration's warnings, but not the one that the banner of every page says."""
+    warnings = config.warnings()
+    return [words for words in warnings if not (config.auth_off and words.startswith("login is"))]
+
+
 async def _overview(request: Request) -> Response:
     given = services(request)
     status = given.status()
@@ -169,13 +175,13 @@ async def _overview(request: Request) -> Response:
         given.registry.cardinality(50),
         senders=given.intake.senders,
         status=status,
-        notices=notices_of(status, given.config.warnings(), offenders),
+        notices=notices_of(status, _unsaid(given.config), offenders),
     )
     alarm = None
-    if view.attention and view.state == "critical":
+    if view.attention and any(job.down for job in view.jobs):
         oldest = min((a.since_s for a in view.attention if a.since_s), default=None)
         since = f", oldest {filters.ago(oldest, given.clock.now())}" if oldest else ""
-        alarm = Alarm("critical", f"{view.verdict}{since}", "#attention")
+        alarm = Alarm(view.state, f"{view.verdict}{since}", "#attention")
     return page(request, "pages/overview.html", view=view, alarm=alarm)
 
 

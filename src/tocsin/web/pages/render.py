@@ -149,11 +149,14 @@ def _alarm(given: Services) -> Alarm | None:
     status = given.status()
     if not status.ready:
         return Alarm("critical", f"Tocsin is not ready: {status.reason}", "/system")
-    down = sum(state.health == "down" for state in given.scrape.targets())
-    if down:
-        words = "1 target is down" if down == 1 else f"{down} targets are down"
-        return Alarm("critical", words, "/targets?state=down")
-    return None
+    targets = given.scrape.targets()
+    down = [state.target.job for state in targets if state.health == "down"]
+    if not down:
+        return None
+    words = "1 target is down" if len(down) == 1 else f"{len(down)} targets are down"
+    answering = {state.target.job for state in targets if state.health != "down"}
+    whole_job = any(job not in answering for job in down)
+    return Alarm("critical" if whole_job else "warning", words, "/targets?state=down")
 
 
 def html(template: str, frame: Frame, **values: Any) -> str:  # Any: each template has its own
