@@ -42,6 +42,10 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
     drop: tuple[str, ...] = ()
     """Series that are not wanted, as selectors: `{__name__=~"go_gc_.*"}`."""
 
+    def __post_init__(self) -> None:
+        for text in self.drop:
+            selector.parse(text)
+
 
 class Limit(Enum):
     """What kept a series out."""
