@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
 
+import aiohttp
 import msgspec
 
-from tocsin.kit.fault import Rejected
+from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Permanent, Rejected
+from tocsin.store.s3 import S3, Bucket
 
 _TELEMETRY = "telemetry"
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 120.0
 
 
 class Folder(msgspec.Struct, frozen=True):
@@ -21,55 +31,126 @@ class Folder(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return str(self.path)
 
-    def sql(self) -> str:
-        """The engine's name for the telemetry's place."""
-        return f"File({literal(str(self.path / _TELEMETRY))})"
-
-    def hidden(self, text: str) -> str:
-        """The text without secrets: there are none."""
-        return text
-
-
-class S3(msgspec.Struct, frozen=True):
-    """A place in a bucket. `endpoint` is the service's address, `https://s3.amazonaws.com`."""
-
-    endpoint: str
-    bucket: str
-    prefix: str
-    access_key: str
-    secret_key: str
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}"
-
-    def __repr__(self) -> str:
-        return f"S3({self})"
-
-    def sql(self) -> str:
-        """The engine's name for the telemetry's place."""
-        return f"S3({self._arguments(_TELEMETRY)})"
-
-    def file(self, name: str, structure: str = "") -> str:
-        """The engine's table function that reads or writes one whole file."""
-        more = f", {literal(structure)}" if structure else ""
-        return f"s3({self._arguments(name)}, 'RawBLOB'{more})"
-
-    def listing(self, name: str) -> str:
-        """The engine's table function with a row when the file is there."""
-        # A pattern makes the engine list instead of failing on a file that is not there.
-        return f"s3({self._arguments(name + '*')}, 'RawBLOB', 'data String')"
-
-    def hidden(self, text: str) -> str:
-        """The text without the secret key."""
-        return text.replace(self.secret_key, "***") if self.secret_key else text
-
-    def _arguments(self, name: str) -> str:
-        parts = [self.endpoint.rstrip("/"), self.bucket, *self.prefix.split("/"), name]
-        url = "/".join(part for part in parts if part)
-        return ", ".join(literal(each) for each in (url, self.access_key, self.secret_key))
-
 
 Target: TypeAlias = Folder | S3
+
+
+class Place(Protocol):
+    """An opened target."""
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Write a small file."""
+
+    async def read(self, name: str) -> bytes | None:
+        """A small file; None when it is not there."""
+
+    @property
+    def telemetry(self) -> str:
+        """Where the engine writes to or reads from, in SQL."""
+
+    async def written(self) -> None:
+        """The engine has written: bring it to where it belongs."""
+
+    async def fetched(self) -> None:
+        """The engine is about to read: bring it to where it can."""
+
+
+@asynccontextmanager
+async def opened(
+    target: Target, clock: Clock, *, embedded: bool, staging: Path | None
+) -> AsyncIterator[Place]:
+    """The target, ready for use. The embedded engine reaches a bucket by way of a folder below
+    `staging` (the system's temporary folder if None), which needs room for the whole backup.
+
+    Raises Rejected for a folder when the engine is not on this machine.
+    """
+    if isinstance(target, Folder):
+        if not embedded:
+            raise Rejected(
+                f"a ClickHouse server cannot write to the folder {target}; give an s3://… target"
+            )
+        yield _OnDisk(target.path)
+        return
+    timeout = aiohttp.ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        bucket = Bucket(target, session, clock)
+        if not embedded:
+            yield _InBucket(target, bucket)
+            return
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, "", "tocsin-backup-", staging))
+        try:
+            yield _Staged(bucket, folder)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+class _OnDisk:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.telemetry = f"File({_literal(str(folder / _TELEMETRY))})"
+
+    async def write(self, name: str, data: bytes) -> None:
+        await asyncio.to_thread(self._write, name, data)
+
+    async def read(self, name: str) -> bytes | None:
+        try:
+            return await asyncio.to_thread((self._folder / name).read_bytes)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    async def written(self) -> None:
+        """The engine wrote it where it belongs."""
+
+    async def fetched(self) -> None:
+        """The engine reads it where it is."""
+
+    def _write(self, name: str, data: bytes) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / name).write_bytes(data)
+
+
+class _InBucket:
+    def __init__(self, place: S3, bucket: Bucket) -> None:
+        self._bucket = bucket
+        arguments = (place.url(_TELEMETRY), place.access_key, place.secret_key)
+        self.telemetry = f"S3({', '.join(_literal(each) for each in arguments)})"
+
+    async def write(self, name: str, data: bytes) -> None:
+        await self._bucket.put(name, data)
+
+    async def read(self, name: str) -> bytes | None:
+        return await self._bucket.get(name)
+
+    async def written(self) -> None:
+        """The server wrote it where it belongs."""
+
+    async def fetched(self) -> None:
+        """The server reads it where it is."""
+
+
+class _Staged:
+    def __init__(self, bucket: Bucket, folder: Path) -> None:
+        self._bucket = bucket
+        self._folder = folder
+        self.telemetry = f"File({_literal(str(folder / _TELEMETRY))})"
+
+    async def write(self, name: str, data: bytes) -> None:
+        await self._bucket.put(name, data)
+
+    async def read(self, name: str) -> bytes | None:
+        return await self._bucket.get(name)
+
+    async def written(self) -> None:
+        for path in await asyncio.to_thread(_files, self._folder):
+            await self._bucket.put_file(path.relative_to(self._folder).as_posix(), path)
+
+    async def fetched(self) -> None:
+        async for name in self._bucket.names(_TELEMETRY):
+            path = self._folder / name
+            if not path.resolve().is_relative_to(self._folder.resolve()):
+                raise Permanent(f"the backup names a file outside of it: {name!r}")
+            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            await self._bucket.get_file(name, path)
 
 
 def parse_target(
@@ -78,6 +159,7 @@ def parse_target(
     endpoint: str = "https://s3.amazonaws.com",
     access_key: str = "",
     secret_key: str = "",
+    region: str = "us-east-1",
 ) -> Target:
     """A path, or `s3://bucket/prefix`; raises Rejected when it is neither."""
     if not text.startswith("s3://"):
@@ -89,9 +171,13 @@ def parse_target(
         raise Rejected(f"{text!r} names no bucket; write s3://bucket/path")
     if not access_key or not secret_key:
         raise Rejected("an s3:// backup needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    return S3(endpoint, parts.netloc, parts.path.strip("/"), access_key, secret_key)
+    return S3(endpoint, parts.netloc, parts.path.strip("/"), access_key, secret_key, region)
 
 
-def literal(text: str) -> str:
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _literal(text: str) -> str:
     """A string for SQL where the engine takes no parameters."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
