@@ -242,8 +242,8 @@ async def test_histogram_quantiles_are_linear_within_a_bucket(
     parts: list[tuple[int, int]], q: float
 ) -> None:
     counts: dict[float, float] = {}
-    for bound, count in parts:
-        counts[float(bound)] = counts.get(float(bound), 0.0) + count
+    for place, count in parts:
+        counts[float(place)] = counts.get(float(place), 0.0) + count
     buckets: list[tuple[float, float]] = []
     total = 0.0
     for bound in sorted(counts):

@@ -15,7 +15,7 @@ from tocsin.model.series import SeriesData, SeriesSource
 from tocsin.query.promql import ast
 from tocsin.query.promql.ast import ValueType
 from tocsin.query.promql.check import type_of
-from tocsin.query.promql.evaluate import Evaluator, as_grid
+from tocsin.query.promql.evaluate import Evaluator, Reads, as_grid
 from tocsin.query.promql.faults import SAME_LABELS, EvalError, InvalidQuery, TooManySamples
 from tocsin.query.promql.matrix import METADATA, Grid, Steps, empty, finished, without
 from tocsin.query.promql.parse import parse
@@ -55,6 +55,7 @@ class Engine:
         self._source = source
         self._clock = clock
         self._limits = limits or EngineLimits()
+        self._queue = asyncio.Semaphore(self._limits.at_once)
         self._heavy = asyncio.Semaphore(self._limits.heavy_at_once)
         self._slow: deque[SlowQuery] = deque(maxlen=self._limits.slow_kept)
 
@@ -68,9 +69,13 @@ class Engine:
         run = self._run(text, options)
         expr = self._parsed(run, Times(at_ms, at_ms, 0))
         steps = Steps(at_ms, 1, 1)
-        reads = await run.read(expr, steps)
         kind = type_of(expr)
-        result = await run.evaluate(reads, steps, lambda ev: _instant(ev, expr, kind, steps))
+        await run.admitted(self._queue)
+        try:
+            reads = await run.read(expr, steps, run.options.limit_samples)
+            result = await run.evaluate(reads, steps, lambda ev: _instant(ev, expr, kind, steps))
+        finally:
+            self._queue.release()
         self._finish(run, steps, "instant")
         return _noted(result, run)
 
@@ -93,7 +98,11 @@ class Engine:
                 "Scalar or instant Vector"
             )
         steps = Steps(start_ms, step_ms, (end_ms - start_ms) // step_ms + 1)
-        grid = await self._in_chunks(run, expr, steps)
+        await run.admitted(self._queue)
+        try:
+            grid = await self._in_chunks(run, expr, steps)
+        finally:
+            self._queue.release()
         order = sorted(range(grid.count), key=grid.labels.__getitem__)
         grid = grid.rows(np.array(order, np.int64))
         self._finish(run, steps, "range")
@@ -106,16 +115,29 @@ class Engine:
         cells = 0
         while (piece := chunks.next()) is not None:
             run.check()
-            reads = await run.read(expr, piece)
+            reads = await self._read_piece(run, expr, piece)
+            if reads is None:
+                chunks.smaller(piece)
+                continue
             grid = await run.evaluate(reads, piece, _range(expr, piece))
             run.stats.chunks += 1
-            samples = sum(len(read.ts) for read in reads.samples)
-            chunks.measured(samples, grid.values.size)
+            chunks.measured(sum(len(read.ts) for read in reads.samples), grid.values.size)
             cells += grid.values.size
             if cells > run.options.limit_samples:
                 raise TooManySamples
             grids.append(grid)
         return joined(grids)
+
+    async def _read_piece(self, run: Run, expr: ast.Expr, piece: Steps) -> Reads | None:
+        """The piece's samples, None when there are too many to be held at once."""
+        limit = run.options.limit_samples
+        if piece.count == 1:
+            return await run.read(expr, piece, limit)
+        bound = min(limit, 2 * self._limits.chunk_samples)
+        try:
+            return await run.read(expr, piece, bound)
+        except TooManySamples:
+            return None
 
     def _check_range(self, start_ms: int, end_ms: int, step_ms: int) -> None:
         if step_ms <= 0:

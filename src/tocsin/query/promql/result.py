@@ -20,14 +20,16 @@ class EngineLimits:
     """Steps of a range query."""
     max_length: int = 256 * 1024
     """Characters of a query."""
-    heavy_at_once: int = 4
-    """Queries evaluated in threads at the same time; others wait."""
+    at_once: int = 8
+    """Queries that read or evaluate at the same time; others wait, within their timeout."""
+    heavy_at_once: int = 2
+    """Queries evaluated in threads at the same time."""
     thread_cells: int = 200_000
     """Samples plus result cells from which on a query is evaluated in a thread."""
-    chunk_samples: int = 8_000_000
-    """Samples that one time chunk of a wide query should not exceed."""
+    chunk_samples: int = 2_000_000
+    """Samples that one time chunk of a wide query should hold; twice as many at most."""
     chunk_span_ms: int = 6 * 3_600_000
-    """A query over less time is never split."""
+    """A query over less time is split only when its samples turn out to be too many."""
     subquery_step_ms: int = 60_000
     """The step of subqueries that name none: the default evaluation interval."""
     slow_seconds: float = 1.0

@@ -63,7 +63,15 @@ class Run:
         """The pieces of time in which the steps are to be evaluated."""
         return Chunks(steps, self.limits)
 
-    async def read(self, expr: ast.Expr, steps: Steps) -> Reads:
+    async def admitted(self, queue: asyncio.Semaphore) -> None:
+        """Wait for a place among the running queries. Raises QueryTimeout."""
+        try:
+            async with asyncio.timeout(self.options.timeout_seconds):
+                await queue.acquire()
+        except TimeoutError as error:
+            raise QueryTimeout("query queue") from error
+
+    async def read(self, expr: ast.Expr, steps: Steps, limit_samples: int) -> Reads:
         """Read all selectors of a resolved query at once. Raises TooManySamples, QueryTimeout."""
         began = self.clock.monotonic()
         context = Context(self.options.lookback_ms, self.limits.subquery_step_ms)
@@ -71,22 +79,19 @@ class Run:
         left = self._deadline - began
         try:
             async with asyncio.timeout(max(left, 0)):
-                found = await self._gathered(wanted)
+                found = await self._gathered(wanted, limit_samples)
         except TimeoutError as error:
             raise QueryTimeout("query execution") from error
         except TooLarge as error:
             raise TooManySamples from error
-        self._count(found)
+        self._count(found, limit_samples)
         self.stats.fetch_seconds += self.clock.monotonic() - began
         return Reads(wanted, [Samples.of(data) for data in found])
 
-    async def _gathered(self, wanted: list[Need]) -> list[SeriesData]:
+    async def _gathered(self, wanted: list[Need], limit_samples: int) -> list[SeriesData]:
         reads = [
             self.source.select(
-                need.matchers,
-                need.start_ms,
-                need.end_ms,
-                limit_samples=self.options.limit_samples,
+                need.matchers, need.start_ms, need.end_ms, limit_samples=limit_samples
             )
             for need in wanted
         ]
@@ -94,9 +99,9 @@ class Run:
             return [await reads[0]]
         return list(await _all(reads))
 
-    def _count(self, found: list[SeriesData]) -> None:
+    def _count(self, found: list[SeriesData], limit_samples: int) -> None:
         samples = sum(len(data.ts) for data in found)
-        if samples > self.options.limit_samples:
+        if samples > limit_samples:
             raise TooManySamples
         self.stats.samples_read += samples
         self.stats.series_read += sum(len(data.labels) for data in found)
@@ -195,6 +200,11 @@ class Chunks:
         start = self._steps.start_ms + self._done * self._steps.step_ms
         self._done += count
         return Steps(start, self._steps.step_ms, count)
+
+    def smaller(self, piece: Steps) -> None:
+        """The last piece held too much: it comes again, in quarters."""
+        self._done -= piece.count
+        self._size = max(1, piece.count // 4)
 
     def measured(self, samples: int, cells: int) -> None:
         """What the last piece held; the next one is made as large as the budget allows."""

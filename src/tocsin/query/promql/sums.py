@@ -27,37 +27,30 @@ def window_sums(values: Floats, first: Ints, count: Ints) -> Floats:
     """The sum of `count` values from `first` on, for each of many windows.
 
     Works in about log2(longest window) passes: level k holds the sums of 2^k neighbours, and a
-    window is put together from one piece for each bit of its length.
+    window is put together from one piece for each bit of its length. What a window's sum is does
+    not depend on what lies around it, to the last bit.
     """
     if not len(values):
         return np.zeros(first.shape)
-    same_sign = bool((values >= 0).all()) or bool((values <= 0).all())
-    exact = not (same_sign and bool(np.isfinite(values).all()))
     place = first.ravel().copy()
     left = count.ravel()
     high, low = np.zeros(place.shape), np.zeros(place.shape)
-    level, errors = values, np.zeros(values.shape) if exact else values
+    level, errors = values, np.zeros(values.shape)
     longest = int(left.max(initial=0))
     for bit in range(longest.bit_length()):
         size = 1 << bit
         chosen = np.flatnonzero(left & size)
         if len(chosen):
             at = place[chosen]
-            if exact:
-                high[chosen], error = _two_sum(high[chosen], level[at])
-                low[chosen] += error + errors[at]
-            else:
-                high[chosen] += level[at]
+            high[chosen], error = _two_sum(high[chosen], level[at])
+            low[chosen] += error + errors[at]
             place[chosen] = at + size
         if size * 2 <= longest:
-            if exact:
-                total, error = _two_sum(level[:-size], level[size:])
-                errors = errors[:-size] + errors[size:] + error
-                level = total
-            else:
-                level = level[:-size] + level[size:]
-    result = _closed(high, low) if exact else high
-    return result.reshape(first.shape)
+            total, error = _two_sum(level[:-size], level[size:])
+            error += errors[:-size]
+            error += errors[size:]
+            level, errors = total, error
+    return _closed(high, low).reshape(first.shape)
 
 
 def window_extremes(values: Floats, first: Ints, last: Ints, *, largest: bool) -> Floats:
@@ -88,15 +81,22 @@ def window_extremes(values: Floats, first: Ints, last: Ints, *, largest: bool) -
 
 def group_sums(values: Floats, present: Bools, codes: Ints, groups: int) -> Floats:
     """Column sums of the rows of each group; an absent cell counts nothing."""
-    high = np.where(present, values, 0.0)
+    rows = np.where(present, values, 0.0)
     if groups != 1:
         order = np.argsort(codes, kind="stable")
-        high, codes = high[order], codes[order]
-    if not high.size or float(high.min()) >= 0 or float(high.max()) <= 0:
-        # Nothing cancels, so that plain sums are as good.
-        starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
-        total: Floats = np.add.reduceat(high, starts, axis=0)
-        return total
+        rows, codes = rows[order], codes[order]
+    starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
+    result: Floats = np.add.reduceat(rows, starts, axis=0)
+    # Where nothing cancels, plain sums are as good. Each column is looked at by itself, so that
+    # it does not depend on the others.
+    mixed = ~((rows.min(axis=0) >= 0) | (rows.max(axis=0) <= 0))
+    if bool(mixed.any()):
+        result[:, mixed] = _paired(rows[:, mixed], codes, groups)
+    return result
+
+
+def _paired(high: Floats, codes: Ints, groups: int) -> Floats:
+    """Sums by a tree of exact pairs; the rows are sorted by group."""
     low = np.zeros(high.shape)
     while len(codes) > groups:
         # Within each group row 2i meets row 2i + 1; the odd one out waits for the next round.

@@ -175,6 +175,16 @@ class Windows:
         self.check()
         return result
 
+    def local(self, rows: slice) -> tuple[Floats, Ints, Ints]:
+        """The values of some series alone, and where these windows begin and end in them.
+
+        Only for windows that `in_rows` has cut out.
+        """
+        offsets = self.samples.offsets
+        begin = int(offsets[rows.start or 0])
+        end = int(offsets[min(rows.stop or len(offsets), len(offsets) - 1)])
+        return self.values[begin:end], self.first - begin, self.last - begin
+
     def dense(self) -> Iterator[Block]:
         """All windows that hold samples, as padded blocks of bounded size.
 

@@ -34,16 +34,27 @@ def _by_blocks(windows: Windows, compute: Callable[[Block], Floats]) -> Floats:
     return result.reshape(windows.first.shape)
 
 
+def _extremes(windows: Windows, *, largest: bool) -> Floats:
+    def extremes(part: Windows, rows: slice) -> Floats:
+        return window_extremes(*part.local(rows), largest=largest)
+
+    return windows.in_rows(extremes)
+
+
 def _min(windows: Windows) -> Floats:
-    return window_extremes(windows.values, windows.first, windows.last, largest=False)
+    return _extremes(windows, largest=False)
 
 
 def _max(windows: Windows) -> Floats:
-    return window_extremes(windows.values, windows.first, windows.last, largest=True)
+    return _extremes(windows, largest=True)
 
 
 def _sum(windows: Windows) -> Floats:
-    return window_sums(windows.values, windows.first, windows.counts)
+    def sums(part: Windows, rows: slice) -> Floats:
+        values, first, _ = part.local(rows)
+        return window_sums(values, first, part.counts)
+
+    return windows.in_rows(sums)
 
 
 def _avg(windows: Windows) -> Floats:
