@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,11 +30,13 @@ class Samples:
     hosts: int = 3
     reads: list[tuple[int, int]] = field(default_factory=list)
     lift: float = 0.0
+    meanwhile: Callable[[], object] = bool
 
     async def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, limit_samples: int
     ) -> SeriesData:
         self.reads.append((start_ms, end_ms))
+        self.meanwhile()
         labels: list[Labels] = []
         parts: list[np.ndarray] = []
         for host in range(self.hosts):
@@ -161,6 +163,41 @@ async def test_what_was_written_late_is_seen_after_forgetting() -> None:
     assert shown(await engine.range("sum(load)", start, start + 600_000, 60_000)) == before
     engine.forget(start + 300_000)
     assert shown(await engine.range("sum(load)", start, start + 600_000, 60_000)) != before
+
+
+async def test_only_late_samples_make_it_forget_and_what_lies_before_them_stays() -> None:
+    clock, source = FakeClock(NOW / 1000), Samples()
+    engine = CachingEngine(source, clock, grace_ms=120_000)
+    start = NOW // 60_000 * 60_000 - 3_600_000
+    await engine.range("load", start, start + 3_000_000, 60_000)
+    full = engine.kept_bytes
+    engine.saw(NOW - 60_000)
+    assert engine.kept_bytes == full
+    engine.saw(start + 1_500_000)
+    assert full / 3 < engine.kept_bytes < full
+    source.reads.clear()
+    await engine.range("load", start, start + 1_440_000, 60_000)
+    assert source.reads == []
+
+
+async def test_samples_that_arrive_late_while_a_query_runs_are_not_missed_later() -> None:
+    clock, source = FakeClock(NOW / 1000), Samples()
+    engine = CachingEngine(source, clock)
+    start = NOW // 60_000 * 60_000 - 3_600_000
+    source.meanwhile = lambda: engine.saw(start)
+    await engine.range("load", start, start + 600_000, 60_000)
+    assert engine.kept_bytes == 0
+
+
+async def test_a_clock_set_back_makes_kept_steps_young_again() -> None:
+    clock, source = FakeClock(NOW / 1000 + 7200), Samples()
+    engine = CachingEngine(source, clock)
+    start = NOW // 60_000 * 60_000 - 600_000
+    before = shown(await engine.range("load", start, start + 600_000, 60_000))
+    clock.jump(-7200)
+    source.lift = 1.0
+    after = shown(await engine.range("load", start, start + 600_000, 60_000))
+    assert before != after
 
 
 async def test_memory_is_bounded() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tocsin.web.api import prometheus_json as as_json
@@ -233,6 +233,49 @@ async def test_queries_are_formatted_and_taken_apart(client: Any) -> None:
         "bad_data",
         'invalid parameter "query": 1:5: parse error: unexpected end of input',
     )
+
+
+@pytest.mark.parametrize("path", ["format_query", "parse_query", "query"])
+async def test_deep_queries_are_answered(client: Any, path: str) -> None:
+    text = "(" * 480 + "1" + ")" * 480
+    assert (await client.form(f"/api/v1/{path}", ("query", text))).status == 200
+
+
+JUNK = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["up", "rate(up[1m])", "1e30", "-5", "0", "1m", "NaN", "{}", "2023-11-14"]),
+)
+NAMES = st.sampled_from(
+    ["query", "time", "start", "end", "step", "limit", "timeout", "match[]", "lookback_delta"]
+)
+PATHS = st.sampled_from(
+    [
+        "query",
+        "query_range",
+        "query_exemplars",
+        "series",
+        "labels",
+        "label/job/values",
+        "metadata",
+        "format_query",
+        "parse_query",
+        "rules",
+    ]
+)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(path=PATHS, params=st.lists(st.tuples(NAMES, JUNK), max_size=6))
+async def test_junk_gets_an_answer_in_the_envelope(
+    client: Any, path: str, params: list[tuple[str, str]]
+) -> None:
+    reply = await client.get(f"/api/v1/{path}", *params)
+    assert reply.status in (200, 400, 422, 503)
+    assert reply.json["status"] == ("success" if reply.status == 200 else "error")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 A step's value is kept when nothing can change it any more: it lies further back than samples
 usually arrive late (the grace), and the query looks at no other time than the step and what lies
-before it. What arrives later still is told to `forget`.
+before it. What arrives later still is told by `saw`.
 """
 
 from __future__ import annotations
@@ -83,13 +83,20 @@ class _Kept:
     def between(self, start_ms: int, end_ms: int) -> _Kept:
         """The steps from one time to another (both included), without series that have none."""
         first = max(0, (start_ms - self.start_ms) // self.step_ms)
-        stop = min(self.count, (end_ms - self.start_ms) // self.step_ms + 1)
+        stop = max(first, min(self.count, (end_ms - self.start_ms) // self.step_ms + 1))
         return replace(
             self,
             start_ms=self.start_ms + first * self.step_ms,
             values=self.values[:, first:stop],
             present=self.present[:, first:stop],
         )
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A query that is being computed; steps from `until_ms` on may have missed late samples."""
+
+    until_ms: int = 2**62
 
 
 class CachingEngine(Engine):
@@ -113,18 +120,28 @@ class CachingEngine(Engine):
         self._max_bytes = max_bytes
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._used_bytes = 0
-        self._changes = 0
+        self._running: set[_Running] = set()
 
     @property
     def kept_bytes(self) -> int:
         """Memory that kept results take."""
         return self._used_bytes
 
-    def forget(self, from_ms: int = 0) -> None:
+    def saw(self, oldest_ms: int) -> None:
+        """Samples from this time on were just written; what is kept goes if they came late."""
+        if oldest_ms <= self._settled_ms():
+            self.forget(oldest_ms)
+
+    def forget(self, from_ms: int = -(2**62)) -> None:
         """Samples at or after this time were written late or deleted: what saw them goes."""
-        self._changes += 1
-        for key in [key for key, kept in self._kept.items() if kept.end_ms >= from_ms]:
-            self._drop(key)
+        for running in self._running:
+            running.until_ms = min(running.until_ms, from_ms)
+        for key, kept in list(self._kept.items()):
+            if kept.end_ms >= from_ms:
+                self._put(key, kept.between(kept.start_ms, from_ms - 1))
+
+    def _settled_ms(self) -> int:
+        return self._now_ms() - self._grace_ms
 
     async def range(
         self,
@@ -145,18 +162,23 @@ class CachingEngine(Engine):
         end_ms -= (end_ms - start_ms) % step_ms
         key = to_text(expr), step_ms, start_ms % step_ms, chosen.lookback_ms, chosen.experimental
         found = self._find(key, start_ms, end_ms)
-        changes = self._changes
-        if found is None:
-            _steps.labels("no").inc((end_ms - start_ms) // step_ms + 1)
-            result = await super().range(text, start_ms, end_ms, step_ms, chosen)
-        else:
-            result = await self._completed(text, found, (start_ms, end_ms), chosen)
-        if changes == self._changes:
-            self._keep(key, result, step_ms)
+        running = _Running()
+        self._running.add(running)
+        try:
+            if found is None:
+                _steps.labels("no").inc((end_ms - start_ms) // step_ms + 1)
+                result = await super().range(text, start_ms, end_ms, step_ms, chosen)
+            else:
+                result = await self._completed(text, found, (start_ms, end_ms), chosen)
+        finally:
+            self._running.discard(running)
+        self._keep(key, _of(result, step_ms), min(self._settled_ms(), running.until_ms - 1))
         return result
 
     def _find(self, key: _Key, start_ms: int, end_ms: int) -> _Kept | None:
+        """The steps of the range that are kept; not those that a clock set back made young."""
         kept = self._kept.get(key)
+        end_ms = min(end_ms, self._settled_ms())
         if kept is None or kept.end_ms < start_ms or kept.start_ms > end_ms:
             return None
         self._kept.move_to_end(key)
@@ -197,10 +219,10 @@ class CachingEngine(Engine):
             stats=stats,
         )
 
-    def _keep(self, key: _Key, result: Result, step_ms: int) -> None:
-        """Keep the result's steps that are old enough, joined to those kept before it."""
-        fresh = _of(result, step_ms)
-        fresh = fresh.between(fresh.start_ms, self._now_ms() - self._grace_ms)
+    def _keep(self, key: _Key, fresh: _Kept, until_ms: int) -> None:
+        """Keep the steps up to a time, joined to those kept before."""
+        step_ms = fresh.step_ms
+        fresh = fresh.between(fresh.start_ms, until_ms)
         if fresh.count <= 0 or any(_TOLD_WITH_TIMES in info for info in fresh.infos):
             return
         before = self._kept.get(key)
@@ -213,21 +235,22 @@ class CachingEngine(Engine):
         if before is not None and before.end_ms > fresh.end_ms >= before.start_ms:
             newer = before.between(fresh.end_ms + step_ms, before.end_ms)
             fresh = _joined([fresh, newer]) if newer.count > 0 else fresh
-        self._drop(key)
-        if fresh.size_bytes * _LARGEST_SHARE > self._max_bytes:
-            return
-        # A view would hold the whole result in memory.
-        own = replace(fresh, values=fresh.values.copy(), present=fresh.present.copy())
-        self._kept[key] = own
-        self._used_bytes += own.size_bytes
-        while self._used_bytes > self._max_bytes:
-            self._drop(next(iter(self._kept)))
-        _bytes.set(self._used_bytes)
+        self._put(key, fresh)
 
-    def _drop(self, key: _Key) -> None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._used_bytes -= kept.size_bytes
+    def _put(self, key: _Key, kept: _Kept) -> None:
+        """Replace an entry; one that is empty or too large for its share goes."""
+        before = self._kept.pop(key, None)
+        if before is not None:
+            self._used_bytes -= before.size_bytes
+        if kept.count > 0 and kept.size_bytes * _LARGEST_SHARE <= self._max_bytes:
+            # A view would hold all of what it is a part of in memory.
+            own = replace(kept, values=kept.values.copy(), present=kept.present.copy())
+            self._kept[key] = own
+            self._used_bytes += own.size_bytes
+        while self._used_bytes > self._max_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._used_bytes -= oldest.size_bytes
+        _bytes.set(self._used_bytes)
 
 
 def is_cacheable(expr: Expr) -> bool:

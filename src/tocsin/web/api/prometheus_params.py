@@ -29,6 +29,7 @@ _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))"
 )
 _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 10_000
 
 
@@ -51,9 +52,10 @@ class Params:
 
     @classmethod
     async def of(cls, request: Request) -> Params:
-        """Read a GET's query or a POST's form; raises Rejected for a body that is no form."""
+        """Read a GET's query or a POST's form; a body that says to be no form is not read."""
         pairs: list[tuple[str, str]] = []
-        if request.method == "POST":
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if request.method == "POST" and kind == _FORM:
             body = await read_body(request, services(request).config.ingest.body)
             pairs = _fields(body.decode("utf-8", "replace"))
         return cls([*pairs, *_fields(request.url.query)])
