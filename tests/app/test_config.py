@@ -3,10 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tocsin.app.config import Loaded, load_config
+from tocsin.app.effective import diff, effective
 from tocsin.app.settings_tree import Config, HostPort
-from tocsin.kit.yaml import ConfigError
+from tocsin.kit.yaml import ConfigError, decode, loads
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tocsin.yaml"
 
@@ -193,3 +196,16 @@ def test_the_example_is_right() -> None:
 )  # fmt: skip
 def test_a_loopback_address_is_known(address: str, is_loopback: bool) -> None:
     assert HostPort.from_config(address).is_loopback is is_loopback
+
+
+_yamlish = st.text(st.sampled_from("ab01 -:[]{}&*!|>'\"#\n\t?,.%@`~$<\x00é"), max_size=40)
+
+
+@given(st.sampled_from(Config.__struct_fields__), _yamlish)
+def test_junk_under_a_known_key_is_a_mistake_never_a_crash(key: str, text: str) -> None:
+    try:
+        config = decode(loads(f"{key}: {text}", "t.yaml", environment={}), Config)
+    except ConfigError:
+        return
+    assert effective(config)
+    assert diff(Config(), config) is not None

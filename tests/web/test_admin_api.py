@@ -112,9 +112,9 @@ async def test_what_is_done_is_on_the_trail(admin: Admin) -> None:
     await admin("POST", "/api/users", {"name": "bo"})
     trail = (await admin("GET", "/api/audit?limit=10")).json
     told = [(entry["who"], entry["what"], entry["target"]) for entry in trail]
-    assert told == [("ops", "user_added", "bo"), ("ops", "key_created", "ci")]
+    assert told == [("ops", "user_created", "bo"), ("ops", "token_created", "ci")]
     before = await admin("GET", f"/api/audit?before={trail[0]['id']}")
-    assert [entry["what"] for entry in before.json] == ["key_created"]
+    assert [entry["what"] for entry in before.json] == ["token_created"]
 
 
 async def test_the_configuration_in_force_can_be_read(admin: Admin) -> None:

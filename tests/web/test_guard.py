@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.web.browser import Answer
 from tests.web.site import PASSWORD, Site, open_site
 from tocsin.kit.clock import FakeClock
 from tocsin.state.tokens import Scope
 from tocsin.state.users import Role
+from tocsin.web import credentials
 from tocsin.web.authenticator import Authenticator
+from tocsin.web.credentials import Credential
 
 HTML = "text/html,application/xhtml+xml"
 
@@ -176,6 +181,42 @@ async def test_a_person_may_come_with_name_and_password(site: Site) -> None:
     assert answer.json["error"] == (
         "vi is a viewer, which does not include 'ingest'; ask an administrator"
     )
+
+
+async def test_many_requests_at_once_count_as_one_login(site: Site) -> None:
+    statuses: list[int] = []
+
+    async def ask() -> None:
+        answer = await site.browser().get("/read", authorization=basic("bo", PASSWORD))
+        statuses.append(answer.status)
+
+    async with asyncio.TaskGroup() as dashboard:
+        for _ in range(30):
+            dashboard.create_task(ask())
+    assert statuses == [200] * 30
+
+
+_headers = st.dictionaries(
+    st.sampled_from(["authorization", "x-api-key", "dd-api-key", "x-sentry-auth", "origin"]),
+    st.one_of(
+        st.text(max_size=30),
+        st.sampled_from(["Bearer ", "Basic ", "ApiKey ", "Sentry sentry_key="]).flatmap(
+            lambda start: st.text(max_size=20).map(lambda rest: start + rest)
+        ),
+        st.binary(max_size=12).map(lambda raw: f"Basic {base64.b64encode(raw).decode()}"),
+    ),
+)
+_texts = st.dictionaries(
+    st.sampled_from(["key", "api_key", "sentry_key", "tocsin_session"]), st.text(max_size=20)
+)
+
+
+@given(_headers, _texts, _texts)
+def test_junk_is_nobody_and_never_a_crash(
+    headers: dict[str, str], query: dict[str, str], cookies: dict[str, str]
+) -> None:
+    found = credentials.find(headers, query, cookies)
+    assert found is None or isinstance(found, Credential)
 
 
 async def test_guessing_passwords_is_slowed_down(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections import OrderedDict
@@ -50,6 +51,7 @@ class Authenticator:
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._unknown: OrderedDict[bytes, _Known] = OrderedDict()
         self._origins: tuple[float, tuple[int, int, int], tuple[str, ...]] | None = None
+        self._turns: dict[bytes, asyncio.Lock] = {}
         # Cached credentials are found by a keyed hash: the secrets themselves stay out of memory.
         self._pepper = secrets.token_bytes(32)
 
@@ -95,23 +97,41 @@ class Authenticator:
 
     async def _of(self, credential: Credential, client: str) -> Identity:
         key = self._key(credential)
+        hit = self._remembered(key)
+        if hit is not None:
+            return self._still(hit)
+        # One look-up a credential at a time: the many requests of one dashboard come at once, and
+        # each would hash the password and count as an attempt.
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        try:
+            async with turn:
+                hit = self._remembered(key)
+                return self._still(hit or await self._found(credential, key, client))
+        finally:
+            if not turn.locked():
+                self._turns.pop(key, None)
+
+    def _remembered(self, key: bytes) -> Identity | None:
         now = self.people.clock.monotonic()
         for cache in (self._known, self._unknown):
             hit = cache.get(key)
             if hit is not None and now < hit.until and hit.version == self.people.version:
-                return self._still(hit.identity)
-        version = self.people.version
+                return hit.identity
+        return None
+
+    async def _found(self, credential: Credential, key: bytes, client: str) -> Identity:
+        now, version = self.people.clock.monotonic(), self.people.version
         found = await self._looked_up(credential, client)
+        if isinstance(credential, UserPassword) and found.problem:
+            return found  # each wrong password counts; none is answered from memory
         cache, seconds = (
             (self._unknown, _UNKNOWN_SECONDS) if found.problem else (self._known, _KNOWN_SECONDS)
         )
-        if isinstance(credential, UserPassword) and found.problem:
-            return found  # each wrong password counts; none is answered from memory
         cache[key] = _Known(found, now + seconds, version)
         cache.move_to_end(key)
         if len(cache) > self._most_known:
             cache.popitem(last=False)
-        return self._still(found)
+        return found
 
     def _still(self, found: Identity) -> Identity:
         """The identity, unless its key has expired meanwhile; notes that it was used."""

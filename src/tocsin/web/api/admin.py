@@ -96,7 +96,7 @@ async def _add_user(request: Request) -> Response:
         email=new.email,
         must_change_password=not new.password,
     )
-    await _record(request, "user_added", user.name, {"role": user.role.value})
+    await _record(request, "user_created", user.name, {"role": user.role.value})
     return _json(UserAnswer(user, "" if new.password else password), 201)
 
 
@@ -141,14 +141,14 @@ async def _add_token(request: Request) -> Response:
         expires_at=None if days is None else known.clock.now_ms() + _days_ms(days),
     )
     detail = {"scopes": ",".join(scope.value for scope in token.scopes)}
-    await _record(request, "key_created", token.name, detail)
+    await _record(request, "token_created", token.name, detail)
     return _json(TokenAnswer(text, token), 201)
 
 
 async def _revoke_token(request: Request) -> Response:
     """Make a key useless for ever."""
     token = await people(request).tokens.revoke(_id(request))
-    await _record(request, "key_revoked", token.name)
+    await _record(request, "token_revoked", token.name)
     return _json(token)
 
 
