@@ -493,3 +493,30 @@ async def test_the_machine_is_a_target(manager: ScrapeManager, kept: Kept) -> No
         "node_boot_time_seconds",
     ):
         assert kept.values(metric), metric
+
+
+async def test_a_job_of_the_plan_takes_the_place_of_a_built_in_one(
+    manager: ScrapeManager, kept: Kept
+) -> None:
+    host = host_job(15, instance="here")
+    async with serve(Page(b"a 1\n")) as address:
+        text = f"scrape_configs: [{{job_name: node, static_configs: [{{targets: ['{address}']}}]}}]"
+        for chosen, url in (
+            (ScrapePlan(), "builtin:host"),
+            (read_plan(loads(text), Path()), f"http://{address}/metrics"),
+            (ScrapePlan(), "builtin:host"),
+        ):
+            await manager.apply(chosen, [host])
+            state = await scrape(manager)
+            assert (state.target.url, state.error) == (url, "")
+    assert kept.last("a") == "stale"
+
+
+async def test_exemplars_travel_with_the_samples(manager: ScrapeManager, kept: Kept) -> None:
+    body = b'a_total 1 # {trace_id="x"} 0.5 1700000000\n# EOF\n'
+    async with serve(Page(body, "application/openmetrics-text; version=1.0.0")) as address:
+        await manager.apply(plan(address))
+        await scrape(manager)
+    (exemplar,) = kept.batches[0].exemplars
+    assert dict(kept.labels[exemplar.ref])["__name__"] == "a_total"
+    assert exemplar.labels == (("trace_id", "x"),)

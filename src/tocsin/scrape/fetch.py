@@ -26,6 +26,7 @@ from tocsin.scrape.no_proxy import is_exempt
 
 _MOST_REDIRECTS = 10
 _CHUNK = 1 << 16
+_IDLE_SECONDS = 90.0
 _TOKEN_BYTES = 1 << 20
 _TOKEN_SPARE_SECONDS = 10.0
 
@@ -170,7 +171,9 @@ class Fetcher:
             if socket:
                 connector = aiohttp.UnixConnector(socket, limit=4)
             else:
-                connector = aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=30)
+                connector = aiohttp.TCPConnector(
+                    limit=self._connections, ttl_dns_cache=30, keepalive_timeout=_IDLE_SECONDS
+                )
             session = self._sessions[socket] = aiohttp.ClientSession(
                 connector=connector,
                 auto_decompress=False,  # inflated by kit.compress, which knows bombs

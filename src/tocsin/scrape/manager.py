@@ -74,7 +74,7 @@ class ScrapeManager:
             pool = self._pools[name] = Pool(job, self._of(job), self._fetcher, self._tasks)
             await pool.start()
         elif pool.job != job or moved:
-            await pool.change(job)
+            await pool.change(job, self._of(job))
 
     def _of(self, job: Job) -> Surroundings:
         groups = job.config.static_configs

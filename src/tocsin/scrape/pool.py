@@ -73,9 +73,9 @@ class Pool:
         await self.sync()
         self._tasks.start(f"pool {self.job.name}", self._run)
 
-    async def change(self, job: Job) -> None:
+    async def change(self, job: Job, around: Surroundings) -> None:
         """Go on with other settings; what is the same in both is not interrupted."""
-        self.job = job
+        self.job, self._around = job, around
         self._relabeling = Relabeling(job.config.relabel_configs)
         await self._watch()
         await self.sync()
