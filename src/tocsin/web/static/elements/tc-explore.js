@@ -176,11 +176,15 @@ class TcExplore extends HTMLElement {
     const note = /** @type {HTMLElement} */ (panel.querySelector("[data-note]"));
     const began = performance.now();
     try {
-      const { warnings, data, series } = await this.paint(body, text, signal);
+      const { warnings, series } = await this.paint(body, text, signal);
       const took = performance.now() - began;
       note.textContent = `${series} series · ${took < 1000 ? `${Math.round(took)} ms` : `${(took / 1000).toFixed(1)} s`}`;
-      panel.querySelector(".explain")?.remove();
-      if (this.checked("[data-explain]")) panel.append(explainPanel(data.explain ?? data.stats));
+      const before = panel.querySelector(".explain");
+      if (this.checked("[data-explain]")) {
+        const explained = explainPanel(await this.explained(text, body, signal));
+        if (before) before.replaceWith(explained);
+        else panel.append(explained);
+      } else before?.remove();
       for (const words of warnings) row.append(el("div", { class: "problem soft", text: words }));
       remember(text);
     } catch (error) {
@@ -216,14 +220,13 @@ class TcExplore extends HTMLElement {
   /** @param {HTMLElement} body @param {string} text @param {AbortSignal} signal */
   async paint(body, text, signal) {
     const { start, end } = current();
-    const more = /** @type {Record<string, string>} */ (this.checked("[data-explain]") ? { explain: "1", stats: "all" } : {});
     if (this.shownAs === "table") {
-      const { data, warnings } = await ask("/api/v1/query", { query: text, time: String(end), ...more }, signal);
+      const { data, warnings } = await ask("/api/v1/query", { query: text, time: String(end) }, signal);
       body.replaceChildren(valueTable(data, guessUnit(text), `explore-${text.length}`));
-      return { data, warnings, series: Array.isArray(data.result) ? data.result.length : 1 };
+      return { warnings, series: Array.isArray(data.result) ? data.result.length : 1 };
     }
     const step = stepOf(end - start, body.clientWidth || 900);
-    const { data, warnings } = await queryRange(text, start, end, step, signal, more);
+    const { data, warnings } = await queryRange(text, start, end, step, signal);
     const drawn = frame(data.result, start, end, step);
     const unit = guessUnit(text);
     await customElements.whenDefined(this.shownAs === "heatmap" ? "tc-heatmap" : "tc-chart");
@@ -234,7 +237,16 @@ class TcExplore extends HTMLElement {
       chart.setAttribute("unit", unit);
       chart.show(drawn, this.checked("[data-exemplars]") ? await this.exemplars(text, start, end, signal) : []);
     }
-    return { data, warnings, series: data.result.length };
+    return { warnings, series: data.result.length };
+  }
+
+  /** @param {string} query @param {HTMLElement} body @param {AbortSignal} signal */
+  async explained(query, body, signal) {
+    const { start, end } = current();
+    const step = stepOf(end - start, body.clientWidth || 900);
+    const times = { start: String(Math.floor(start / step) * step), end: String(Math.ceil(end / step) * step) };
+    const asked = this.shownAs === "table" ? { query, end: String(end) } : { query, step: String(step), ...times };
+    return (await ask("/ui/explain", asked, signal)).data;
   }
 
   /**

@@ -3,52 +3,24 @@
 import { el } from "./dom.js";
 import { duration, si } from "./format.js";
 
-/** @param {unknown} answer `explain` of our API: a tree of nodes, or Prometheus's `stats` */
-export function explainPanel(answer) {
-  const box = el("div", { class: "explain" });
-  if (!answer || typeof answer !== "object") {
-    box.append(el("p", { class: "pager", text: "This answer came without an explanation." }));
-    return box;
-  }
-  /** @type {any} */
-  const given = answer;
-  const facts = el("dl", { class: "pairs body" });
-  /** @type {any[]} */
-  const rows = [];
-  for (const [name, value] of Object.entries(given)) {
-    if (Array.isArray(value)) rows.push(...value.map((one) => ({ depth: 0, ...one })));
-    else if (value && typeof value === "object") for (const [inner, one] of Object.entries(value)) fact(facts, inner, one);
-    else fact(facts, name, value);
-  }
-  box.append(facts);
-  if (rows.length) box.append(nodes(flatten(rows)));
-  return box;
-}
+/**
+ * @typedef {{ text: string, kind: string, depth: number, total_seconds: number, own_seconds: number, series_in: number, series_out: number }} Part
+ * @typedef {{ read_from: string, series_read: number, samples_read: number, pieces_of_time: number, parse_seconds: number, fetch_seconds: number, evaluate_seconds: number, parts: Part[] }} Explanation
+ */
 
-/** @param {HTMLElement} facts @param {string} name @param {unknown} value */
-function fact(facts, name, value) {
-  if (Array.isArray(value) || (value && typeof value === "object")) return;
-  const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").replaceAll("_", " ").toLowerCase().replace(/ (seconds|ms)$/, "");
-  facts.append(el("dt", { text: words }), el("dd", { class: "num", text: said(name, value) }));
-}
-
-/** @param {string} name @param {unknown} value */
-function said(name, value) {
-  if (typeof value !== "number") return String(value ?? "–");
-  if (/_ms$/.test(name)) return duration(value / 1000);
-  return /time|seconds/i.test(name) ? duration(value) : si(value);
-}
-
-/** @param {any[]} list @param {number} [depth] @returns {any[]} */
-function flatten(list, depth = 0) {
-  return list.flatMap((node) => [{ ...node, depth: node.depth || depth }, ...flatten(node.children ?? [], depth + 1)]);
-}
-
-/** @param {any[]} rows */
-function nodes(rows) {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => !["children", "depth", "expr", "node", "text"].includes(name) && rows.some((row) => typeof row[name] !== "object"));
-  const head = el("tr", {}, el("th", { text: "part" }), ...columns.map((name) => el("th", { class: "num", text: name.replaceAll("_", " ") })));
-  const body = rows.map((row) => el("tr", {}, el("td", { class: "node", text: `${"  ".repeat(row.depth)}${row.expr ?? row.text ?? row.node ?? ""}` }),
-    ...columns.map((name) => el("td", { class: "num", text: said(name, row[name]) }))));
-  return el("div", { class: "scroll" }, el("table", { class: "data" }, el("thead", {}, head), el("tbody", {}, ...body)));
+/** @param {Explanation} given */
+export function explainPanel(given) {
+  const facts = el("div", { class: "facts" });
+  for (const [name, words] of /** @type {[string, string][]} */ ([
+    ["Read from", given.read_from], ["Series", si(given.series_read)], ["Samples", si(given.samples_read)],
+    ["Pieces of time", String(given.pieces_of_time)], ["Parsing", duration(given.parse_seconds)],
+    ["Reading", duration(given.fetch_seconds)], ["Evaluating", duration(given.evaluate_seconds)],
+  ])) facts.append(el("span", {}, `${name} `, el("b", { class: "num", text: words })));
+  const most = Math.max(...given.parts.map((part) => part.own_seconds), 1e-9);
+  const head = el("tr", {}, ...["Part of the query", "", "Own time", "With its parts", "Series in", "Series out"].map((words, index) => el("th", { class: index > 1 ? "num" : "", text: words })));
+  const rows = given.parts.map((part) => el("tr", {},
+    el("td", { class: "node" }, `${"\u00a0\u00a0".repeat(part.depth)}${part.depth ? "└ " : ""}${part.text || part.kind}`),
+    el("td", { class: "share" }, el("meter", { class: "bar", min: 0, max: most, value: part.own_seconds, "aria-hidden": "true" })),
+    ...[duration(part.own_seconds), duration(part.total_seconds), si(part.series_in), si(part.series_out)].map((text) => el("td", { class: "num", text }))));
+  return el("div", { class: "explain" }, facts, el("div", { class: "scroll" }, el("table", { class: "data" }, el("thead", {}, head), el("tbody", {}, ...rows))));
 }
