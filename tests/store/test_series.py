@@ -70,6 +70,14 @@ def add_all(registry: SeriesRegistry, sets: list[Labels], day: int = TODAY) -> N
         alive(registry, registry.add(labels), day)
 
 
+def restore_all(registry: SeriesRegistry, sets: list[Labels]) -> None:
+    """As a new process does; some of the series may be known already."""
+    sets = list(dict.fromkeys(sets))
+    ids = np.array([lbl.series_id(labels) for labels in sets], np.uint64)
+    days = np.full(len(sets), TODAY, np.int32)
+    registry.restore(sets, ids, days, days)
+
+
 def found(registry: SeriesRegistry, conditions: list[Matcher]) -> list[Labels]:
     return [registry.labels(ref) for ref in registry.select(conditions, NOW, NOW).tolist()]
 
@@ -82,14 +90,18 @@ def obviously(sets: list[Labels], conditions: list[Matcher]) -> list[Labels]:
     ]
 
 
-@given(label_sets, label_sets, st.lists(matchers, max_size=4))
+@given(label_sets, label_sets, label_sets, st.lists(matchers, max_size=4))
 def test_selecting_finds_what_a_loop_over_all_series_finds(
-    first: list[Labels], later: list[Labels], conditions: list[Matcher]
+    stored: list[Labels], new: list[Labels], later: list[Labels], conditions: list[Matcher]
 ) -> None:
     registry = SeriesRegistry()
-    add_all(registry, first)
+    restore_all(registry, stored)
+    add_all(registry, new)
+    first = stored + new
     assert found(registry, conditions) == obviously(first, conditions)
     add_all(registry, later)  # the cached selection sees what came later
+    assert found(registry, conditions) == obviously(first + later, conditions)
+    restore_all(registry, stored + later)
     assert found(registry, conditions) == obviously(first + later, conditions)
 
 
@@ -210,7 +222,9 @@ def test_cardinality_names_the_most_expensive_first() -> None:
 def test_what_the_store_holds_is_restored_once_with_all_its_days() -> None:
     registry = SeriesRegistry()
     labels = (("a", "1"),)
-    registry.restore([(labels, 9, 5, 6), (labels, 9, 3, 5)])
+    for first, last in ((5, 6), (3, 5)):
+        days = np.array([first], np.int32), np.array([last], np.int32)
+        registry.restore([labels], np.array([9], np.uint64), *days)
     ref = registry.find(labels)
     assert ref is not None
     assert len(registry) == 1

@@ -36,6 +36,12 @@ class Growing(Generic[Number]):
         self._data[self.size] = value
         self.size += 1
 
+    def extend(self, values: NDArray[Any]) -> None:
+        """Add many values, converted to the column's type."""
+        self.reserve(self.size + len(values))
+        self._data[self.size : self.size + len(values)] = values
+        self.size += len(values)
+
     def reserve(self, size: int) -> None:
         """Make room for `size` values in all."""
         if size > len(self._data):

@@ -25,8 +25,21 @@ class Ids:
         """Take a number that is not in yet."""
         self._tail.add(number)
         if len(self._tail) > _TAIL + len(self._sorted) // 8:
-            fresh = np.fromiter(self._tail, np.uint64, len(self._tail))
-            self.replace(np.concatenate([self._sorted, fresh]))
+            self.update(np.zeros(0, np.uint64))
+
+    def among(self, numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of the numbers are in."""
+        self.update(np.zeros(0, np.uint64))
+        if not len(self._sorted):
+            return np.zeros(len(numbers), np.bool_)
+        at = np.minimum(np.searchsorted(self._sorted, numbers), len(self._sorted) - 1)
+        return np.equal(self._sorted[at], numbers)
+
+    def update(self, numbers: NDArray[np.uint64]) -> None:
+        """Take numbers that are not in yet."""
+        tail = np.fromiter(self._tail, np.uint64, len(self._tail))
+        if len(tail) or len(numbers):
+            self.replace(np.concatenate([self._sorted, tail, numbers]))
 
     def replace(self, numbers: NDArray[np.uint64]) -> None:
         """Hold exactly these numbers."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
@@ -56,25 +56,21 @@ async def load_series(store: Store, registry: SeriesRegistry, *, since_day: int 
             timeout_seconds=_TIMEOUT_SECONDS,
             lane="background",
         )
-        rows = await asyncio.to_thread(_decoded, body)
-        registry.restore(_with_days(rows, days))
+        ids, sets = await asyncio.to_thread(_decoded, body)
+        # Another node may have added a series since the days were read: it is not ours to know.
+        there = np.isin(ids, days["id"])
+        at = np.searchsorted(days["id"], ids[there])
+        named = [sets[place] for place in np.flatnonzero(there).tolist()]
+        registry.restore(named, ids[there], days["first"][at], days["last"][at])
     await _load_metadata(store, registry)
     _log.info("series_loaded", series=len(registry), metrics=len(registry.metadata))
 
 
-def _decoded(body: bytes) -> list[tuple[int, Labels]]:
+def _decoded(body: bytes) -> tuple[NDArray[np.uint64], list[Labels]]:
+    """Ids and label sets; a row that was not merged with its twin yet counts once."""
     rows = msgspec.json.Decoder(tuple[int, dict[str, str]]).decode_lines(body)
-    return [(number, label_sets.from_mapping(labels)) for number, labels in rows]
-
-
-def _with_days(
-    rows: list[tuple[int, Labels]], days: np.ndarray[tuple[int], np.dtype[np.void]]
-) -> Iterator[tuple[Labels, int, int, int]]:
-    ids = np.array([number for number, _ in rows], np.uint64)
-    at = np.minimum(np.searchsorted(days["id"], ids), max(len(days) - 1, 0))
-    first, last = days["first"][at].tolist(), days["last"][at].tolist()
-    for (number, labels), begin, end in zip(rows, first, last, strict=True):
-        yield labels, number, begin, end
+    ids, at = np.unique(np.array([row[0] for row in rows], np.uint64), return_index=True)
+    return ids, [label_sets.from_mapping(rows[place][1]) for place in at.tolist()]
 
 
 async def _load_metadata(store: Store, registry: SeriesRegistry) -> None:
@@ -101,6 +97,7 @@ async def load_recent(
             registry.ids[few],
             floor,
             max(latest, floor),
+            ids_at_once=_REFS_AT_ONCE,
             timeout_seconds=_TIMEOUT_SECONDS,
             lane="background",
         )

@@ -48,12 +48,27 @@ class Column:
         """`ref` must be greater than all before."""
         code = self._codes_of.get(value)
         if code is None:
-            code = self._codes_of[value] = len(self.values)
-            self.values.append(value)
-            self.counts.append(0)
+            code = self._learn(value)
         self.counts[code] += 1
         self._refs.append(ref)
         self._codes.append(code)
+
+    def extend(self, refs: list[int], values: list[str]) -> None:
+        """Many rows at once, an order of magnitude faster than one by one."""
+        for value in dict.fromkeys(values):
+            if value not in self._codes_of:
+                self._learn(value)
+        codes = np.fromiter(map(self._codes_of.__getitem__, values), np.uint32, len(values))
+        counts = np.array(self.counts) + np.bincount(codes, minlength=len(self.values))
+        self.counts = array("I", counts.astype(np.uint32).tobytes())
+        self._refs.extend(np.array(refs, np.uint32))
+        self._codes.extend(codes)
+
+    def _learn(self, value: str) -> int:
+        code = self._codes_of[value] = len(self.values)
+        self.values.append(value)
+        self.counts.append(0)
+        return code
 
     def count(self, value: str) -> int:
         """How many series have this value."""
@@ -145,6 +160,19 @@ class Postings:
             if column is None:
                 column = columns[name] = Column()
             column.append(ref, value)
+
+    def extend(self, first_ref: int, label_sets: Sequence[Labels]) -> None:
+        """Index many series, their refs in a row."""
+        gathered: dict[str, tuple[list[int], list[str]]] = {}
+        for ref, labels in enumerate(label_sets, first_ref):
+            for name, value in labels:
+                rows = gathered.get(name)
+                if rows is None:
+                    rows = gathered[name] = ([], [])
+                rows[0].append(ref)
+                rows[1].append(value)
+        for name, (refs, values) in gathered.items():
+            self.columns.setdefault(name, Column()).extend(refs, values)
 
     def select(self, matchers: Sequence[Matcher], low: int, high: int) -> Refs:
         """The refs from `low` up to, not including, `high` that satisfy every matcher, rising.

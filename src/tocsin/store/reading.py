@@ -47,6 +47,8 @@ class Request:
     end_ms: int
     table: str = RAW
     limit_samples: int = 50_000_000
+    ids_at_once: int = 0
+    """How many series one statement reads; 0 lets the length of the range decide."""
     timeout_seconds: float = 30.0
     lane: Lane = "query"
 
@@ -60,8 +62,8 @@ async def read(store: Store, request: Request) -> Ragged:
         return EMPTY
     order = np.argsort(request.ids, kind="stable")
     refs, ids = request.refs[order], request.ids[order]
-    span = request.end_ms - request.start_ms
-    size = min(_IDS_AT_ONCE, max(1, _ROWS_AT_ONCE // (span // _DENSEST_MS + 1)))
+    points = (request.end_ms - request.start_ms) // _DENSEST_MS + 1
+    size = request.ids_at_once or min(_IDS_AT_ONCE, max(1, _ROWS_AT_ONCE // points))
     gate = asyncio.Semaphore(_SIDE_BY_SIDE)
     budget = _Budget(request.limit_samples)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,32 +114,43 @@ class SeriesRegistry:
                 "of its labels (the chance of this is about 1 in 50,000 for 100,000 series)"
             )
         self._taken.add(number)
-        return self._append(labels, number, _UNBORN, NEVER)
-
-    def _append(self, labels: Labels, number: int, first: int, last: int) -> int:
         ref = len(self._labels)
         self._refs[labels] = ref
         self._labels.append(labels)
         self._ids.append(number)
-        self._first.append(first)
-        self._last.append(last)
+        self._first.append(_UNBORN)
+        self._last.append(NEVER)
         self._postings.append(ref, labels)
         _known.set(len(self._refs))
         return ref
 
-    def restore(self, rows: Iterable[tuple[Labels, int, int, int]]) -> None:
-        """Take over (labels, id, first day, last day) of series that the store holds."""
-        for labels, number, first, last in rows:
-            ref = self._refs.get(labels)
+    def restore(
+        self,
+        label_sets: Sequence[Labels],
+        ids: NDArray[np.uint64],
+        first_days: NDArray[np.int32],
+        last_days: NDArray[np.int32],
+    ) -> None:
+        """Take over series that the store holds, each id once; known ones only get their days."""
+        known = self._taken.among(ids)
+        for at in np.flatnonzero(known).tolist():
+            ref = self._refs.get(label_sets[at])
             if ref is None:
-                if number in self._taken:
-                    _log.error("series_id_taken_twice", id=f"{number:016x}", labels=labels)
-                    continue
-                self._taken.add(number)
-                self._append(labels, number, first, last)
-            else:
-                self._first.view[ref] = min(int(self._first.view[ref]), first)
-                self._last.view[ref] = max(int(self._last.view[ref]), last)
+                _log.error("series_id_taken_twice", id=int(ids[at]), labels=label_sets[at])
+                continue
+            self.record(np.array([ref]), first_days[at : at + 1])
+            self.record(np.array([ref]), last_days[at : at + 1])
+        fresh = ~known
+        sets = [label_sets[at] for at in np.flatnonzero(fresh).tolist()]
+        first_ref = len(self._labels)
+        self._refs.update(zip(sets, range(first_ref, first_ref + len(sets)), strict=True))
+        self._labels += sets
+        self._taken.update(ids[fresh])
+        self._ids.extend(ids[fresh])
+        self._first.extend(first_days[fresh])
+        self._last.extend(last_days[fresh])
+        self._postings.extend(first_ref, sets)
+        _known.set(len(self._refs))
 
     def settle(self, refs: Refs) -> Refs:
         """The refs under which these series are known now.
