@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.ingest import write_messages as messages
 from tests.ingest.asgi import Site, site
 from tocsin.ingest.config import IngestConfig, PushgatewayConfig
 from tocsin.ingest.protocols import pushgateway
@@ -74,6 +75,48 @@ async def test_delete_ends_all_series_of_its_group_alone() -> None:
     assert (await here.call("DELETE", "/metrics/job/unknown")).status == 202
 
 
+DELIMITED = (
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+)
+
+
+async def test_gos_clients_push_protobuf() -> None:
+    here = site()
+    label = [{"name": "a", "value": "b"}]
+    histogram = {"sample_count": 3, "sample_sum": 4.5, "bucket": [{"cumulative_count": 1}]}
+    summary = {"sample_count": 2, "sample_sum": 1, "quantile": [{"quantile": 0.5, "value": 7}]}
+    body = (
+        messages.family(name="c", type=0, metric=[{"counter": {"value": 5}, "label": label}])
+        + messages.family(name="g", help="G.", type=1, metric=[{"gauge": {}}])
+        + messages.family(name="h", type=4, metric=[{"histogram": histogram}])
+        + messages.family(name="s", type=2, metric=[{"summary": summary}])
+    )
+    answer = await here.call("PUT", "/metrics/job/j", body, content_type=DELIMITED)
+    assert answer.status == 200
+    assert {k: v for k, v in here.values().items() if not k.startswith("push_")} == {
+        'c{a="b", job="j"}': 5.0,
+        'g{job="j"}': 0.0,
+        'h_count{job="j"}': 3.0,
+        'h_sum{job="j"}': 4.5,
+        'h_bucket{job="j", le="0.0"}': 1.0,
+        'h_bucket{job="j", le="+Inf"}': 3.0,
+        's{job="j", quantile="0.5"}': 7.0,
+        's_count{job="j"}': 2.0,
+        's_sum{job="j"}': 1.0,
+    }
+    assert here.metadata()["g"].help == "G."
+    timed = messages.family(name="c", metric=[{"counter": {}, "timestamp_ms": NOW}])
+    answer = await here.call("PUT", "/metrics/job/j", timed, content_type=DELIMITED)
+    assert answer.status == 400
+
+
+async def test_an_empty_push_empties_the_group() -> None:
+    here = site()
+    await here.call("PUT", "/metrics/job/j", b"x 1\n")
+    assert (await here.call("PUT", "/metrics/job/j", b"")).status == 200
+    assert ended(here) == {"x"}
+
+
 async def test_the_labels_of_the_path_win() -> None:
     here = site()
     await here.call("PUT", "/metrics/job/j", b'x{job="other",instance="i"} 1\n')
@@ -132,8 +175,9 @@ def test_any_path_and_body_is_taken_or_refused(path: str, body: bytes) -> None:
         group = pushgateway.group_of(path)
     except Rejected:
         group = (("job", "j"),)
-    try:
-        pushed = pushgateway.decode(body, TEXT, group, NOW)
-    except Rejected:
-        return
-    assert isinstance(pushed.families, dict)
+    for media in (TEXT, DELIMITED):
+        try:
+            pushed = pushgateway.decode(body, media, group, NOW)
+        except Rejected:
+            continue
+        assert isinstance(pushed.families, dict)

@@ -15,6 +15,17 @@ _TYPES = {
 }
 
 _FILES = {
+    "io.prometheus.client": {
+        "LabelPair": "name:1:string value:2:string",
+        "Number": "value:1:double",
+        "Quantile": "quantile:1:double value:2:double",
+        "Summary": "sample_count:1:uint64 sample_sum:2:double quantile:3:*Quantile",
+        "Bucket": "cumulative_count:1:uint64 upper_bound:2:double",
+        "Histogram": "sample_count:1:uint64 sample_sum:2:double bucket:3:*Bucket",
+        "Metric": "label:1:*LabelPair gauge:2:Number counter:3:Number summary:4:Summary "
+        "untyped:5:Number timestamp_ms:6:int64 histogram:7:Histogram",
+        "MetricFamily": "name:1:string help:2:string type:3:uint32 metric:4:*Metric unit:5:string",
+    },
     "prometheus": {
         "Label": "name:1:string value:2:string",
         "Sample": "value:1:double timestamp:2:int64",
@@ -66,6 +77,13 @@ _POOL = _pool()
 def message(full_name: str, **fields: Any) -> Any:  # protobuf builds these classes at run time
     """A message of one of the packages above."""
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(full_name))(**fields)
+
+
+def family(**fields: Any) -> bytes:  # fields of the message
+    """A delimited MetricFamily."""
+    raw = bytes(message("io.prometheus.client.MetricFamily", **fields).SerializeToString())
+    assert len(raw) < 128
+    return bytes((len(raw),)) + raw
 
 
 def v1(

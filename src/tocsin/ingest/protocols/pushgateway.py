@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from tocsin.ingest import metric_family, naming
 from tocsin.ingest.exposition import ExpositionReader, Format, format_of
 from tocsin.kit.fault import Rejected
 from tocsin.model import labels as label_sets
@@ -17,6 +18,7 @@ from tocsin.model.samples import Interner, Metadata
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _BASE64 = "@base64"
+_TIMED = "pushed metrics must not have timestamps"
 _PARTS = {
     "histogram": ("_bucket", "_sum", "_count"),
     "gaugehistogram": ("_bucket", "_gsum", "_gcount"),
@@ -58,12 +60,15 @@ def group_of(path: str) -> Labels:
 def decode(body: bytes, content_type: str, group: Labels, now_ms: int) -> Pushed:
     """The body's samples with the group's labels; raises Rejected with the bad line.
 
-    Samples must not bring timestamps, as in Pushgateway.
+    Text, OpenMetrics and delimited protobuf are read. Samples must not bring timestamps, as in
+    Pushgateway.
     """
+    if content_type.partition(";")[0].strip().lower() == metric_family.MEDIA:
+        return _of_protobuf(body, group)
     series = Interner()
     exposed = ExpositionReader(series).read(body, format_of(content_type, Format.TEXT), now_ms)
     if exposed.timed is not None and exposed.timed.any():
-        raise Rejected("pushed metrics must not have timestamps")
+        raise Rejected(_TIMED)
     types = {known.metric: known.type for known in exposed.batch.metadata}
     families: dict[str, list[tuple[Labels, float]]] = {}
     columns = zip(exposed.batch.refs.tolist(), exposed.batch.values.tolist(), strict=True)
@@ -72,6 +77,20 @@ def decode(body: bytes, content_type: str, group: Labels, now_ms: int) -> Pushed
         labels = label_sets.from_mapping({**own, **dict(group)})
         families.setdefault(_family(own[NAME], types), []).append((labels, value))
     return Pushed(families, exposed.batch.metadata)
+
+
+def _of_protobuf(body: bytes, group: Labels) -> Pushed:
+    families: dict[str, list[tuple[Labels, float]]] = {}
+    metadata = []
+    for family in metric_family.parse(body):
+        if family.has_times:
+            raise Rejected(_TIMED)
+        metadata.append(family.metadata)
+        families[family.metadata.metric] = [
+            (label_sets.from_mapping({**dict(naming.checked(pairs)), **dict(group)}), value)
+            for pairs, value in family.samples
+        ]
+    return Pushed(families, metadata)
 
 
 def merged(old: Pushed, new: Pushed) -> Pushed:

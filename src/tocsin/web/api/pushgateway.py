@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tocsin.ingest.protocols import pushgateway
-from tocsin.kit.fault import Fault, Rejected
+from tocsin.kit.fault import Fault
 from tocsin.web.body import answering, read_body, sender_of
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.services import services
@@ -23,8 +23,6 @@ async def _push(request: Request) -> Response:
         await used.intake.accept(_PROTOCOL, await groups.delete(group), sender=sender_of(request))
         return Response(status_code=202)
     content_type = request.headers.get("content-type", "")
-    if content_type.startswith("application/vnd.google.protobuf"):
-        raise Rejected("the protobuf format is not supported; push text or OpenMetrics")
     body = await read_body(request, used.config.ingest.body)
     batch = await groups.push(group, body, content_type, replace=request.method == "PUT")
     accepted = await used.intake.accept(_PROTOCOL, batch, sender=sender_of(request))
