@@ -64,6 +64,17 @@ async def test_a_partly_good_request_is_partly_written_and_says_so() -> None:
     assert b"no metric name" in answer.body
 
 
+async def test_what_a_drop_rule_takes_is_no_fault_of_the_sender() -> None:
+    here = site(IngestConfig(limits=LimitsConfig(drop=("up",))))
+    body = packed(messages.v1([(UP, [(NOW, 1.0)]), ({"__name__": "down"}, [(NOW, 1.0)])]))
+    for _ in range(2):
+        answer = await here.call("POST", "/api/v1/write", body)
+        assert answer.status == 204
+        assert answer.headers["x-prometheus-remote-write-samples-written"] == "2"
+    assert list(here.values()) == ["down"]
+    assert here.intake.senders[0].refused == 2
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [

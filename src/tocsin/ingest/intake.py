@@ -12,7 +12,7 @@ import msgspec
 from tocsin.ingest import event_rows
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.decoders import Decoders
-from tocsin.ingest.limits import CardinalityGuard
+from tocsin.ingest.limits import DROPPED, CardinalityGuard
 from tocsin.ingest.push_groups import GroupStore, MemoryGroups, PushGroups
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
@@ -39,11 +39,15 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a batch; `refused` counts samples by the reason, in words."""
+    """What became of a batch; `refused` counts samples by the reason, in words.
+
+    `dropped` samples were taken and thrown away as a drop rule wants it: no fault of the sender.
+    """
 
     written: int
     exemplars: int
     refused: Counter[str]
+    dropped: int = 0
 
     def reasons(self, top: int = 5) -> str:
         """The reasons for people, the most frequent first; empty when nothing was refused."""
@@ -104,7 +108,9 @@ class Intake:
         if len(batch) or batch.exemplars or batch.metadata:
             await self._writer.write(batch)
         self._count(protocol, sender, batch)
-        return Accepted(len(batch), len(batch.exemplars), batch.refused)
+        faults = Counter({k: n for k, n in batch.refused.items() if not k.startswith(DROPPED)})
+        dropped = batch.refused.total() - faults.total()
+        return Accepted(len(batch), len(batch.exemplars), faults, dropped)
 
     async def accept_events(
         self, protocol: str, events: Sequence[Event], *, sender: str = ""

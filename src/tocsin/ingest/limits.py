@@ -20,6 +20,9 @@ from tocsin.model.samples import REFUSED
 
 _refused = gauge.counter("series_refused", "New series kept out, by the limit.", ("limit",))
 
+DROPPED = "a drop rule keeps it out"
+"""How the reasons of unwanted series begin: their senders did nothing wrong."""
+
 _OFFENDERS_KEPT = 1_000
 _REMEMBERED = 10_000
 
@@ -179,7 +182,7 @@ class CardinalityGuard:
     def _dropped(self, labels: Labels) -> tuple[Limit, str] | None:
         for rule in self._rules:
             if selector.matches(rule.matchers, labels):
-                return Limit.DROP, f"a drop rule keeps it out: {rule.text}"
+                return Limit.DROP, f"{DROPPED}: {rule.text}"
         return None
 
     def _exceeded(self, labels: Labels) -> tuple[Limit, str] | None:

@@ -47,7 +47,8 @@ async def _write(request: Request) -> Response:
     accepted = await used.intake.accept(
         "remote_write", decoder.decode(body), sender=sender_of(request)
     )
-    headers = _headers(accepted.written, accepted.exemplars)
+    # A 2.0 sender takes a smaller number for a failure; what a drop rule took is none.
+    headers = _headers(accepted.written + accepted.dropped, accepted.exemplars)
     if not accepted.refused:
         return Response(status_code=204, headers=headers)
     return PlainTextResponse(_partly(accepted), 400, headers)
