@@ -141,8 +141,10 @@ async def test_a_bomb_is_refused_without_inflating_it_whole(
 async def test_a_body_that_says_it_is_huge_is_refused_before_it_is_read(
     engine: EngineChild,
 ) -> None:
-    answer = await _raw(engine, b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 413")
+    head = b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n"
+    key = f"X-ClickHouse-Key: {engine.endpoint.password}\r\n\r\n".encode()
+    assert (await _raw(engine, head + key)).startswith(b"HTTP/1.1 413")
+    assert (await _raw(engine, head + b"\r\n")).startswith(b"HTTP/1.1 401")
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,12 @@ class EngineProtocol(asyncio.Protocol):
         self._in_body = True
         if self._headers.get("expect", "").lower() == "100-continue":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if int(self._headers.get("content-length", "0") or 0) > self._limit:
+        self._parts = urlsplit(self._url.decode("latin-1"))
+        self._values = dict(parse_qsl(self._parts.query, keep_blank_values=True))
+        if not self._is_ping() and not self._may():
+            # Before the body: who has no password cannot make us hold one.
+            self._refuse(401, "Code: 516. DB::Exception: default: Authentication failed", 516)
+        elif int(self._headers.get("content-length", "0") or 0) > self._limit:
             self._refuse(413, self._too_large(), 1000)
 
     def on_body(self, body: bytes) -> None:
@@ -128,6 +133,12 @@ class EngineProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if not self._refused:
             self.task = asyncio.create_task(self._answer(), name="request")
+            self.task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # A bug of ours: the loop reports it, and the client must not wait for ever.
+        if task.cancelled() or task.exception() is not None:
+            self.transport.abort()
 
     # the answer
 
@@ -161,14 +172,11 @@ class EngineProtocol(asyncio.Protocol):
             self.transport.close()
 
     async def _dispatch(self) -> None:
-        parts = urlsplit(self._url.decode("latin-1"))
-        values = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if parts.path == "/ping" and not values:
+        if self._is_ping():
             self._head(200, 4)
             self.transport.write(b"Ok.\n")
             return
-        if not self._may(values):
-            raise EngineError("Code: 516. DB::Exception: default: Authentication failed", 516)
+        values = self._values
         body = self._decoded()
         if self._headers.get("content-type", "").startswith("multipart/form-data"):
             values, body = values | form_fields(self._headers["content-type"], body), b""
@@ -177,8 +185,11 @@ class EngineProtocol(asyncio.Protocol):
             raise EngineError("Code: 62. DB::Exception: Empty query", 62)
         await self._send(await self._run(statement), values.get("query_id", ""))
 
-    def _may(self, values: dict[str, str]) -> bool:
-        given = self._headers.get("x-clickhouse-key") or values.get("password", "")
+    def _is_ping(self) -> bool:
+        return self._parts.path == "/ping" and not self._values
+
+    def _may(self) -> bool:
+        given = self._headers.get("x-clickhouse-key") or self._values.get("password", "")
         scheme, _, encoded = self._headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             try:
@@ -262,5 +273,5 @@ def form_fields(content_type: str, body: bytes) -> dict[str, str]:
     for part in body.split(b"--" + boundary)[1:-1]:
         head, _, value = part.partition(b"\r\n\r\n")
         name = head.decode("latin-1").partition('name="')[2].partition('"')[0]
-        fields[name] = value.removesuffix(b"\r\n").decode()
+        fields[name] = value.removesuffix(b"\r\n").decode(errors="replace")
     return fields

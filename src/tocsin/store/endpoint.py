@@ -6,6 +6,8 @@ import secrets
 
 import msgspec
 
+from tocsin.store.config import StoreConfig
+
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A ClickHouse HTTP address with its credentials; `embedded` when it is our own child."""
@@ -39,3 +41,21 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"EngineOptions(data_dir={self.data_dir!r})"
+
+
+def engine_options(config: StoreConfig) -> EngineOptions:
+    """What an embedded engine is told by the configuration."""
+    return EngineOptions(
+        memory_limit=config.memory_limit,
+        query_memory_limit=min(config.query_memory_limit, config.memory_limit),
+        query_seconds=config.query_seconds,
+        query_threads=config.query_threads,
+        fsync=config.fsync,
+    )
+
+
+def remote_endpoint(config: StoreConfig) -> Endpoint | None:
+    """The ClickHouse that the configuration names; None when the engine is embedded."""
+    if config.url is None:
+        return None
+    return Endpoint(url=config.url, user=config.user, password=config.read_password())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import re
@@ -166,17 +167,14 @@ class Lanes:
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._threads, connection.execute, statement)
         try:
-            answer = await asyncio.shield(work)
-        except asyncio.CancelledError:
-            task = asyncio.create_task(self._kill(lane, connection, work), name="kill")
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
-            raise
-        except EngineError:
-            self._free[lane].put_nowait(connection)
-            raise
-        self._free[lane].put_nowait(connection)
-        return answer
+            return await asyncio.shield(work)
+        finally:
+            if work.done():
+                self._free[lane].put_nowait(connection)
+            else:
+                task = asyncio.create_task(self._kill(lane, connection, work), name="kill")
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
 
     async def trim(self) -> None:
         """Give freed memory back to the system: the engine's allocator, then the C library's."""
@@ -211,7 +209,8 @@ class Lanes:
     async def _kill(self, lane: str, connection: Connection, work: asyncio.Future[Answer]) -> None:
         sql = f"KILL QUERY WHERE Settings['log_comment'] = '{connection.name}' ASYNC"
         while not work.done():
-            await self.run(Statement(sql, "control"))
+            with contextlib.suppress(EngineError, Temporary):
+                await self.run(Statement(sql, "control"))
             await asyncio.wait([work], timeout=_KILL_EVERY_SECONDS)
         work.exception()  # a killed query ends in an error that nobody waits for
         self._free[lane].put_nowait(connection)
