@@ -416,3 +416,10 @@ async def test_health_answers_while_the_database_is_away(site: Site) -> None:
     assert (await site.browser().get("/public", **headers)).status == 200
     answer = await site.browser().get("/read", **headers)
     assert (answer.status, answer.header("retry-after")) == (503, "5")
+
+
+async def test_tocsin_may_read_its_own_metrics_and_nothing_more(site: Site) -> None:
+    bearer = f"Bearer {site.authenticator.own_key.reveal()}"
+    assert (await site.browser().get("/read", authorization=bearer)).text == "token itself "
+    assert (await site.browser().post("/ingest", authorization=bearer)).status == 403
+    assert (await site.browser().get("/admin", authorization=bearer)).status == 403

@@ -203,7 +203,8 @@ class Tocsin:
 
     async def _scrape(self) -> None:
         own = self.http.url.removeprefix("http://")
-        jobs = built_in_jobs(self.loaded.config.scrape, own, self._nearby)
+        key = self.parts.authenticator.own_key
+        jobs = built_in_jobs(self.loaded.config.scrape, own, key, self._nearby)
         await self.parts.scrape.apply(self._plan, jobs)
 
     def _oldest_day(self) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ async def serve(
         if ready_file is not None:
             await asyncio.to_thread(_write_ready, ready_file, addresses)
         _log.info("ready", http=addresses.http, pid=addresses.pid)
+        if beside is None:
+            _welcome(tocsin, addresses)
         running = Running(tocsin, addresses)
         async with beside(running) if beside else contextlib.nullcontext():
             await end.wait()
@@ -91,6 +94,19 @@ async def serve(
             loop.remove_signal_handler(number)
         await tocsin.stop()
         _log.info("stopped")
+
+
+def _welcome(tocsin: Tocsin, addresses: Addresses) -> None:
+    """Tell the person at the terminal where to go; a first start's password is told only here."""
+    words = f"\n  Tocsin is ready:   {addresses.http}\n"
+    if first := tocsin.one_time_password:
+        words += (
+            f"  Log in as:         {first.user}\n"
+            f"  One-time password: {first.password}\n"
+            "  It is shown this once and works until you set another.\n"
+        )
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
 
 
 def _addresses(tocsin: Tocsin) -> Addresses:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tocsin.app.config import Loaded
 from tocsin.app.settings_tree import ScrapeConfig
+from tocsin.kit.secret import Secret
 from tocsin.scrape.builtin import host_job, itself_job, nearby_jobs
 from tocsin.scrape.config import Job, ScrapePlan, read_plan
 from tocsin.scrape.nearby import Nearby
@@ -16,12 +17,15 @@ def scrape_configuration(loaded: Loaded) -> ScrapePlan:
     return read_plan(loaded.prometheus, loaded.prometheus_folder)
 
 
-def built_in_jobs(config: ScrapeConfig, address: str, nearby: Sequence[Nearby]) -> list[Job]:
-    """What is watched without being named; `address` is Tocsin's own `host:port`."""
+def built_in_jobs(
+    config: ScrapeConfig, address: str, key: Secret, nearby: Sequence[Nearby]
+) -> list[Job]:
+    """What is watched without being named; `address` is Tocsin's own `host:port`, `key` what its
+    own metrics ask for."""
     every = float(config.interval)
     jobs = nearby_jobs(every, nearby)
     if config.host:
         jobs.append(host_job(every, instance=address))
     if config.itself:
-        jobs.append(itself_job(every, address=address))
+        jobs.append(itself_job(every, address=address, token=key))
     return jobs

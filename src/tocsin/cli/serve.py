@@ -42,7 +42,7 @@ def overrides(
         "listen.http": http,
         "listen.otlp_http": otlp_http,
         "listen.otlp_grpc": otlp_grpc,
-        "auth": auth,
+        "auth.mode": auth,
         "log.format": log_format,
         "log.level": log_level,
     }

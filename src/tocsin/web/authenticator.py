@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 from tocsin.kit import gauge
 from tocsin.kit.fault import Temporary
-from tocsin.state.tokens import Scope, Token, TokenKind, allows_origin
+from tocsin.kit.secret import Secret
+from tocsin.state.tokens import PREFIX, Scope, Token, TokenKind, allows_origin
 from tocsin.web import credentials
 from tocsin.web.credentials import Credential, KeyText, SessionSecret, Unreadable, UserPassword
 from tocsin.web.identity import (
     LOCAL,
     NOBODY,
     Identity,
+    Kind,
     of_browser_key,
     of_session,
     of_token,
@@ -51,6 +53,8 @@ class Authenticator:
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._unknown: OrderedDict[bytes, _Known] = OrderedDict()
         self._origins: tuple[float, tuple[int, int, int], tuple[str, ...]] | None = None
+        self.own_key = Secret(f"{PREFIX}{secrets.token_hex(24)}")
+        """What Tocsin shows to itself to read its own metrics; lives as long as the process."""
         self._turns: dict[bytes, asyncio.Lock] = {}
         # Cached credentials are found by a keyed hash: the secrets themselves stay out of memory.
         self._pepper = secrets.token_bytes(32)
@@ -146,6 +150,8 @@ class Authenticator:
     async def _looked_up(self, credential: Credential, client: str) -> Identity:
         match credential:
             case KeyText():
+                if Secret(credential.text) == self.own_key:
+                    return Identity(Kind.TOKEN, "itself", frozenset((Scope.READ,)))
                 token = await self.people.tokens.find(credential.text)
                 if token is None:
                     return self._refused("key", "the key is unknown, revoked or expired")

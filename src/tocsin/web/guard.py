@@ -168,7 +168,7 @@ def _too_little(access: Access, who: Identity) -> str:
     name = scope.value if scope else ""
     if who.kind is Kind.BROWSER_KEY:
         return f"{who.name!r} is a browser's public key; this address needs a secret key"
-    if who.token is not None:
+    if who.kind is Kind.TOKEN:
         has = ", ".join(sorted(scope.value for scope in who.scopes))
         return (
             f"the key {who.name!r} has the scope {has}, this address needs {name!r}; an "
