@@ -360,7 +360,8 @@ scrape_configs:
     static_configs: [{targets: ['a:1', 'b:1']}]
 """
     await manager.apply(read_plan(loads(text), Path()))
-    assert [state.target.url for state in manager.targets()] == ["http://a:1/metrics"]
+    active = [(state.target.job, state.target.url) for state in manager.targets()]
+    assert active == [("app", "http://a:1/metrics"), ("many", "http://a:1/metrics")]
     reasons = [(dict(d.discovered)["__address__"], d.reason) for d in manager.dropped()]
     assert reasons == [
         (
@@ -370,9 +371,22 @@ scrape_configs:
         ),
         ("a:1", "duplicate of http://a:1/metrics"),
         ("c:1", "__scheme__ must be http or https, not 'ftp'"),
-        ("a:1", "target_limit exceeded: 2 targets, limit 1; none is scraped"),
-        ("b:1", "target_limit exceeded: 2 targets, limit 1; none is scraped"),
+        ("b:1", "target_limit exceeded: 2 targets, limit 1"),
     ]
+
+
+async def test_beyond_the_target_limit_all_targets_fail_until_there_are_fewer(
+    manager: ScrapeManager, kept: Kept
+) -> None:
+    page = Page(b"a 1\n")
+    async with serve(page) as first, serve(page) as second:
+        both = f"['{first}', '{second}']"
+        text = "scrape_configs: [{job_name: x, target_limit: 1, static_configs: [{targets: %s}]}]"
+        await manager.apply(read_plan(loads(text % both), Path()))
+        assert (await scrape(manager)).error == "target_limit exceeded: 2 targets, limit 1"
+        await manager.apply(read_plan(loads(text % f"['{first}']"), Path()))
+        assert (await scrape(manager)).error == ""
+    assert kept.values("up") == [0.0, 1.0]
 
 
 async def test_discovered_labels_change_path_scheme_interval_and_instance(

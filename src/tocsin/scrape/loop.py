@@ -112,6 +112,8 @@ class ScrapeLoop:
     job: Job
     target: Target
     around: Surroundings
+    forced_error: str = ""
+    """Why the target is not asked at all although it is reported on."""
     state: TargetState = field(init=False)
     _reader: ExpositionReader = field(init=False)
     _epoch: int = field(init=False)
@@ -181,6 +183,8 @@ class ScrapeLoop:
         start = self.around.clock.monotonic()
         limit = self.job.body_size_limit or LARGEST_BODY_BYTES
         try:
+            if self.forced_error:
+                raise Rejected(self.forced_error)
             answer = await self.around.getter.get(
                 self.target.url,
                 self.job.config,

@@ -48,6 +48,7 @@ class Pool:
         self.job = job
         self.dropped: list[DroppedTarget] = []
         self.dropped_count = 0
+        self._limit_error = ""
         self._around = around
         self._fetcher = fetcher
         self._tasks = tasks
@@ -100,14 +101,18 @@ class Pool:
                 await self._ensure(ident, target)
 
     async def _ensure(self, ident: str, target: Target) -> None:
+        """Run a loop for the target. Beyond target_limit it reports failure, as Prometheus's do:
+        `up` is 0, so that an alert can tell."""
         before = self._loops.get(ident)
         if before is not None:
             same = before.target.interval == target.interval
             if before.job == self.job and same and before.target.timeout == target.timeout:
                 before.target = before.state.target = target
+                before.forced_error = self._limit_error
                 return
             await self._stop_loop(before, gone=False)
         loop = ScrapeLoop(self.job, target, self._around)
+        loop.forced_error = self._limit_error
         if before is not None:
             loop.inherit(before)
         self._loops[ident] = loop
@@ -132,11 +137,17 @@ class Pool:
                 dropped.append(target)
             else:
                 found[target.id] = target
+        self._limit_error = ""
         limit = self.job.target_limit
         if limit and len(found) > limit:
-            reason = f"target_limit exceeded: {len(found)} targets, limit {limit}; none is scraped"
-            dropped += [DroppedTarget(t.job, t.discovered, reason) for t in found.values()]
-            found = {}
+            self._limit_error = f"target_limit exceeded: {len(found)} targets, limit {limit}"
+            kept = dict(list(found.items())[:limit])
+            dropped += [
+                DroppedTarget(target.job, target.discovered, self._limit_error)
+                for ident, target in found.items()
+                if ident not in kept
+            ]
+            found = kept
         self.dropped_count = len(dropped)
         self.dropped = dropped[: self.job.keep_dropped_targets or MOST_DROPPED_KEPT]
         return found
