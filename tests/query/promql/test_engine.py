@@ -75,6 +75,38 @@ async def test_too_many_samples_are_refused_in_prometheus_words(clock: FakeClock
     assert isinstance(refused.value, TooLarge)
 
 
+async def test_the_first_of_several_failing_reads_is_the_error(clock: FakeClock) -> None:
+    engine = Engine(_source(), clock)
+    query = "rate(m_total[1h]) + rate({i='1'}[1h])"
+    with pytest.raises(TooManySamples):
+        await engine.instant(query, 60 * MINUTE, QueryOptions(limit_samples=100))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("sum_over_time(vector(1)[100y:1ms])", id="endless steps"),
+        pytest.param("sum_over_time(m_total[10y:1s])", id="series × steps"),
+    ],
+)
+async def test_a_matrix_that_is_too_large_is_never_made(query: str, clock: FakeClock) -> None:
+    with pytest.raises(TooManySamples):
+        await Engine(_source(), clock).instant(query, 60 * MINUTE)
+
+
+async def test_queries_that_find_no_place_time_out(clock: FakeClock) -> None:
+    source = _Hanging()
+    engine = Engine(source, clock, EngineLimits(at_once=1))
+    first = asyncio.create_task(engine.instant("m", 0))
+    await source.asked.wait()
+    with pytest.raises(QueryTimeout, match="query timed out in query queue"):
+        await engine.instant("1", 0, QueryOptions(timeout_seconds=0.01))
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert (await engine.instant("1", 0)).values[0, 0] == 1
+
+
 @pytest.mark.parametrize(
     ("times", "words"),
     [

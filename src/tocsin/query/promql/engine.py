@@ -123,7 +123,7 @@ class Engine:
             run.stats.chunks += 1
             chunks.measured(sum(len(read.ts) for read in reads.samples), grid.values.size)
             cells += grid.values.size
-            if cells > run.options.limit_samples:
+            if cells > min(run.options.limit_samples, self._limits.max_cells):
                 raise TooManySamples
             grids.append(grid)
         return joined(grids)
@@ -135,9 +135,10 @@ class Engine:
             return await run.read(expr, piece, limit)
         bound = min(limit, 2 * self._limits.chunk_samples)
         try:
-            return await run.read(expr, piece, bound)
+            reads = await run.read(expr, piece, bound)
         except TooManySamples:
             return None
+        return None if reads.cells(piece) > self._limits.chunk_cells else reads
 
     def _check_range(self, start_ms: int, end_ms: int, step_ms: int) -> None:
         if step_ms <= 0:

@@ -31,7 +31,8 @@ _EDGED = {
 
 @dataclass(frozen=True, slots=True)
 class NodeStats:
-    """How one node of the tree did: `seconds` include its children's; series of its result."""
+    """How one node of the tree did: `seconds` include its children's, `series_in` is what they
+    gave together."""
 
     pos: ast.Pos
     kind: str
@@ -46,6 +47,10 @@ class Reads:
 
     needs: Sequence[Need]
     samples: Sequence[Samples]
+
+    def cells(self, steps: Steps) -> int:
+        """Series × steps of all selectors together."""
+        return steps.count * sum(len(samples.labels) for samples in self.samples)
 
     def find(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Samples:
         """The samples of a planned selector."""
@@ -74,6 +79,7 @@ class Evaluator:
     peak_samples: int = 0
     lookback_ms: int = 0
     _sets: LabelSets = field(default_factory=LabelSets)
+    _inputs: int = 0
 
     def __post_init__(self) -> None:
         self.lookback_ms = self.context.lookback_ms
@@ -90,7 +96,7 @@ class Evaluator:
         else:
             result = self._timed(expr, steps, self.explained)
         if isinstance(result, Grid):
-            self._count(result)
+            self._admit(result.count, steps.count)
         return result
 
     def samples(self, matchers: Sequence[Matcher], steps: Steps, reach_ms: int) -> Samples:
@@ -108,18 +114,19 @@ class Evaluator:
             raise TypeError(f"{expr} is no range vector")
         return value
 
-    def _count(self, grid: Grid) -> None:
-        cells = grid.present.size
+    def _admit(self, series: int, steps: int) -> None:
+        """Refuse a matrix of that size before it takes memory."""
+        cells = max(series, 1) * steps
         self.peak_samples = max(self.peak_samples, cells)
         if cells > self.limit_samples:
             raise TooManySamples
 
     def _timed(self, expr: ast.Expr, steps: Steps, explained: list[NodeStats]) -> Value:
-        place = len(explained)
+        outer, self._inputs = self._inputs, 0
         began = self.clock()
         result = self._of(expr, steps)
         seconds = self.clock() - began
-        below = sum(stats.series_out for stats in explained[place:])
+        below = self._inputs
         out = len(result.labels) if isinstance(result, Grid | Windows) else 1
         name = type(expr).__name__
         if isinstance(expr, ast.Call):
@@ -127,6 +134,7 @@ class Evaluator:
         elif isinstance(expr, ast.Aggregate | ast.Binary):
             name = expr.op
         explained.append(NodeStats(expr.pos, name, seconds, below, out))
+        self._inputs = outer + out
         return result
 
     def _of(self, expr: ast.Expr, steps: Steps) -> Value:  # noqa: C901 - one line a node
@@ -157,6 +165,7 @@ class Evaluator:
         if node.smoothed:
             return self._smooth(node, times)
         samples = self.samples(node.matchers, times, self.lookback_ms)
+        self._admit(len(samples.labels), times.count)
         index, there = latest(samples, times, self.lookback_ms)
         values = taken(samples.values, index)
         return Grid(samples.labels, values, there, np.zeros(len(samples.labels), np.bool_))
@@ -188,6 +197,7 @@ class Evaluator:
         before, after = reach(selector, range_ms, self.lookback_ms)
         start, end = times.start_ms - before + 1, times.end_ms + after
         samples = self.reads.find(selector.matchers, start, end).alive()
+        self._admit(len(samples.labels), times.count)
         if not edged:
             windows = windows_of(samples, times, range_ms)
         else:
@@ -200,6 +210,7 @@ class Evaluator:
     def _subquery(self, node: ast.Subquery, steps: Steps) -> Windows:
         inner = subquery_steps(node, steps, self.context.subquery_step_ms)
         ends = subquery_ends(node, steps)
+        self._admit(1, inner.count)
         if inner.count:
             value = self.value(node.expr, inner)
             grid = as_grid(value, inner).filled()

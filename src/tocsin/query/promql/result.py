@@ -28,6 +28,10 @@ class EngineLimits:
     """Samples plus result cells from which on a query is evaluated in a thread."""
     chunk_samples: int = 2_000_000
     """Samples that one time chunk of a wide query should hold; twice as many at most."""
+    chunk_cells: int = 4_000_000
+    """Series × steps of one time chunk."""
+    max_cells: int = 20_000_000
+    """Series × steps that a query may give or hold as one matrix, 9 bytes each."""
     chunk_span_ms: int = 6 * 3_600_000
     """A query over less time is split only when its samples turn out to be too many."""
     subquery_step_ms: int = 60_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -120,7 +120,7 @@ class Run:
             self.notes,
             self.check,
             self.clock.monotonic,
-            self.options.limit_samples,
+            min(self.options.limit_samples, self.limits.max_cells),
             explained,
         )
         began = self.clock.monotonic()
@@ -147,18 +147,17 @@ class Run:
 
     @staticmethod
     def _size(reads: Reads, steps: Steps) -> int:
-        series = sum(len(samples.labels) for samples in reads.samples)
-        return sum(len(samples.ts) for samples in reads.samples) + series * steps.count
+        return sum(len(samples.ts) for samples in reads.samples) + reads.cells(steps)
 
 
-async def _all(reads: Sequence[Awaitable[SeriesData]]) -> list[SeriesData]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_awaited(read)) for read in reads]
-    return [task.result() for task in tasks]
-
-
-async def _awaited(read: Awaitable[SeriesData]) -> SeriesData:
-    return await read
+async def _all(reads: Sequence[Coroutine[None, None, SeriesData]]) -> list[SeriesData]:
+    """All reads at once; the first error is raised as it is, and the others end."""
+    tasks = [asyncio.ensure_future(read) for read in reads]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _summed(before: list[NodeStats], now: list[NodeStats]) -> list[NodeStats]:
