@@ -74,6 +74,15 @@ async def test_changed_days_change_the_tables(empty_store: Store) -> None:
     assert sorted(changed) == ["samples_5m", "series"]
 
 
+async def test_another_configuration_holds_at_once(empty_store: Store) -> None:
+    await migrate(empty_store)
+    retention = Retention(empty_store, RetentionConfig(), FakeClock())
+    await retention.configure(RetentionConfig(raw_days=3))
+    assert retention.config.raw_days == 3
+    shown = await empty_store.fetch_bytes("SHOW CREATE TABLE samples", fmt="TSVRaw")
+    assert b"toIntervalDay(3)" in shown
+
+
 async def test_usage_tells_rows_bytes_and_days(store: Store) -> None:
     await _write_days(store, 3)
     (samples,) = [each for each in await usage(store) if each.table == "samples"]

@@ -41,14 +41,17 @@ class _Table(msgspec.Struct, frozen=True):
 
 
 class Retention:
-    """Keeps the store within its days and bytes. `dropped` tells what the budget cost, newest
-    last."""
+    """Keeps the store within its days and bytes.
+
+    `config` holds now; `dropped` tells what the budget cost, newest last.
+    """
 
     def __init__(
         self, store: Store, config: RetentionConfig, clock: Clock, *, cluster: str | None = None
     ) -> None:
         self._store = store
-        self._config = config
+        self.config = config
+        self._applied = False
         self._clock = clock
         self._on_cluster = f" ON CLUSTER {quoted(cluster)}" if cluster else ""
         self.dropped: collections.deque[Dropped] = collections.deque(maxlen=_REMEMBERED)
@@ -60,17 +63,16 @@ class Retention:
 
     async def configure(self, config: RetentionConfig) -> None:
         """Put other days and another budget in force."""
-        self._config = config
+        self.config = config
+        self._applied = False
         await self.apply()
 
     async def run(self) -> None:
         """Apply the days once, then hold the budget every minute, for ever."""
-        applied = False
         while True:
             try:
-                if not applied:
+                if not self._applied:
                     await self.apply()
-                    applied = True
                 await self.enforce_budget()
             except Temporary as fault:
                 _log.warning("retention_waits", error=str(fault))
@@ -96,7 +98,17 @@ class Retention:
             )
             _log.info("retention_changed", table=table.name, days_before=int(found[2]), days=days)
             changed.append(table.name)
+        self._applied = True
         return changed
+
+    async def configure(self, config: RetentionConfig) -> None:
+        """Hold to another configuration from now on; while the store is away, `run` tries again."""
+        self.config = config
+        self._applied = False
+        try:
+            await self.apply()
+        except Temporary as fault:
+            _log.warning("retention_waits", error=str(fault))
 
     async def enforce_budget(self) -> list[Dropped]:
         """Drop the oldest partitions while the tables take more than `max_disk_bytes`.
@@ -105,7 +117,7 @@ class Retention:
         """
         held = await partitions(self._store)
         _measure(held)
-        limit = self._config.max_disk_bytes
+        limit = self.config.max_disk_bytes
         if limit is None:
             return []
         total = sum(part.bytes_on_disk for part in held)
@@ -139,12 +151,12 @@ class Retention:
             last_day=str(last),
             rows=part.rows,
             bytes=part.bytes_on_disk,
-            max_disk_bytes=self._config.max_disk_bytes,
+            max_disk_bytes=self.config.max_disk_bytes,
         )
         return dropped
 
     def _days(self, table: str) -> int | None:
-        config = self._config
+        config = self.config
         return {
             "samples": config.raw_days,
             "samples_5m": config.rollup_days,
