@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ingest.asgi import site
+from tocsin.ingest.background import Background
 from tocsin.ingest.config import IngestConfig, StatsdConfig
 from tocsin.ingest.protocols import statsd
 from tocsin.ingest.statsd import Gathered, Statsd
 from tocsin.kit.clock import FakeClock
-from tocsin.kit.fault import Rejected
+from tocsin.kit.fault import Permanent, Rejected
+from tocsin.kit.tasks import Tasks
 from tocsin.model.labels import Labels
 from tocsin.model.samples import Interner
 
@@ -113,3 +115,20 @@ async def test_datagrams_of_the_network_become_samples_and_the_rest_is_written_a
             await server.flush()
     await server.stop()
     assert here.values() == {"hits": 3.0}
+
+
+async def test_background_work_starts_and_stops_with_the_product() -> None:
+    here = site()
+    tasks = Tasks(here.clock)
+    background = Background(here.intake, IngestConfig(), here.clock)
+    port = await background.start(tasks, statsd_address="127.0.0.1:0")
+    assert port > 0
+    await here.call("PUT", "/metrics/job/j", b"x 1\n")
+    await here.clock.advance(31)
+    assert len(here.samples()['x{job="j"}']) == 2
+    await background.stop()
+    await tasks.stop_all()
+    others = Tasks(here.clock)
+    with pytest.raises(Permanent):
+        await background.start(others, statsd_address="127.0.0.1")
+    await others.stop_all()

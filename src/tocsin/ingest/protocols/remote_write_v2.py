@@ -46,7 +46,8 @@ class _Plain:
     sample_at: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     rest: list[bytes] = field(default_factory=list)
-    bounds: list[tuple[int, int]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    stops: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ class RemoteWriteV2:
             good, ts[of_size], values[of_size] = plain_samples.read(raw, places[of_size], size)
             fits[of_size] &= good
         for row in np.nonzero(~fits)[0]:
-            request.series.append(_series(request.body, *plain.bounds[row]))
+            request.series.append(_series(request.body, plain.starts[row], plain.stops[row]))
         return SampleBatch(refs[fits], ts[fits], values[fits])
 
     def _take(self, request: _Request, series: _Series, label_refs: list[int]) -> None:
@@ -218,7 +219,8 @@ def _is_plain(body: bytes, start: int, stop: int, plain: _Plain) -> bool:
     plain.sample_at.append(sample_at)
     plain.sizes.append(size)
     plain.rest.append(body[after + 2 : stop])
-    plain.bounds.append((start, stop))
+    plain.starts.append(start)
+    plain.stops.append(stop)
     return True
 
 
