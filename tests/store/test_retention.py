@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tocsin.kit.clock import FakeClock
+from tocsin.kit.quantity import Size
 from tocsin.model.samples import SAMPLE
 from tocsin.store.client import Store
 from tocsin.store.config import RetentionConfig
@@ -39,7 +40,7 @@ async def _days(store: Store) -> list[bytes]:
 async def test_the_oldest_day_goes_first_beyond_the_budget(store: Store) -> None:
     await _write_days(store, 4)
     (samples,) = [each for each in await usage(store) if each.table == "samples"]
-    budget = RetentionConfig(max_disk_bytes=samples.bytes_on_disk * 6 // 10)
+    budget = RetentionConfig(max_disk_bytes=Size(samples.bytes_on_disk * 6 // 10))
     retention = Retention(store, budget, FakeClock(TODAY / 1000))
     dropped = await retention.enforce_budget()
     assert [each.table for each in dropped] == ["samples", "samples"]
@@ -51,7 +52,7 @@ async def test_the_oldest_day_goes_first_beyond_the_budget(store: Store) -> None
 
 async def test_today_is_never_dropped(store: Store) -> None:
     await _write_days(store, 2)
-    tiny = Retention(store, RetentionConfig(max_disk_bytes=1), FakeClock(TODAY / 1000))
+    tiny = Retention(store, RetentionConfig(max_disk_bytes=Size(1)), FakeClock(TODAY / 1000))
     await tiny.enforce_budget()
     assert await _days(store) == [b"2023-11-14"]
 

@@ -46,8 +46,8 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
 def engine_options(config: StoreConfig) -> EngineOptions:
     """What an embedded engine is told by the configuration."""
     return EngineOptions(
-        memory_limit=config.memory_limit,
-        query_memory_limit=min(config.query_memory_limit, config.memory_limit),
+        memory_limit=int(config.memory_limit),
+        query_memory_limit=int(min(config.query_memory_limit, config.memory_limit)),
         query_seconds=config.query_seconds,
         query_threads=config.query_threads,
         fsync=config.fsync,

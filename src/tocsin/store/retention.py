@@ -56,17 +56,6 @@ class Retention:
         self._on_cluster = f" ON CLUSTER {quoted(cluster)}" if cluster else ""
         self.dropped: collections.deque[Dropped] = collections.deque(maxlen=_REMEMBERED)
 
-    @property
-    def config(self) -> RetentionConfig:
-        """What is in force."""
-        return self._config
-
-    async def configure(self, config: RetentionConfig) -> None:
-        """Put other days and another budget in force."""
-        self.config = config
-        self._applied = False
-        await self.apply()
-
     async def run(self) -> None:
         """Apply the days once, then hold the budget every minute, for ever."""
         while True:
