@@ -88,7 +88,7 @@ class Passing(FakeClock):
         self._move_to(self.monotonic() + seconds)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(), st.sampled_from([48, 64, 100]))
 def test_with_too_little_memory_it_never_claims_what_it_lost(seed: int, chunks: int) -> None:
     random = Random(seed)
@@ -96,7 +96,7 @@ def test_with_too_little_memory_it_never_claims_what_it_lost(seed: int, chunks: 
     recent = window(clock, chunks=chunks, seconds=200)
     model: Model = {}
     answered = 0
-    for _ in range(60):
+    for _ in range(40):
         clock.pass_seconds(random.randrange(20))
         now = clock.now_ms()
         samples = [
@@ -110,9 +110,9 @@ def test_with_too_little_memory_it_never_claims_what_it_lost(seed: int, chunks: 
         append(recent, samples)
         model.update({(ref, ts): value for ref, ts, value in samples})
         for refs in ([0], [1, 2], list(range(40)), [119, 500]):
-            for back in (0, 10, 60, 150):
+            for back in (0, 10, 100):
                 answered += check(recent, model, refs, now - back * 1000, now + 1000)
-    assert answered > 60
+    assert answered > 40
 
 
 def test_nothing_is_covered_before_it_is_opened() -> None:

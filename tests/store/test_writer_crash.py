@@ -1,0 +1,68 @@
+"""The engine is killed while the writer commits: what was answered stays, once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from tocsin.kit.clock import SystemClock
+from tocsin.model import labels as lbl
+from tocsin.model.samples import SampleBatch
+from tocsin.store.child import EngineChild
+from tocsin.store.client import Store
+from tocsin.store.migrate import migrate
+from tocsin.store.recent import RecentWindow
+from tocsin.store.series import SeriesRegistry
+from tocsin.store.source import MetricSource
+from tocsin.store.writer import Writer, WriterConfig
+
+SENDERS, ROUNDS, KILLS = 4, 60, 3
+LIMIT = 1_000_000
+
+
+@pytest.mark.slow
+async def test_everything_answered_is_there_after_kill_9(tmp_path: Path) -> None:
+    clock, random = SystemClock(), Random(1)
+    child = EngineChild(tmp_path, clock)
+    await child.start()
+    store = await Store.connect(child.endpoint, database="t", clock=clock)
+    await migrate(store)
+    registry, recent = SeriesRegistry(), RecentWindow(clock)
+    start = clock.now_ms()
+    recent.begin(start - 1)
+    recent.open()
+    writer = Writer(store, registry, recent, clock, WriterConfig(interval_ms=20))
+    work = asyncio.create_task(writer.run())
+    done = 0
+    kills = {random.randrange(20, SENDERS * ROUNDS - 20) for _ in range(KILLS)}
+
+    async def send(sender: int) -> None:
+        nonlocal done
+        refs = np.array([registry.add(lbl.make([("s", f"{sender}/{n}")])) for n in range(50)])
+        for number in range(ROUNDS):
+            ts = np.full(50, start + number, np.int64)
+            await writer.write(SampleBatch(refs, ts, np.full(50, float(number))))
+            done += 1
+            # The other senders' writes are on their way.
+            if done in kills and child.pid is not None:
+                os.kill(child.pid, signal.SIGKILL)
+
+    await asyncio.gather(*(send(sender) for sender in range(SENDERS)))
+    assert await writer.drain()
+    await work
+    memory = MetricSource(store, registry, recent, clock)
+    disk = MetricSource(store, registry, RecentWindow(clock), clock)
+    for source, origin in ((memory, "recent"), (disk, "store")):
+        data = await source.select([], start, start + ROUNDS, limit_samples=LIMIT)
+        assert data.origin == origin
+        assert len(data.labels) == SENDERS * 50
+        assert (np.diff(data.offsets) == ROUNDS).all()
+        assert (data.values == data.ts - start).all()
+    await store.close()
+    await child.stop()
