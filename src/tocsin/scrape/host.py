@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final, TypeAlias
@@ -20,9 +21,25 @@ HOST: Final = "host"
 """The value of target.BUILT_IN that stands for this machine."""
 
 _Row: TypeAlias = tuple[dict[str, str], float]
-_PSEUDO_FILESYSTEMS: Final = frozenset(
-    ("autofs", "binfmt_misc", "cgroup2", "devpts", "proc", "squashfs", "sysfs", "tracefs")
+_NOT_FILLED: Final = frozenset(
+    (
+        "autofs",
+        "binfmt_misc",
+        "cgroup2",
+        "devpts",
+        "erofs",
+        "iso9660",
+        "proc",
+        "squashfs",
+        "sysfs",
+        "tracefs",
+        "udf",
+    )
 )
+"""Filesystems without room by their nature: an alert on free space must not fire for them."""
+
+_OTHERS_MOUNTS: Final = re.compile(r"/(dev|proc|sys|run/credentials|var/lib/docker)(/|$)")
+"""As node_exporter leaves out by default: containers' and the kernel's own."""
 
 
 class HostGetter:
@@ -112,7 +129,7 @@ def _filesystems() -> Iterator[_Family]:
     rows: dict[str, list[_Row]] = {name: [] for name in ("size", "free", "avail")}
     seen: set[str] = set()
     for part in psutil.disk_partitions(all=False) or _root():
-        if part.fstype in _PSEUDO_FILESYSTEMS or part.mountpoint in seen:
+        if part.mountpoint in seen or not _is_storage(part.fstype, part.mountpoint):
             continue
         seen.add(part.mountpoint)
         with suppress(OSError):
@@ -129,6 +146,13 @@ def _filesystems() -> Iterator[_Family]:
             rows["avail"].append((labels, float(facts.f_bavail * facts.f_frsize)))
     for name, found in rows.items():
         yield f"node_filesystem_{name}_bytes", "gauge", f"Filesystem {name}, in bytes.", found
+
+
+def _is_storage(fstype: str, mountpoint: str) -> bool:
+    """Single files that a container runtime mounts (/etc/hosts) are none."""
+    if fstype in _NOT_FILLED or _OTHERS_MOUNTS.match(mountpoint):
+        return False
+    return os.path.isdir(mountpoint)
 
 
 def _root() -> list[psutil._ntuples.sdiskpart]:

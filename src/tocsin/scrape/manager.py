@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tocsin.kit import gauge, log
@@ -43,6 +44,8 @@ class ScrapeManager:
         self._pools: dict[str, Pool] = {}
         self._changing = asyncio.Lock()
         self._plan = ScrapePlan()
+        for health in ("up", "down", "unknown"):
+            _targets.labels(health).set_function(partial(self._count, health))
 
     @property
     def plan(self) -> ScrapePlan:
@@ -94,8 +97,6 @@ class ScrapeManager:
     def targets(self) -> list[TargetState]:
         """All targets by job and address."""
         states = [loop.state for pool in self._pools.values() for loop in pool.loops.values()]
-        for health in ("up", "down", "unknown"):
-            _targets.labels(health).set(sum(state.health == health for state in states))
         return sorted(states, key=lambda state: (state.target.job, state.target.url))
 
     def dropped(self) -> list[DroppedTarget]:
@@ -111,6 +112,10 @@ class ScrapeManager:
         loop = self._loop(target_id)
         await loop.scrape(self._clock.now_ms())
         return loop.state
+
+    def _count(self, health: str) -> float:
+        loops = (loop for pool in self._pools.values() for loop in pool.loops.values())
+        return float(sum(loop.state.health == health for loop in loops))
 
     def _loop(self, target_id: str) -> ScrapeLoop:
         for pool in self._pools.values():

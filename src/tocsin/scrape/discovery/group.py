@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tocsin.kit import log
+from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Rejected, Temporary
 
 _log = log.get("discovery")
+_failures = gauge.counter("discovery_failures", "Discoveries that failed.", ("discovery",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +75,7 @@ async def watch(
 def _note(state: DiscoveryState, problem: str) -> None:
     if problem and problem != state.error:
         _log.warning("discovery_failed", discovery=state.name, error=problem)
-    state.failures += bool(problem)
+    if problem:
+        state.failures += 1
+        _failures.labels(state.name).inc()
     state.error = problem
