@@ -22,6 +22,12 @@ from tocsin.web.routing import Access, Addresses, Handler, get, post
 from tocsin.web.services import services
 
 _DAY_MS = 86_400_000
+_SECTIONS = {
+    "pages/settings_keys.html": "/settings",
+    "pages/settings_people.html": "/settings/people",
+    "pages/settings_me.html": "/settings/me",
+    "pages/settings_configuration.html": "/settings/configuration",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ def _render(
         said=outcome.said,
         problem=outcome.problem,
         secret=outcome.secret,
+        section=_SECTIONS[template],
         **values,
     )
 
@@ -216,6 +223,7 @@ def _then(act: Act, show: Show) -> Handler:
 
 ADDRESSES: Addresses = (
     get("/settings", _keys, Access.ADMIN),
+    get("/settings/keys", _keys, Access.ADMIN),
     get("/settings/people", _users, Access.ADMIN),
     get("/settings/me", _me, Access.READ),
     get("/settings/configuration", _configuration, Access.ADMIN),

@@ -38,7 +38,7 @@ class TcExplore extends HTMLElement {
     });
     if (this.hasAttribute("builder")) this.builder.open();
     if (this.texts().length) this.run({ keepUrl: true });
-    else setTimeout(() => { const row = this.rows()[0]; if (row) this.editor(row).focus(); }, 100);
+    else void customElements.whenDefined("tc-promql").then(() => { const row = this.rows()[0]; if (row) this.editor(row).focus(); });
   }
 
   disconnectedCallback() {

@@ -74,9 +74,10 @@ export class TcHeatmap extends HTMLElement {
     });
     context.textAlign = "center";
     const every = Math.ceil(90 / cell);
+    const second = (times[Math.min(every, times.length - 1)] - times[0]) < 60 ? "2-digit" : undefined;
     times.forEach((time, at) => {
       if (at % every || at * cell > width - 30) return;
-      context.fillText(new Date(time * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hour12: false }), LEFT + at * cell + 14, box.clientHeight - 5);
+      context.fillText(new Date(time * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second, hour12: false }), LEFT + at * cell + 14, box.clientHeight - 5);
     });
     canvas.addEventListener("mousemove", (event) => {
       const at = Math.floor((event.offsetX - LEFT) / cell);
