@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from tocsin.app.settings_tree import Config
-from tocsin.kit.document import ConfigError, Document, Entries, Node, Place, Scalar
+from tocsin.kit.document import ConfigError, Document, Entries, Node, Place, Scalar, nearest
 from tocsin.kit.yaml import decode, load
 
 DEFAULT_FILE = "tocsin.yaml"
@@ -69,7 +69,7 @@ def load_config(
         document = Document(Entries(Place(DEFAULT_FILE, 1, 1), {}, {}))
     else:
         document = load(file, environment=variables, verbatim=_EMBEDDED)
-    _refuse_later_parts(document)
+    _refuse_unknown_parts(document)
     document = _with_limits_inside(document)
     for key, text in (overrides or {}).items():
         document = Document(_overlaid(document.node, key.split("."), text))
@@ -103,11 +103,15 @@ def _chosen(path: Path | str | None) -> Path | None:
     return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
 
 
-def _refuse_later_parts(document: Document) -> None:
-    for key, part in _LATER.items():
-        if document.get(key) is not None:
-            problem = f"this version of Tocsin does not have {part} yet; remove the key"
+def _refuse_unknown_parts(document: Document) -> None:
+    known = {*Config.__struct_fields__, "limits"}
+    for key in document.node.nodes if isinstance(document.node, Entries) else ():
+        if key in _LATER:
+            problem = f"this version of Tocsin does not have {_LATER[key]} yet; remove the key"
             raise document.error(problem, key)
+        if key not in known:
+            problem = f"unknown key; known here: {', '.join(sorted(known))}"
+            raise document.error(problem, key, nearest=nearest(key, known))
 
 
 def _with_limits_inside(document: Document) -> Document:

@@ -43,7 +43,7 @@ def config(
     for warning in (*loaded.warnings, *scraping.warnings):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
     read = ", ".join(str(path) for path in loaded.sources) or "no file: the defaults"
-    jobs = len(scraping.config.scrape_configs)
+    jobs = len(scraping.jobs)
     typer.echo(f"right: {read}; {jobs} scrape job{'' if jobs == 1 else 's'}")
     if show:
         from tocsin.app.effective import effective_yaml

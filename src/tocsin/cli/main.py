@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tocsin
-from tocsin.cli import check, demo, query, serve
+from tocsin.cli import check, demo, query, serve, user
 
 app = typer.Typer(
     name="tocsin",
@@ -37,6 +37,7 @@ app.command()(serve.serve)
 app.command()(query.query)
 app.add_typer(demo.app, name="demo")
 app.add_typer(check.app, name="check")
+app.add_typer(user.app, name="user")
 
 
 def main() -> None:

@@ -23,10 +23,7 @@ from sqlalchemy.exc import InterfaceError as InterfaceProblem
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from tocsin.kit import log
 from tocsin.kit.fault import Permanent, Temporary
-
-_log = log.get("state")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 10
@@ -194,4 +191,3 @@ def _upgrade(connection: Connection) -> None:
             f"the state database was written by a newer Tocsin ({error}); start that version, or "
             "restore the backup from before its first start"
         ) from error
-    _log.debug("state_migrated")
