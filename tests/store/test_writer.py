@@ -133,9 +133,11 @@ async def test_a_store_that_is_away_for_a_moment_is_tried_again(clock: FakeClock
     away = [Temporary("away"), QueryTimeout("too slow"), Temporary("away")]
     async with running(bench(clock, *away)) as it:
         write = asyncio.create_task(it.writer.write(it.batch()))
+        now = clock.now_ms()
         await clock.advance(3)
         await write
         assert len(it.store.samples()) == 1
+        assert it.recent.covers(np.array([it.ref]), now)
 
 
 async def test_a_store_that_stays_away_is_given_up_and_everybody_told(clock: FakeClock) -> None:

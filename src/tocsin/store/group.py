@@ -69,6 +69,7 @@ class GroupCommit(Generic[T]):
 
     `commit` raises a Fault when it failed as a whole. Temporary is tried again; any other fault of
     a shared commit makes each item be tried alone, so that only the one at fault is refused.
+    `abandoned` is told of items whose commit was given up: they may be in the store all the same.
     """
 
     def __init__(
@@ -77,9 +78,11 @@ class GroupCommit(Generic[T]):
         commit: Callable[[list[T]], Awaitable[None]],
         clock: Clock,
         config: WriterConfig,
+        abandoned: Callable[[list[T]], None] = lambda _items: None,
     ) -> None:
         self.lane = lane
         self._commit = commit
+        self._abandoned = abandoned
         self._clock = clock
         self._config = config
         self._next: _Group[T] = _Group()
@@ -199,30 +202,38 @@ class GroupCommit(Generic[T]):
         return None
 
     async def _attempt(self, items: list[T]) -> Fault | None:
-        """Commit, again and again while the store is away; the fault that remained."""
+        """Commit, and say when that was given up; the fault that remained."""
+        fault: Fault | None = Temporary("interrupted")
+        try:
+            fault = await self._persist(items)
+        finally:
+            if fault is not None:
+                self._abandoned(items)
+        if fault is not None:
+            _failures.labels(self.lane, type(fault).__name__).inc()
+            _log.error("commit_given_up", lane=self.lane, reason=str(fault))
+        return fault
+
+    async def _persist(self, items: list[T]) -> Fault | None:
+        """Commit, again and again while the store is away."""
         give_up_at = self._clock.monotonic() + self._config.retry_seconds
         pause = _FIRST_PAUSE
         while True:
             try:
                 await self._commit(items)
             except DiskFull as fault:
-                return self._given_up(fault)
+                return fault
             except Temporary as fault:
                 if self._clock.monotonic() + pause > give_up_at:
-                    return self._given_up(fault)
+                    return fault
                 _retries.labels(self.lane).inc()
                 _log.warning("commit_retried", lane=self.lane, reason=str(fault))
             except Fault as fault:
-                return self._given_up(fault)
+                return fault
             else:
                 return None
             await self._clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-
-    def _given_up(self, fault: Fault) -> Fault:
-        _failures.labels(self.lane, type(fault).__name__).inc()
-        _log.error("commit_given_up", lane=self.lane, reason=str(fault))
-        return fault
 
     def _report(self) -> None:
         _waiting.labels(self.lane).set(self._next.rows + self._flying.rows)

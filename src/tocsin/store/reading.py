@@ -131,14 +131,16 @@ async def _fetch(
     )
     sql += f" ORDER BY id, ts LIMIT {budget.limit + 1}"
     settings: dict[str, str | int] = {"do_not_merge_across_partitions_select_final": 1}
-    if len(ids) * ((end - start) // _DENSEST_MS + 1) < _FEW_ROWS:
+    lane = request.lane
+    if lane == "query" and len(ids) * ((end - start) // _DENSEST_MS + 1) < _FEW_ROWS:
         settings["max_threads"] = 1
+        lane = "short"
     body = await store.fetch_bytes(
         sql,
         fmt="Native",
         settings=settings,
         timeout_seconds=request.timeout_seconds,
-        lane=request.lane,
+        lane=lane,
     )
     found = list(blocks(body))
     if not final:

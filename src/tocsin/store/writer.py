@@ -70,7 +70,9 @@ class Writer:
         self._recent = recent
         self._clock = clock
         self._config = config or WriterConfig()
-        self._samples = GroupCommit(_METRICS, self._commit_samples, clock, self._config)
+        self._samples = GroupCommit(
+            _METRICS, self._commit_samples, clock, self._config, self._abandon_samples
+        )
         self._tables: dict[tuple[str, tuple[str, ...]], GroupCommit[bytes]] = {}
         self._exemplars: OrderedDict[int, Exemplar] = OrderedDict()
         self._spawn: Callable[[GroupCommit[bytes]], None] | None = None
@@ -78,15 +80,18 @@ class Writer:
 
     async def run(self) -> None:
         """Commit until drained. To be run by one supervised task."""
-        async with asyncio.TaskGroup() as tasks:
+        try:
+            async with asyncio.TaskGroup() as tasks:
 
-            def spawn(lane: GroupCommit[bytes]) -> None:
-                tasks.create_task(lane.run(), name=f"writer_{lane.lane}")
+                def spawn(lane: GroupCommit[bytes]) -> None:
+                    tasks.create_task(lane.run(), name=f"writer_{lane.lane}")
 
-            self._spawn = spawn
-            for lane in self._tables.values():
-                spawn(lane)
-            tasks.create_task(self._samples.run(), name="writer_samples")
+                self._spawn = spawn
+                tasks.create_task(self._samples.run(), name="writer_samples")
+                for lane in self._tables.values():
+                    spawn(lane)
+        finally:
+            self._spawn = None
 
     async def write(self, batch: SampleBatch) -> None:
         """Return once the batch is committed and visible.
@@ -134,16 +139,17 @@ class Writer:
         values = np.concatenate([batch.values for batch in batches])
         if len(refs):
             await self._record_series(refs, ts)
-            try:
-                await self._insert_samples(refs, ts, values)
-            except BaseException:
-                # Some of them may be in the store all the same.
-                self._recent.miss(refs, ts)
-                raise
+            await self._insert_samples(refs, ts, values)
             self._recent.append(refs, ts, values)
             _written.inc(len(refs))
         await self._write_exemplars([one for batch in batches for one in batch.exemplars])
         await self._write_metadata([one for batch in batches for one in batch.metadata])
+
+    def _abandon_samples(self, batches: list[SampleBatch]) -> None:
+        """The store may hold them all the same: memory must not claim to know everything."""
+        for batch in batches:
+            if len(batch):
+                self._recent.miss(batch.refs, batch.ts)
 
     async def _record_series(self, refs: NDArray[np.int64], ts: NDArray[np.int64]) -> None:
         refs, days = self._registry.unrecorded(refs, ts)
