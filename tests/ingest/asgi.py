@@ -40,6 +40,16 @@ class Kept:
         self.rows.append((table, rows, count))
 
 
+class Settings:
+    """Settings that were set, and by whom."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[object, str]] = {}
+
+    async def set(self, key: str, value: object, *, by: str) -> None:
+        self.kept[key] = (value, by)
+
+
 @dataclass(slots=True)
 class Answer:
     """One response."""
@@ -151,6 +161,11 @@ def site(config: IngestConfig | None = None) -> Site:
         ]
     )
     app.state.services = SimpleNamespace(
-        intake=intake, guard=guard, clock=clock, config=SimpleNamespace(ingest=config)
+        intake=intake,
+        guard=guard,
+        clock=clock,
+        registry=registry,
+        settings=Settings(),
+        config=SimpleNamespace(ingest=config),
     )
     return Site(app, kept, clock, intake, registry)

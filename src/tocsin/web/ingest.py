@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.web.api import datadog, otlp, pushgateway, remote_write, tocsin_push
+from tocsin.web.api import cardinality, datadog, otlp, pushgateway, remote_write, tocsin_push
 from tocsin.web.routing import Addresses
 
 ADDRESSES: Addresses = (
@@ -11,6 +11,7 @@ ADDRESSES: Addresses = (
     *pushgateway.ADDRESSES,
     *tocsin_push.ADDRESSES,
     *datadog.ADDRESSES,
+    *cardinality.ADDRESSES,
 )
 """Everything, for the main port."""
 
