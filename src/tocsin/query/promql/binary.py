@@ -12,7 +12,6 @@ from tocsin.query.promql import ast
 from tocsin.query.promql.faults import SAME_LABELS, EvalError
 from tocsin.query.promql.labelsets import Groups, LabelSets, text
 from tocsin.query.promql.matrix import (
-    METADATA,
     Bools,
     Floats,
     Grid,
@@ -20,6 +19,7 @@ from tocsin.query.promql.matrix import (
     any_series,
     empty,
     merged,
+    nameless,
     only,
     replaced,
     stack,
@@ -188,7 +188,7 @@ class Join:
     def _result_labels(self, many: Labels, one: Labels) -> Labels:
         matching = self._matching
         if self._op in ARITHMETIC:
-            many = without(many, METADATA)
+            many = nameless(many)
         if self._paired:
             many = only(many, matching.labels) if matching.on else without(many, matching.labels)
         for name in matching.include:
@@ -206,7 +206,7 @@ class Join:
         """Where a series of the `one` side has no partner: one with the match group's labels."""
         alone = one.grid.present & ~_any_of(many, one.codes)
         labels = [
-            self._result_labels(without(self._group_labels[code], METADATA), labels)
+            self._result_labels(nameless(self._group_labels[code]), labels)
             for code, labels in zip(one.codes.tolist(), one.grid.labels, strict=True)
         ]
         filler = np.full(one.grid.values.shape, value)

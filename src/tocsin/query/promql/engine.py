@@ -17,7 +17,7 @@ from tocsin.query.promql.ast import ValueType
 from tocsin.query.promql.check import type_of
 from tocsin.query.promql.evaluate import Evaluator, Reads, as_grid
 from tocsin.query.promql.faults import SAME_LABELS, EvalError, InvalidQuery, TooManySamples
-from tocsin.query.promql.matrix import METADATA, Grid, Steps, empty, finished, without
+from tocsin.query.promql.matrix import Grid, Steps, empty, finished, nameless
 from tocsin.query.promql.parse import parse
 from tocsin.query.promql.resolve import Times, resolve
 from tocsin.query.promql.result import EngineLimits, QueryOptions, Result, SlowQuery
@@ -210,7 +210,7 @@ def _matrix(windows: Windows, steps: Steps) -> Result:
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     index = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], counts)
     names = [
-        without(windows.labels[row], METADATA) if windows.drops[row] else windows.labels[row]
+        nameless(windows.labels[row]) if windows.drops[row] else windows.labels[row]
         for row in rows.tolist()
     ]
     if len(set(names)) != len(names):

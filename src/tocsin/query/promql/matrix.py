@@ -134,6 +134,13 @@ def without(labels: Labels, names: Iterable[str]) -> Labels:
     return tuple(pair for pair in labels if pair[0] not in names)
 
 
+def nameless(labels: Labels) -> Labels:
+    """The labels but those that say what the metric is."""
+    if labels and labels[0][0] == NAME and (len(labels) == 1 or labels[1][0][:2] != "__"):
+        return labels[1:]  # what nearly all label sets look like
+    return without(labels, METADATA)
+
+
 def only(labels: Labels, names: Iterable[str]) -> Labels:
     """Those labels alone."""
     return tuple(pair for pair in labels if pair[0] in names)
@@ -170,10 +177,10 @@ def merged(grid: Grid, clash: str = SAME_LABELS) -> Grid:
 def finished(grid: Grid) -> Grid:
     """Names that were to be dropped are gone, series without values too, equal series are one."""
     grid = grid.filled()
-    if bool(grid.drops.any()):
-        labels = [
-            without(one, METADATA) if drop else one
-            for one, drop in zip(grid.labels, grid.drops.tolist(), strict=True)
-        ]
-        grid = Grid(labels, grid.values, grid.present, np.zeros(len(labels), np.bool_))
-    return merged(grid)
+    if not bool(grid.drops.any()):
+        return grid  # every operation that can make series equal has merged them itself
+    labels = [
+        nameless(one) if drop else one
+        for one, drop in zip(grid.labels, grid.drops.tolist(), strict=True)
+    ]
+    return merged(Grid(labels, grid.values, grid.present, np.zeros(len(labels), np.bool_)))

@@ -180,10 +180,19 @@ class Windows:
 
         Only for windows that `in_rows` has cut out.
         """
-        offsets = self.samples.offsets
-        begin = int(offsets[rows.start or 0])
-        end = int(offsets[min(rows.stop or len(offsets), len(offsets) - 1)])
+        begin, end = self._span(rows)
         return self.values[begin:end], self.first - begin, self.last - begin
+
+    def local_ts(self, rows: slice) -> Ints:
+        """The timestamps that belong to `local`'s values."""
+        begin, end = self._span(rows)
+        return self.ts[begin:end]
+
+    def _span(self, rows: slice) -> tuple[int, int]:
+        offsets = self.samples.offsets
+        last = len(offsets) - 1
+        stop = last if rows.stop is None else min(rows.stop, last)
+        return int(offsets[rows.start or 0]), int(offsets[stop])
 
     def dense(self) -> Iterator[Block]:
         """All windows that hold samples, as padded blocks of bounded size.

@@ -12,7 +12,17 @@ from tocsin.model.labels import Labels, get, metric_name
 from tocsin.query.promql import buckets
 from tocsin.query.promql.annotations import go_float
 from tocsin.query.promql.function import Function, Site
-from tocsin.query.promql.matrix import Bools, Floats, Grid, Ints, empty, replaced, stack, without
+from tocsin.query.promql.matrix import (
+    Bools,
+    Floats,
+    Grid,
+    Ints,
+    empty,
+    merged,
+    replaced,
+    stack,
+    without,
+)
 
 _LE = ("le",)
 
@@ -158,7 +168,7 @@ def _histogram_quantiles(site: Site) -> Grid:
             same = np.isnan(q) if np.isnan(value) else q == value
             labels = [replaced(one, label, _open_metrics(value)) for one in grid.labels]
             grids.append(Grid(labels, grid.values, grid.present & same, grid.drops))
-    return stack(grids) if grids else empty(site.steps.count)
+    return merged(stack(grids)) if grids else empty(site.steps.count)
 
 
 def _open_metrics(value: float) -> str:
