@@ -50,7 +50,7 @@ def test_what_changed_is_told_with_whether_it_is_live() -> None:
     assert diff(old, new) == (
         Change("listen.http", is_live=False),
         Change("prometheus", is_live=True),
-        Change("query.timeout", is_live=False),
+        Change("query.timeout", is_live=True),
         Change("store.password", is_live=False),
     )
     assert diff(new, new) == ()

@@ -15,6 +15,7 @@ from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
 from tocsin.query.promql.engine import Engine, EngineLimits
+from tocsin.query.promql.result import QueryOptions
 from tocsin.scrape.manager import ScrapeManager
 from tocsin.state.settings import Settings
 from tocsin.store.recent import RecentWindow
@@ -81,6 +82,16 @@ def engine_limits(config: Config) -> EngineLimits:
     )
 
 
+def query_options(config: Config) -> QueryOptions:
+    """What bounds a query whose caller asks for nothing less."""
+    return QueryOptions(
+        lookback_ms=config.query.lookback.ms,
+        timeout_seconds=float(config.query.timeout),
+        limit_samples=config.query.max_samples,
+        experimental=config.query.experimental_functions,
+    )
+
+
 def web_config(loaded: Loaded, warnings: Callable[[], Sequence[str]]) -> WebConfig:
     """What the web room needs to know of a configuration."""
     config = loaded.config
@@ -90,6 +101,7 @@ def web_config(loaded: Loaded, warnings: Callable[[], Sequence[str]]) -> WebConf
         auth_off=config.auth.is_off,
         version=tocsin.__version__,
         ingest=config.ingest,
+        query=query_options(config),
         effective=lambda: effective(config),
         prometheus_text=lambda: shown_yaml(loaded.prometheus),
         flags={"data": config.data, "http": listen.http, "auth": config.auth.mode},

@@ -20,10 +20,17 @@ _SECRET_KEY = re.compile(
 )
 _USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 
-_LIVE = ("prometheus", "alertmanager", "ingest", "retention", "scrape")
+_LIVE = ("prometheus", "alertmanager", "ingest", "query", "retention", "scrape")
 """What `app.product` puts in force on a reload; everything else is read at the start only."""
 
-_NOT_LIVE = ("scrape.nearby", "ingest.body", "ingest.statsd", "ingest.pushgateway")
+_NOT_LIVE = (
+    "scrape.nearby",
+    "ingest.body",
+    "ingest.statsd",
+    "ingest.pushgateway",
+    "query.max_concurrency",
+    "query.slow",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tocsin.ingest.intake import Intake
     from tocsin.ingest.limits import CardinalityGuard
     from tocsin.query.promql.engine import Engine
+    from tocsin.query.promql.result import QueryOptions
     from tocsin.scrape.manager import ScrapeManager
     from tocsin.state.sessions import Sessions
     from tocsin.state.settings import Settings
@@ -36,6 +37,8 @@ class WebConfig:
     auth_off: bool
     version: str
     ingest: IngestConfig
+    query: QueryOptions
+    """What bounds a query whose caller asks for nothing less."""
     effective: Callable[[], Mapping[str, Any]]
     """The configuration in force, secrets hidden, as plain data."""
     prometheus_text: Callable[[], str]

@@ -22,6 +22,7 @@ from tocsin.model.labels import Labels, Matcher, from_mapping, get
 from tocsin.model.samples import STALE, Metadata
 from tocsin.model.series import ExemplarData, SeriesData
 from tocsin.query.promql.engine import Engine
+from tocsin.query.promql.result import QueryOptions
 from tocsin.web.api import (
     federate,
     prometheus,
@@ -219,6 +220,7 @@ def parts() -> SimpleNamespace:
     clock, source = FakeClock(NOW), MemorySource()
     config = SimpleNamespace(
         ingest=IngestConfig(),
+        query=QueryOptions(),
         version="1.2.3",
         prometheus_text=lambda: "global: {}\n",
         flags={"http": "127.0.0.1:7777"},

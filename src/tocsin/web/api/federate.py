@@ -17,7 +17,6 @@ from tocsin.model.labels import NAME, Labels, make, metric_name
 from tocsin.model.samples import is_stale
 from tocsin.model.series import SeriesData
 from tocsin.query.promql.quoting import is_plain_label_name
-from tocsin.query.promql.result import QueryOptions
 from tocsin.web.api.prometheus_answer import CallerLeft, while_connected
 from tocsin.web.api.prometheus_json import value_text
 from tocsin.web.api.prometheus_params import Params
@@ -39,7 +38,7 @@ async def federate(request: Request) -> Response:
     """The newest samples of the series that `match[]` selects; nothing without any."""
     params = await Params.of(request)
     sets = params.matcher_sets()
-    options = QueryOptions()
+    options = services(request).config.query
     now_ms = services(request).clock.now_ms()
     newest: dict[Labels, _Newest] = {}
     for matchers in sets:

@@ -64,7 +64,7 @@ async def query(request: Request) -> Response:
     params = await Params.of(request)
     limit = params.limit()
     at_ms = params.time("time", services(request).clock.now_ms())
-    options = _options(params)
+    options = _options(params, services(request).config.query)
     asked = services(request).engine.instant(params.text("query"), at_ms, options)
     result = await _asked(request, asked)
     return await _answer(params, _limited(result, limit))
@@ -82,7 +82,7 @@ async def query_range(request: Request) -> Response:
         raise BadParameter.named("step", _NO_STEP)
     if (end_ms - start_ms) // step_ms > _MOST_POINTS:
         raise BadParameter(_TOO_FINE)
-    options = _options(params)
+    options = _options(params, services(request).config.query)
     text = params.text("query")
     asked = services(request).engine.range(text, start_ms, end_ms, step_ms, options)
     result = await _asked(request, asked)
@@ -135,8 +135,7 @@ def _parsed(params: Params) -> Expr:
         raise BadParameter.named("query", error) from error
 
 
-def _options(params: Params) -> QueryOptions:
-    options = QueryOptions()
+def _options(params: Params, options: QueryOptions) -> QueryOptions:
     timeout = params.seconds("timeout")
     if timeout is not None:
         options = replace(options, timeout_seconds=min(timeout, options.timeout_seconds))

@@ -21,7 +21,6 @@ from tocsin.kit.fault import Fault, Rejected
 from tocsin.model.labels import Labels, Matcher, MatchOp
 from tocsin.model.samples import is_stale
 from tocsin.model.series import SeriesData
-from tocsin.query.promql.result import QueryOptions
 from tocsin.web.api.prometheus_answer import CallerLeft, while_connected
 from tocsin.web.body import answering, read_body
 from tocsin.web.routing import Access, Addresses, post
@@ -44,7 +43,7 @@ async def read(request: Request) -> Response:
     """The samples of all queries, snappy-compressed protobuf."""
     config = services(request).config.ingest.body
     queries = decode(await read_body(request, config, encoding="snappy"))
-    limit = QueryOptions().limit_samples
+    limit = services(request).config.query.limit_samples
     found: list[SeriesData] = []
     for query in queries:
         asked = services(request).source.select(

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tocsin.kit.fault import Rejected
 from tocsin.query.promql.evaluate import NodeStats
-from tocsin.query.promql.result import QueryOptions, QueryStats
+from tocsin.query.promql.result import QueryStats
 from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import services
 
@@ -107,7 +107,7 @@ async def _explain(request: Request) -> Response:
     query = request.query_params.get("query", "")
     start, end = _ms(request.query_params, "start"), _ms(request.query_params, "end")
     step = _ms(request.query_params, "step")
-    options = replace(QueryOptions(), explain=True)
+    options = replace(given.config.query, explain=True)
     if step:
         result = await given.engine.range(query, start, end, step, options)
     else:
