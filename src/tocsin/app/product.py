@@ -13,6 +13,7 @@ import psutil
 from tocsin.app.config import Loaded
 from tocsin.app.keeping import Kept
 from tocsin.app.scraping import built_in_jobs, scrape_configuration
+from tocsin.ingest.background import Background
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.ingest.otlp_grpc import OtlpGrpc
@@ -36,6 +37,7 @@ from tocsin.store.source import MetricSource
 from tocsin.store.writer import Writer
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.listener import Listener
+from tocsin.web.pages.browse import DROP_RULES
 from tocsin.web.people import People
 from tocsin.web.server import create_app, create_otlp_app
 from tocsin.web.services import ReloadOutcome, Services, SystemStatus, WebConfig
@@ -98,6 +100,7 @@ class Tocsin:
         self._grpc = OtlpGrpc(
             parts.intake, loaded.config.ingest.body, authorize=parts.authenticator.grpc_sender
         )
+        self._background = Background(parts.intake, loaded.config.ingest, parts.clock)
         self.otlp_grpc_url = ""
 
     async def start(self) -> None:
@@ -108,6 +111,8 @@ class Tocsin:
         )
         await load_series(parts.kept.store, parts.registry, since_day=self._oldest_day())
         await load_recent(parts.kept.store, parts.registry, parts.recent, parts.clock)
+        for rule in await parts.settings.get(DROP_RULES, list[str], []):
+            parts.guard.add_rule(rule)
         self.tasks.start("writer", parts.writer.run)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
@@ -118,6 +123,7 @@ class Tocsin:
         if config.scrape.nearby:
             self._nearby = await self._find_nearby()
         await self._scrape()
+        await self._background.start(self.tasks, statsd_address=config.listen.statsd)
         self.tasks.start("retention", parts.retention.run)
         self.tasks.start("rollup", parts.rollup.run)
         self.tasks.start("forget_series", self._forget_series)
@@ -149,6 +155,7 @@ class Tocsin:
         await self._grpc.stop(grace_seconds=3.0)
         for listener in self._listeners():
             await listener.stopped.wait()
+        await self._background.stop()
         if not await parts.writer.drain(5.0):
             _log.error("not_everything_was_kept", why="the store did not answer in time")
         with contextlib.suppress(Temporary):
