@@ -52,6 +52,7 @@ def measure(name: str, bodies: list[bytes], style: Format = Format.TEXT) -> None
     reader = ExpositionReader(Interner())
     turns = iter(range(1_000_000))
     lines = reader.read(bodies[0], style, 0).scraped
+    reader.read(bodies[1], style, 0)
     warm = best(lambda: reader.read(bodies[next(turns) % 2], style, 0))
     size = len(bodies[0]) / 1e6
     print(
@@ -65,6 +66,8 @@ def main() -> None:
     lines = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     measure("plain", [body_of(lines, turn=turn) for turn in (0, 1)])
     measure("timestamps", [body_of(lines, timestamps=True, turn=turn) for turn in (0, 1)])
+    more = [b"new%d 1\n" % turn for turn in (0, 1)]
+    measure("changing", [body_of(lines, turn=turn) + more[turn] for turn in (0, 1)])
     measure("exemplars", [exemplars_of(lines, turn) for turn in (0, 1)], Format.OPENMETRICS)
 
 

@@ -101,7 +101,8 @@ def test_a_bad_line_is_refused_with_its_number_and_text(line: bytes, words: str)
 @pytest.mark.parametrize("bad", [b"a x", b"a 1_0", b"a 1 x", b"a"])
 def test_a_bad_line_is_refused_when_everything_is_cached_too(bad: bytes) -> None:
     reader = ExpositionReader(Interner())
-    reader.read(b"b 1\na 1\n", Format.TEXT, AT)
+    for _ in range(3):
+        reader.read(b"b 1\na 1\n", Format.TEXT, AT)
     with pytest.raises(Rejected, match="line 2"):
         reader.read(b"b 1\n" + bad + b"\n", Format.TEXT, AT)
     again = reader.read(b"b 3\na 4\n", Format.TEXT, AT)
@@ -177,9 +178,36 @@ def test_bad_openmetrics_is_refused(body: str, words: str) -> None:
 
 
 def test_an_own_timestamp_is_ignored_on_demand() -> None:
-    exposed = ExpositionReader(Interner()).read(b"a 1 5\n", Format.TEXT, AT, honor_timestamps=False)
-    assert exposed.batch.ts.tolist() == [AT]
-    assert exposed.timed is None
+    reader = ExpositionReader(Interner())
+    for _ in range(4):
+        exposed = reader.read(b"a 1 5\n", Format.TEXT, AT, honor_timestamps=False)
+        assert exposed.batch.ts.tolist() == [AT]
+        assert exposed.timed is None
+    assert reader.read(b"a 1 5\n", Format.TEXT, AT).batch.ts.tolist() == [5]
+
+
+def test_own_timestamps_are_read_anew_each_time() -> None:
+    intake = Interner()
+    reader = ExpositionReader(intake)
+    for turn in range(5):
+        body = f'a{{b="c d"}} {turn}.5 {turn + 1000}\nb 1\nc NaN -{turn}\n'.encode()
+        exposed = reader.read(body, Format.TEXT, AT)
+        assert exposed.batch.ts.tolist() == [turn + 1000, AT, -turn]
+        assert exposed.batch.values.tolist()[:2] == [turn + 0.5, 1.0]
+        assert exposed.timed is not None
+        assert exposed.timed.tolist() == [True, False, True]
+        seconds = body.replace(b"\nc NaN", b"\nc 5") + b"# EOF\n"
+        exposed = reader.read(seconds, Format.OPENMETRICS, AT)
+        assert exposed.batch.ts.tolist() == [(turn + 1000) * 1000, AT, -turn * 1000]
+
+
+@pytest.mark.parametrize("odd", ["1.5", "NaN", "99999999999999999999", "1e400", "x", "1_0"])
+def test_an_odd_timestamp_is_refused_when_everything_is_cached_too(odd: str) -> None:
+    reader = ExpositionReader(Interner())
+    for _ in range(3):
+        reader.read(b"a 1 5\n", Format.TEXT, AT)
+    with pytest.raises(Rejected, match="timestamp"):
+        reader.read(f"a 1 {odd}\n".encode(), Format.TEXT, AT)
 
 
 def test_a_shape_renames_drops_and_is_asked_once_a_series() -> None:
@@ -191,7 +219,7 @@ def test_a_shape_renames_drops_and_is_asked_once_a_series() -> None:
 
     intake = Interner()
     reader = ExpositionReader(intake, shape)
-    for value in (1, 2):
+    for value in (1, 2, 3, 4):
         exposed = reader.read(f"a {value}\nnoise 1\n".encode(), Format.TEXT, AT)
         assert as_dict(exposed, intake) == {(("__name__", "a"), ("job", "x")): (AT, value)}
         assert (exposed.scraped, exposed.kept) == (2, 1)
@@ -218,7 +246,7 @@ class Picky(Interner):
 def test_a_refused_series_loses_only_itself_and_is_counted_each_time() -> None:
     intake = Picky()
     reader = ExpositionReader(intake)
-    for _ in range(2):
+    for _ in range(4):
         exposed = reader.read(b'a 1\nbig{x="1"} 1\nbig{x="2"} 1\n', Format.TEXT, AT)
         assert len(exposed.batch) == 1
         assert exposed.batch.refused == {"too many series of metric big": 2}
@@ -231,7 +259,7 @@ def test_a_changed_body_is_noticed() -> None:
     intake = Interner()
     reader = ExpositionReader(intake)
     bodies = ["a 1\nb 2\n", "a 1\n", "b 5\n\n", "b 5\nx", "# c d\nb 5\n", "# c e\nb 6\n", "b 1 2\n"]
-    for body in bodies * 2:
+    for body in [body for body in bodies * 2 for _ in range(3)]:
         fresh = Interner()
         try:
             expected = as_dict(ExpositionReader(fresh).read(body.encode(), Format.TEXT, AT), fresh)
@@ -296,7 +324,7 @@ def test_a_foreign_content_type_needs_a_fallback(content_type: str) -> None:
 @given(st.binary(max_size=200), st.sampled_from(Format))
 def test_no_bytes_crash_the_reader(body: bytes, style: Format) -> None:
     reader = ExpositionReader(Interner())
-    for _ in range(2):
+    for _ in range(4):
         try:
             reader.read(body, style, AT)
         except Rejected:
@@ -313,9 +341,9 @@ WORDS = st.sampled_from(
 def test_what_was_read_before_never_changes_the_answer(
     first: list[bytes], second: list[bytes], style: Format
 ) -> None:
-    warm, warm_intake = ExpositionReader(Interner()), Interner()
+    warm_intake = Interner()
     warm = ExpositionReader(warm_intake)
-    for parts in (first, second, first, second):
+    for parts in (first, first, first, second, second, first, second, second, second):
         body = b"".join(parts)
         cold_intake = Interner()
         try:

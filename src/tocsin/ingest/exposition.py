@@ -39,6 +39,7 @@ DROPPED: Final = -2
 """In the cache: the series was dropped by `Shape`; unlike REFUSED nobody needs to be told."""
 
 _SPACE: Final = b" \t\r"
+_LEADING: Final = _SPACE + b"#"
 _SPARE_HEADS: Final = 1000
 _LINES_A_STEP: Final = 512
 _FLOAT_LABEL_OF: Final = {"histogram": "le", "gaugehistogram": "le", "summary": "quantile"}
@@ -136,6 +137,7 @@ class ExpositionReader:
         self._why: dict[bytes, str] = {}
         self._template: Template | None = None
         self._memory = _Memory(Format.TEXT)
+        self._last_keys: list[bytes] = []
         self._comments: list[bytes] | None = None
         self._metadata: dict[str, Metadata] = {}
 
@@ -156,10 +158,7 @@ class ExpositionReader:
     async def read_kindly(
         self, body: bytes, style: Format, at_ms: int, *, honor_timestamps: bool = True
     ) -> Exposed:
-        """As `read`, but lets others run while a body is read line by line.
-
-        One reader reads one body at a time: the caller sees to it.
-        """
+        """As `read`, but lets others run meanwhile; the caller reads one body at a time."""
         steps = self._steps(body, style, at_ms, honor_timestamps)
         while True:
             try:
@@ -220,7 +219,9 @@ class ExpositionReader:
         return Exposed(batch, template.count, memory.kept, 0, timed)
 
     def _read_metadata(self, lines: list[bytes], *, openmetrics: bool) -> None:
-        comments = [line for line in lines if line.lstrip(_SPACE)[:1] == b"#"]
+        comments = [
+            line for line in lines if line[:1] in _LEADING and line.lstrip(_SPACE)[:1] == b"#"
+        ]
         if comments == self._comments:
             return
         self._comments = None
@@ -245,23 +246,28 @@ class ExpositionReader:
         rows = _Rows()
         cached = self._refs.get
         for number, line in enumerate(lines):
-            if _is_no_sample(line):
-                if openmetrics and line[:1] != b"#":
-                    raise _bad(number, line, Rejected("OpenMetrics has no blank lines"))
-                continue
             if number and not number % _LINES_A_STEP:
                 yield
             head, _, tail = line.rpartition(b" ")
-            ref = cached(head)
-            value = None if ref is None else _plain_value(tail)
-            if ref is None or value is None:
+            ref = cached(head)  # no comment and no blank line is in the cache
+            if ref is not None and b"_" not in tail:
+                try:
+                    rows.values.append(float(tail))
+                except ValueError:
+                    ref = None
+                else:
+                    rows.refs.append(ref)
+            else:
+                ref = None
+            if ref is None:
+                if _is_no_sample(line):
+                    if openmetrics and line[:1] != b"#":
+                        raise _bad(number, line, Rejected("OpenMetrics has no blank lines"))
+                    continue
                 try:
                     head = self._read_odd_line(line, head, rows, openmetrics=openmetrics)
                 except Rejected as error:
                     raise _bad(number, line, error) from error
-            else:
-                rows.refs.append(ref)
-                rows.values.append(value)
             rows.keys.append(head)
             rows.numbers.append(number)
         return rows
@@ -344,7 +350,8 @@ class ExpositionReader:
             refused=Counter(self._why[key] for key, ref in rows.pairs() if ref == REFUSED),
         )
         self._template = None
-        if not rows.exemplars:
+        steady, self._last_keys = rows.keys == self._last_keys, rows.keys
+        if steady and not rows.exemplars:  # a body whose lines change is not worth the work
             samples = list(zip(rows.numbers, rows.keys, strict=True))
             seconds = style is Format.OPENMETRICS
             self._template = template_of(body, lines, samples, seconds=seconds)
@@ -374,13 +381,6 @@ def _is_no_sample(line: bytes) -> bool:
     if first in _SPACE:  # so is nothing at all
         first = line.lstrip(_SPACE)[:1]
     return first in b"#"
-
-
-def _plain_value(word: bytes) -> float | None:
-    try:
-        return None if b"_" in word else float(word)
-    except ValueError:
-        return None
 
 
 def _without_eof(lines: list[bytes]) -> list[bytes]:
