@@ -28,8 +28,10 @@ class Repeating:
         """Write once."""
         try:
             groups = await self._intake.push_groups.repeat()
-            await self._intake.accept("pushgateway_repeat", groups)
+            if len(groups):
+                await self._intake.accept("pushgateway_repeat", groups)
             counters = self._intake.decoders.derived.repeat()
-            await self._intake.accept("push_repeat", counters)
+            if len(counters):
+                await self._intake.accept("push_repeat", counters)
         except Temporary as error:
             _log.warning("repeat_left_out", error=str(error))

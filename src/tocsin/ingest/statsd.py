@@ -209,8 +209,11 @@ class Statsd(asyncio.DatagramProtocol):
 
     async def flush(self) -> None:
         """Write what was gathered; what cannot be written now is left out, counters go on."""
+        batch = self._gathered.flush()
+        if not len(batch) and not batch.refused:
+            return
         try:
-            await self._intake.accept("statsd", self._gathered.flush())
+            await self._intake.accept("statsd", batch)
         except Temporary as error:
             _log.warning("statsd_flush_left_out", error=str(error))
 
