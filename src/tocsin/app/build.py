@@ -14,7 +14,8 @@ from tocsin.app.settings_tree import Config
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
-from tocsin.query.promql.engine import Engine, EngineLimits
+from tocsin.query.promql.cache import CachingEngine
+from tocsin.query.promql.engine import EngineLimits
 from tocsin.query.promql.result import QueryOptions
 from tocsin.scrape.manager import ScrapeManager
 from tocsin.state.settings import Settings
@@ -41,10 +42,11 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     registry = SeriesRegistry()
     recent = RecentWindow(clock)
     retention = Retention(kept.store, config.retention, clock, cluster=config.store.cluster)
-    writer = Writer(kept.store, registry, recent, clock)
     source = MetricSource(
         kept.store, registry, recent, clock, raw_days=lambda: retention.config.raw_days
     )
+    engine = CachingEngine(source, clock, engine_limits(config))
+    writer = Writer(kept.store, registry, recent, clock, committed=engine.saw)
     guard = CardinalityGuard(registry, config.ingest.limits, clock)
     intake = Intake(
         writer, guard, clock, config.ingest, retention_seconds=retention_seconds(config)
@@ -57,7 +59,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         recent=recent,
         writer=writer,
         source=source,
-        engine=Engine(source, clock, engine_limits(config)),
+        engine=engine,
         guard=guard,
         intake=intake,
         scrape=ScrapeManager(writer, guard, clock),

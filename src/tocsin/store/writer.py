@@ -64,7 +64,11 @@ class Writer:
         recent: RecentWindow,
         clock: Clock,
         config: WriterConfig | None = None,
+        *,
+        committed: Callable[[int], None] | None = None,
     ) -> None:
+        """`committed` is told the oldest sample's time (milliseconds) of each commit."""
+        self._committed = committed
         self._store = store
         self._registry = registry
         self._recent = recent
@@ -141,6 +145,8 @@ class Writer:
             await self._record_series(refs, ts)
             await self._insert_samples(refs, ts, values)
             self._recent.append(refs, ts, values)
+            if self._committed is not None:
+                self._committed(int(ts.min()))
             _written.inc(len(refs))
         await self._write_exemplars([one for batch in batches for one in batch.exemplars])
         await self._write_metadata([one for batch in batches for one in batch.metadata])
@@ -150,6 +156,8 @@ class Writer:
         for batch in batches:
             if len(batch):
                 self._recent.miss(batch.refs, batch.ts)
+                if self._committed is not None:
+                    self._committed(int(batch.ts.min()))
 
     async def _record_series(self, refs: NDArray[np.int64], ts: NDArray[np.int64]) -> None:
         refs, days = self._registry.unrecorded(refs, ts)
