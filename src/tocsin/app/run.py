@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
+    loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
     tocsin = await build(loaded, clock)
     try:
         reloader = Reloader(tocsin, config_path, flags, clock)
@@ -90,7 +92,7 @@ async def serve(
             await end.wait()
             _log.info("stopping")
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             loop.remove_signal_handler(number)
         await tocsin.stop()
         _log.info("stopped")
@@ -107,6 +109,12 @@ def _welcome(tocsin: Tocsin, addresses: Addresses) -> None:
         )
     sys.stdout.write(f"{words}\n")
     sys.stdout.flush()
+
+
+def _tell_tasks() -> None:
+    """Write where every task waits to standard error: for finding out why something hangs."""
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
 
 
 def _addresses(tocsin: Tocsin) -> Addresses:
