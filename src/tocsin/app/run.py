@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import sys
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
