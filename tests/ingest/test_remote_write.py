@@ -222,6 +222,25 @@ def test_a_refused_series_is_asked_for_again_in_the_next_epoch(
 
 
 @BOTH
+def test_many_new_series_are_decoded_in_steps_and_all_arrive(decoder: Any, encode: Encode) -> None:
+    series = Interner()
+    sent: list[tuple[dict[str, str], list[tuple[int, float]]]] = [
+        ({**UP, "instance": str(number)}, [(NOW, float(number))]) for number in range(900)
+    ]
+    reading = decoder(series).decoding(encode(sent))
+    steps, batch = 0, None
+    while batch is None:
+        try:
+            next(reading)
+        except StopIteration as done:
+            batch = done.value
+        else:
+            steps += 1
+    assert steps == 2
+    assert len(rows(batch, series)) == 900
+
+
+@BOTH
 def test_a_cut_request_is_refused_whole(decoder: Any, encode: Encode) -> None:
     body = encode([(UP, [(NOW, 1.0)]), ({**UP, "job": "b"}, [(NOW, 2.0)])])
     decoded = [decoded_or_rejected(decoder(Interner()), body[:size]) for size in range(len(body))]

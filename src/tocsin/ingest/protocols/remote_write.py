@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.ingest import naming, plain_samples, wire
+from tocsin.ingest import naming, plain_samples, steps, wire
 from tocsin.ingest.refs import RefCache
+from tocsin.ingest.steps import Steps
 from tocsin.kit.fault import Rejected
 from tocsin.model import labels as label_sets
 from tocsin.model.samples import (
@@ -67,11 +68,15 @@ class RemoteWrite:
         Series that cannot be taken are counted in `refused`. Raises Rejected when the bytes are
         no WriteRequest.
         """
+        return steps.finish(self.decoding(body))
+
+    def decoding(self, body: bytes) -> Steps[SampleBatch]:
+        """As `decode`, in steps."""
         get = self._cache.sync().get
         found, full, zero = _Found(), _Tail(), _Tail()
         add_ref, add_start, add_stop = full.refs.append, full.starts.append, full.stops.append
         full_size, zero_size = plain_samples.FULL, plain_samples.ZERO
-        end, at = len(body), 0
+        end, at, slow = len(body), 0, 0
         while at < end:
             if body[at] != 0x0A or at + 3 >= end:
                 at = self._other_field(body, at, end, found)
@@ -95,6 +100,9 @@ class RemoteWrite:
                 zero.stops.append(at)
             else:
                 self._series(body, start, at, found)
+                slow += 1
+                if not slow % steps.SLOW_SERIES:
+                    yield
         return self._batch(body, found, full, zero)
 
     def _batch(self, body: bytes, found: _Found, full: _Tail, zero: _Tail) -> SampleBatch:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.ingest import naming, plain_samples, wire
+from tocsin.ingest import naming, plain_samples, steps, wire
 from tocsin.ingest.refs import RefCache
+from tocsin.ingest.steps import Steps
 from tocsin.kit.fault import Rejected
 from tocsin.model import labels as label_sets
 from tocsin.model.labels import NAME
@@ -79,14 +80,20 @@ class RemoteWriteV2:
         Series that cannot be taken are counted in `refused`. Raises Rejected when the bytes are
         no Request.
         """
+        return steps.finish(self.decoding(body))
+
+    def decoding(self, body: bytes) -> Steps[SampleBatch]:
+        """As `decode`, in steps."""
         self._cache.sync()
         request = _split(body)
         plain = self._take_plain(request)
         label_refs, counts = _packed([series.label_refs for series in request.series])
         at = 0
-        for series, count in zip(request.series, counts, strict=True):
+        for number, (series, count) in enumerate(zip(request.series, counts, strict=True), 1):
             self._take(request, series, label_refs[at : at + count])
             at += count
+            if not number % steps.SLOW_SERIES:
+                yield
         slow = batch_of(request.refs, request.ts, request.values)
         return SampleBatch(
             np.concatenate((plain.refs, slow.refs)),

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tocsin.ingest.intake import Accepted
+from tocsin.ingest.steps import finish_politely
 from tocsin.kit.fault import Fault
 from tocsin.web.body import UnknownMedia, answering, read_body, sender_of
 from tocsin.web.routing import Access, Addresses, post
@@ -44,9 +45,8 @@ async def _write(request: Request) -> Response:
     body = await read_body(request, used.config.ingest.body, encoding="snappy")
     decoders = used.intake.decoders
     decoder = decoders.remote_write if message == _V1 else decoders.remote_write_v2
-    accepted = await used.intake.accept(
-        "remote_write", decoder.decode(body), sender=sender_of(request)
-    )
+    batch = await finish_politely(decoder.decoding(body))
+    accepted = await used.intake.accept("remote_write", batch, sender=sender_of(request))
     # A 2.0 sender takes a smaller number for a failure; what a drop rule took is none.
     headers = _headers(accepted.written + accepted.dropped, accepted.exemplars)
     if not accepted.refused:
