@@ -95,7 +95,8 @@ async def query_exemplars(request: Request) -> Response:
     start_ms, end_ms = params.time("start", MIN_MS), params.time("end", MAX_MS)
     if end_ms < start_ms:
         raise BadParameter("end timestamp must not be before start timestamp")
-    selectors = [one.matchers for one in selectors_of(parse(params.text("query")))]
+    expr = parse(params.text("query"), experimental=_is_experimental(request))
+    selectors = [one.matchers for one in selectors_of(expr)]
     if not selectors:
         return success([])
     found = await while_connected(
@@ -119,18 +120,22 @@ async def query_exemplars(request: Request) -> Response:
 
 async def format_query(request: Request) -> Response:
     """A query written nicely."""
-    expr = _parsed(await Params.of(request))
+    expr = _parsed(request, await Params.of(request))
     return success(await asyncio.to_thread(pretty, expr))
 
 
 async def parse_query(request: Request) -> Response:
     """A query as a tree."""
-    return success(to_tree(_parsed(await Params.of(request))))
+    return success(to_tree(_parsed(request, await Params.of(request))))
 
 
-def _parsed(params: Params) -> Expr:
+def _is_experimental(request: Request) -> bool:
+    return services(request).config.query.experimental
+
+
+def _parsed(request: Request, params: Params) -> Expr:
     try:
-        return parse(params.text("query"))
+        return parse(params.text("query"), experimental=_is_experimental(request))
     except ParseError as error:
         raise BadParameter.named("query", error) from error
 

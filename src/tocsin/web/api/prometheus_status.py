@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from tocsin.kit.gauge import REGISTRY
 from tocsin.model.labels import Matcher, get
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse_selector
@@ -57,15 +58,17 @@ async def build_info(request: Request) -> Response:
 async def runtime_info(request: Request) -> Response:
     """How long and in which surroundings Tocsin has been running."""
     found = services(request)
-    started = _rfc3339(found.status().started_at)
+    started = found.status().started_at
+    applied = REGISTRY.get_sample_value("tocsin_config_last_reload_successful")
+    applied_at = REGISTRY.get_sample_value("tocsin_config_last_reload_success_timestamp_seconds")
     return success(
         {
-            "startTime": started,
+            "startTime": _rfc3339(started),
             "CWD": os.getcwd(),
             "hostname": platform.node(),
             "serverTime": _rfc3339(found.clock.now()),
-            "reloadConfigSuccess": not found.config.warnings(),
-            "lastConfigTime": started,
+            "reloadConfigSuccess": applied != 0,
+            "lastConfigTime": _rfc3339(applied_at or started),
             "corruptionCount": 0,
             "goroutineCount": 0,
             "GOMAXPROCS": os.cpu_count() or 1,
