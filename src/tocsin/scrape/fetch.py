@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -248,10 +249,9 @@ def words(error: aiohttp.ClientError) -> str:
         case aiohttp.ClientConnectorDNSError():
             return f"cannot resolve the host name {error.host}"
         case UnixClientConnectorError():
-            return f"cannot connect to {error.path}: {error.os_error.strerror or error.os_error}"
+            return f"cannot connect to {error.path}: {_reason(error.os_error)}"
         case aiohttp.ClientConnectorError():
-            reason = error.os_error.strerror or error.os_error
-            return f"cannot connect to {error.host}:{error.port}: {reason}"
+            return f"cannot connect to {error.host}:{error.port}: {_reason(error.os_error)}"
         case aiohttp.TooManyRedirects():
             return f"more than {_MOST_REDIRECTS} redirects"
         case aiohttp.ServerDisconnectedError():
@@ -264,3 +264,8 @@ def words(error: aiohttp.ClientError) -> str:
             return f"not a valid HTTP answer: {error.message or error}"[:300]
         case _:
             return f"{type(error).__name__}: {error}"[:300]
+
+
+def _reason(error: OSError) -> str:
+    """The system's words, where asyncio has put its own in their place."""
+    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
