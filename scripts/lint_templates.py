@@ -40,9 +40,8 @@ def problems(name: str, text: str) -> list[str]:
         labelled = by_id is not None and f'for="{by_id.group(1)}"' in text
         inside = text.rfind("<label", 0, match.start()) > text.rfind("</label>", 0, match.start())
         if not (named or labelled or inside):
-            found.append(
-                f"{name}:{_line(text, match.start())}: field without a label: {field[:60]}"
-            )
+            line = _line(text, match.start())
+            found.append(f"{name}:{line}: field without a label: {field[:60]}")
     if name not in WITHOUT_TOKEN:
         found += [
             f"{name}:{_line(text, match.start())}: form without its token"

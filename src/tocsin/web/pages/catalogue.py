@@ -10,7 +10,7 @@ from tocsin.web.routing import Access, Addresses, get
 
 STATES = ("ok", "info", "warning", "critical", "unknown", "silenced")
 
-_SAMPLE_ROWS = (
+SAMPLE_ROWS = (
     ("checkout", "ok", 1_284_112, 0.0123, "2026-05-04 13:37:00 UTC"),
     ("payments", "critical", 88_120, 1.9031, "2026-05-04 13:36:40 UTC"),
     ("search", "warning", 45_001_200, 0.2210, "2026-05-04 13:36:55 UTC"),
@@ -20,7 +20,7 @@ _SAMPLE_ROWS = (
 
 
 async def _catalogue(request: Request) -> Response:
-    return page(request, "pages/catalogue.html", states=STATES, rows=_SAMPLE_ROWS)
+    return page(request, "pages/catalogue.html", states=STATES, rows=SAMPLE_ROWS)
 
 
 ADDRESSES: Addresses = (get("/ui", _catalogue, Access.READ),)

@@ -69,7 +69,7 @@ async def with_since(
         for index, labels in enumerate(data.labels):
             part = slice(int(data.offsets[index]), int(data.offsets[index + 1]))
             key = f"{job}\n{label_sets.get(labels, 'instance')}"
-            since[key] = _last_change(data.ts[part], data.values[part]) / 1000
+            since[key] = last_change(data.ts[part], data.values[part]) / 1000
     return [
         replace(row, down_since_s=since.get(f"{row.job}\n{row.instance}"))
         if row.state == "critical"
@@ -78,7 +78,7 @@ async def with_since(
     ]
 
 
-def _last_change(ts: NDArray[np.int64], up: NDArray[np.float64]) -> int:
+def last_change(ts: NDArray[np.int64], up: NDArray[np.float64]) -> int:
     """When the series became 0 for the last time: the first sample after the last other one."""
     others = np.flatnonzero(up != 0)
     first = int(others[-1]) + 1 if len(others) else 0

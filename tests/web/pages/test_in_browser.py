@@ -1,0 +1,209 @@
+"""The pages in a real Chromium, against the real product: what only a browser can tell."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+pytestmark = pytest.mark.browser
+
+_STARTS_WITHIN_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Tocsin of the tests' own, without login, that scrapes itself."""
+    folder = tmp_path_factory.mktemp("tocsin")
+    ready = folder / "ready.json"
+    command = [
+        sys.executable,
+        "-m",
+        "tocsin",
+        "serve",
+        "--auth",
+        "off",
+        "--data",
+        str(folder / "d"),
+    ]
+    command += ["--http", "127.0.0.1:0", "--otlp-http", "off", "--otlp-grpc", "off"]
+    process = subprocess.Popen([*command, "--ready-file", str(ready)], cwd=folder)
+    try:
+        yield _wait_for(ready, process)
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+def _wait_for(ready: Path, process: subprocess.Popen[bytes]) -> str:
+    until = time.monotonic() + _STARTS_WITHIN_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        if ready.exists() and ready.read_text():
+            return str(json.loads(ready.read_text())["http"])
+        time.sleep(0.05)
+    raise AssertionError("tocsin did not become ready")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    """A page; what its console complains of, blocked by the policy too, fails the test."""
+    context = chromium.new_context(base_url=address, viewport={"width": 1440, "height": 900})
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on(
+        "console",
+        lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "request",
+        lambda sent: None if sent.url.startswith(address) else complaints.append(sent.url),
+    )
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+PATHS = (
+    "/",
+    "/explore",
+    "/explore?a=up&b=vector(1)&view=stacked&explain=1",
+    "/explore?a=up&view=table",
+    "/browse",
+    "/browse?metric=up",
+    "/browse/cardinality",
+    "/targets",
+    "/system",
+    "/settings",
+    "/settings/people",
+    "/settings/me",
+    "/settings/configuration",
+    "/ui",
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_page_fits_its_window_and_nothing_complains(page: Page, path: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(path, wait_until="networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("h1").count() == 1
+
+
+def test_a_query_is_typed_completed_and_drawn(page: Page) -> None:
+    page.goto("/explore?from=now-5m")
+    editor = page.get_by_role("textbox", name="PromQL query")
+    editor.wait_for()
+    editor.press_sequentially("sum(scrape_dur")
+    page.get_by_role("option", name="scrape_duration_seconds").first.click()
+    editor.press("Control+Enter")
+    page.locator("tc-chart canvas").wait_for()
+    assert "a=sum%28scrape_duration_seconds%29" in page.url
+
+
+def test_a_wrong_query_says_where(page: Page, address: str) -> None:
+    page.goto("/explore")
+    page.get_by_role("textbox", name="PromQL query").wait_for()
+    page.route(
+        "**/api/v1/query_range*",
+        lambda route: route.fulfill(
+            status=200,
+            content_type="application/json",
+            body=json.dumps(
+                {"status": "error", "errorType": "bad_data", "error": "1:5: parse error: x"}
+            ),
+        ),
+    )
+    page.get_by_role("textbox", name="PromQL query").press_sequentially("sum((up")
+    page.keyboard.press("Control+Enter")
+    problem = page.get_by_role("alert")
+    problem.wait_for()
+    assert "1:5: parse error" in (problem.text_content() or "")
+
+
+def test_the_palette_goes_to_a_page_and_finds_a_metric(page: Page) -> None:
+    page.goto("/", wait_until="networkidle")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("scrape_duration")
+    page.get_by_role("option", name="scrape_duration_seconds").first.click()
+    page.wait_for_url("**/browse?metric=scrape_duration_seconds*")
+
+
+def test_the_keyboard_goes_to_pages_and_moves_through_rows(page: Page) -> None:
+    page.goto("/", wait_until="networkidle")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.wait_for_url("**/targets*")
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.tagName") == "TR"
+
+
+def test_a_target_is_scraped_at_once(page: Page) -> None:
+    page.goto("/targets", wait_until="networkidle")
+    page.get_by_role("button", name="Scrape now").first.click()
+    page.get_by_text("samples in").wait_for()
+
+
+def test_a_drop_rule_is_made_and_taken_back(page: Page) -> None:
+    page.goto("/browse/cardinality", wait_until="networkidle")
+    page.get_by_label("Selector of a new drop rule").fill('{__name__="not_there"}')
+    page.get_by_role("button", name="Drop what this matches").click()
+    page.get_by_role("button", name="Take it again").click()
+    page.get_by_text('Takes {__name__="not_there"} again.').wait_for()
+    page.get_by_role("button", name="Take it again").wait_for(state="detached")
+
+
+def test_the_time_range_is_one_for_the_product_and_goes_back(page: Page) -> None:
+    page.goto("/explore?a=up&from=now-5m", wait_until="networkidle")
+    chart = page.locator("tc-chart .u-over")
+    chart.wait_for()
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 200, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 500, box["y"] + 80, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**from=1*")
+    assert "from=1" in (page.locator("a[data-go=t]").get_attribute("href") or "")
+    page.go_back()
+    page.wait_for_url("**from=now-5m*")
+
+
+def test_the_theme_is_chosen_and_kept(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Light or dark").first.click()
+    chosen = page.evaluate("document.documentElement.dataset.theme")
+    page.goto("/targets")
+    assert page.evaluate("document.documentElement.dataset.theme") == chosen

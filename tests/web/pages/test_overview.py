@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.web.pages.samples import NOW, STATUS, frame, target
+from tocsin.ingest.intake import Sender
+from tocsin.store.series import Cardinality
+from tocsin.web.pages import overview
+from tocsin.web.pages.overview import Attention, OverviewView
+from tocsin.web.pages.render import html
+from tocsin.web.pages.target_rows import TargetRow
+
+COST = Cardinality(
+    series=5000, metrics=[("up", 3)], jobs=[("api", 3000), ("shop", 20)], pairs=[], labels=[]
+)
+
+
+def view(*rows: TargetRow, notices: tuple[Attention, ...] = ()) -> OverviewView:
+    senders = [Sender("otlp", "shop", 3, 900, 0, 0, round(NOW * 1000))]
+    return overview.values(rows, COST, senders=senders, status=STATUS, notices=notices)
+
+
+def test_a_healthy_system_says_so_and_lists_nothing() -> None:
+    shown = view(target())
+    assert (shown.verdict, shown.state, list(shown.attention)) == ("All is well", "ok", [])
+
+
+def test_a_job_that_is_down_whole_is_critical_and_a_partly_one_a_warning() -> None:
+    whole = view(target("pay", error="connection refused"), target("api"))
+    assert (whole.verdict, whole.state) == ("1 thing is broken", "critical")
+    assert whole.attention[0].what == "pay is down"
+    partly = view(target("api", "a", error="connection refused"), target("api", "b"))
+    assert (partly.verdict, partly.state) == ("1 thing needs a look", "warning")
+    assert partly.attention[0].why == "connection refused"
+
+
+def test_the_worst_and_oldest_comes_first() -> None:
+    young = replace(target("young", error="x"), down_since_s=NOW - 60)
+    old = replace(target("old", error="x"), down_since_s=NOW - 6000)
+    notice = Attention("warning", "Configuration", "a word", "/system", "System")
+    shown = view(young, old, notices=(notice,))
+    assert [one.what for one in shown.attention] == [
+        "old is down",
+        "young is down",
+        "Configuration",
+    ]
+
+
+def test_a_job_that_is_pushed_stands_beside_those_that_are_scraped() -> None:
+    shown = view(target("api"))
+    assert [(job.job, job.series) for job in shown.pushed] == [("shop", 20)]
+
+
+def test_more_than_fits_is_counted() -> None:
+    shown = view(*(target(f"job-{n}", error="x") for n in range(40)))
+    assert len(shown.attention) == 12
+    text = html("pages/overview.html", frame(), view=shown)
+    assert "and 28 more" in text
+
+
+def test_what_a_target_says_is_escaped() -> None:
+    shown = view(target("<b>job</b>", error="<script>alert(1)</script>"))
+    text = html("pages/overview.html", frame(), view=shown)
+    assert "<script>alert" not in text
+    assert "<b>job" not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        pytest.param(replace(STATUS, ready=False, reason="the disk is full"), "not ready", id="x"),
+        pytest.param(replace(STATUS, engine_restarts=2), "restarted 2 times", id="restarts"),
+    ],
+)
+def test_tocsins_own_trouble_is_told(status: object, what: str) -> None:
+    assert isinstance(status, type(STATUS))
+    found = overview.notices_of(status, (), ())
+    assert what in found[0].what
