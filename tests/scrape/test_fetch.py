@@ -209,3 +209,9 @@ async def test_exporters_nearby_are_found_and_others_are_not(fetcher: Fetcher) -
             for address, name in ((first, "redis"), (second, "nginx"), (third, "node"))
         }
         assert await find(fetcher, ports) == [Nearby("redis", first)]
+
+
+async def test_a_server_without_tls_is_said(fetcher: Fetcher) -> None:
+    async with serve(Page(b"x")) as address:
+        with pytest.raises(Temporary, match=f"no TLS with {address}"):
+            await get(fetcher, f"https://{address}/")

@@ -248,6 +248,8 @@ def words(error: aiohttp.ClientError) -> str:
             return f"the certificate of {error.host} is not trusted: {error.certificate_error}"
         case aiohttp.ClientConnectorDNSError():
             return f"cannot resolve the host name {error.host}"
+        case aiohttp.ClientConnectorSSLError():
+            return f"no TLS with {error.host}:{error.port}: {error.os_error}"[:300]
         case UnixClientConnectorError():
             return f"cannot connect to {error.path}: {_reason(error.os_error)}"
         case aiohttp.ClientConnectorError():
