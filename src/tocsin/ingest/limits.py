@@ -190,10 +190,10 @@ class CardinalityGuard:
         if len(labels) > limits.max_labels:
             return _over(Limit.LABELS, f"a series has {len(labels)} labels", limits.max_labels)
         for name, value in labels:
-            if len(name.encode()) > limits.max_label_name_length:
+            if _is_longer(name, limits.max_label_name_length):
                 said = f"the name of label {name[:40]!r}… is {len(name.encode())} bytes long"
                 return _over(Limit.NAME_LENGTH, said, limits.max_label_name_length)
-            if len(value.encode()) > limits.max_label_value_length:
+            if _is_longer(value, limits.max_label_value_length):
                 said = f"the value of label {name!r} is {len(value.encode())} bytes long"
                 return _over(Limit.VALUE_LENGTH, said, limits.max_label_value_length)
         return self._too_many(labels)
@@ -224,6 +224,11 @@ class CardinalityGuard:
         if len(self._why) >= _REMEMBERED:
             self._why.clear()
         self._why[labels] = why
+
+
+def _is_longer(text: str, limit_bytes: int) -> bool:
+    """Whether it takes more bytes; a character takes one to four of them."""
+    return len(text) * 4 > limit_bytes and len(text.encode()) > limit_bytes
 
 
 def _fixed(config: LimitsConfig) -> tuple[DropRule, ...]:
