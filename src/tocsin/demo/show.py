@@ -25,15 +25,12 @@ prometheus: prometheus.yml
 scrape:
   interval: 5s
 """
-_PROMETHEUS = """\
-global:
-  scrape_interval: 5s
-scrape_configs:
-  - job_name: demo
-    file_sd_configs:
-      - files: [targets.json]
-        refresh_interval: 5s
-"""
+_JOBS = ("shop", "worker", "partner")
+_PROMETHEUS = "global:\n  scrape_interval: 5s\nscrape_configs:\n" + "".join(
+    f"  - job_name: {job}\n    file_sd_configs:\n"
+    f"      - files: [targets-{job}.json]\n        refresh_interval: 5s\n"
+    for job in _JOBS
+)
 
 
 def folder_of(data: Path) -> Path:
@@ -47,7 +44,8 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = _written(folder / "tocsin.yaml", _CONFIG)
     _written(folder / "prometheus.yml", _PROMETHEUS)
-    (folder / "targets.json").write_text("[]")
+    for job in _JOBS:
+        _write_targets(folder, job, [])
     all_flags = {"data": str(data.resolve()), **flags}
 
     @contextlib.asynccontextmanager
@@ -63,6 +61,12 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     run(loaded, config_path=config, flags=all_flags, ready_file=ready_file, beside=beside)
 
 
+def _write_targets(folder: Path, job: str, groups: list[dict[str, object]]) -> None:
+    fresh = folder / f"targets-{job}.json.new"
+    fresh.write_text(json.dumps(groups, indent=1))
+    fresh.replace(folder / f"targets-{job}.json")
+
+
 def _written(path: Path, text: str) -> Path:
     if not path.exists():
         path.write_text(text)
@@ -71,13 +75,8 @@ def _written(path: Path, text: str) -> Path:
 
 async def _begin(troupe: Troupe, folder: Path, running: Running) -> None:
     addresses = await troupe.open()
-    groups = [
-        {"targets": [address], "labels": {"job": name, "service": name}}
-        for name, address in addresses.items()
-    ]
-    fresh = folder / "targets.json.new"
-    fresh.write_text(json.dumps(groups, indent=1))
-    fresh.replace(folder / "targets.json")
+    for job, address in addresses.items():
+        _write_targets(folder, job, [{"targets": [address], "labels": {"service": job}}])
     tokens = running.tocsin.parts.people.tokens
     for token in await tokens.all():
         if token.name == _TOKEN and token.revoked_at is None:
