@@ -39,6 +39,7 @@ class Samples:
         self.meanwhile()
         labels: list[Labels] = []
         parts: list[np.ndarray] = []
+        hosts: list[int] = []
         for host in range(self.hosts):
             one: Labels = (("__name__", "load"), ("host", str(host)))
             if all(matcher.matches(get(one, matcher.name)) for matcher in matchers):
@@ -48,11 +49,12 @@ class Samples:
                 if len(ts):
                     labels.append(one)
                     parts.append(ts)
+                    hosts.append(host)
         if not labels:
             return SeriesData.empty()
         offsets = np.concatenate(([0], np.cumsum([len(part) for part in parts]))).astype(np.int64)
         ts = np.concatenate(parts)
-        values = np.sin(ts / 1e6) + np.repeat(np.arange(len(parts)), np.diff(offsets)) + self.lift
+        values = np.sin(ts / 1e6) + np.repeat(hosts, np.diff(offsets)) + self.lift
         return SeriesData(labels, offsets, ts, values)
 
     async def series(
@@ -106,7 +108,7 @@ QUERIES = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(QUERIES),
     st.lists(st.tuples(st.integers(0, 200), st.integers(1, 120)), min_size=2, max_size=5),

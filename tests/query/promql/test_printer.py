@@ -28,9 +28,9 @@ from tocsin.query.promql.ast import (
 )
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.floats import format_float
+from tocsin.query.promql.json_tree import to_tree
 from tocsin.query.promql.parse import parse
 from tocsin.query.promql.printer import matcher_text, pretty, to_text
-from tocsin.query.promql.json_tree import to_tree
 
 WORDS = st.sampled_from(["a", "job:x", "sum", "by", "http_requests_total", "offset", "step"])
 LABELS = st.sampled_from(["x", "le", "by", "my.label", "ü"])
