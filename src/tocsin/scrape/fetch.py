@@ -246,14 +246,8 @@ def words(error: aiohttp.ClientError) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return f"the certificate of {error.host} is not trusted: {error.certificate_error}"
-        case aiohttp.ClientConnectorDNSError():
-            return f"cannot resolve the host name {error.host}"
-        case aiohttp.ClientConnectorSSLError():
-            return f"no TLS with {error.host}:{error.port}: {error.os_error}"[:300]
-        case UnixClientConnectorError():
-            return f"cannot connect to {error.path}: {_reason(error.os_error)}"
         case aiohttp.ClientConnectorError():
-            return f"cannot connect to {error.host}:{error.port}: {_reason(error.os_error)}"
+            return _connecting(error)
         case aiohttp.TooManyRedirects():
             return f"more than {_MOST_REDIRECTS} redirects"
         case aiohttp.ServerDisconnectedError():
@@ -266,6 +260,18 @@ def words(error: aiohttp.ClientError) -> str:
             return f"not a valid HTTP answer: {error.message or error}"[:300]
         case _:
             return f"{type(error).__name__}: {error}"[:300]
+
+
+def _connecting(error: aiohttp.ClientConnectorError) -> str:
+    where = f"{error.host}:{error.port}"
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return f"cannot resolve the host name {error.host}"
+        case aiohttp.ClientConnectorSSLError():
+            return f"no TLS with {where}: {error.os_error}"[:300]
+        case UnixClientConnectorError():
+            where = error.path
+    return f"cannot connect to {where}: {_reason(error.os_error)}"
 
 
 def _reason(error: OSError) -> str:
