@@ -130,17 +130,15 @@ async def _fetch(
         end=f"({end})",
     )
     sql += f" ORDER BY id, ts LIMIT {budget.limit + 1}"
-    settings: dict[str, str | int] = {"do_not_merge_across_partitions_select_final": 1}
     lane = request.lane
-    if lane == "query" and len(ids) * ((end - start) // _DENSEST_MS + 1) < _FEW_ROWS:
-        settings["max_threads"] = 1
+    # In the statement, not beside it: a connection of the embedded engine need not be set up anew.
+    if final:
+        sql += " SETTINGS do_not_merge_across_partitions_select_final = 1"
+    elif lane == "query" and len(ids) * ((end - start) // _DENSEST_MS + 1) < _FEW_ROWS:
+        sql += " SETTINGS max_threads = 1"
         lane = "short"
     body = await store.fetch_bytes(
-        sql,
-        fmt="Native",
-        settings=settings,
-        timeout_seconds=request.timeout_seconds,
-        lane=lane,
+        sql, fmt="Native", timeout_seconds=request.timeout_seconds, lane=lane
     )
     found = list(blocks(body))
     if not final:
