@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -21,8 +22,8 @@ _MANY_TIMES = 100
 _BLOCK_CELLS = 16_384
 """Cells that are computed together: their arrays stay in the processor's cache."""
 
-_DENSE_CELLS = 2_000_000
-"""Cells of one padded block of windows: 16 MB, so that a wide query's memory stays bounded."""
+_DENSE_CELLS = 65_536
+"""Cells of one block of windows: half a megabyte, which the cache holds."""
 
 
 class Samples:
@@ -195,57 +196,47 @@ class Windows:
         return int(offsets[rows.start or 0]), int(offsets[stop])
 
     def dense(self) -> Iterator[Block]:
-        """All windows that hold samples, as padded blocks of bounded size.
+        """All windows that hold samples, in blocks of bounded size and of one length each.
 
-        Windows of like length come together, so that one long window does not pad all others.
+        A row's numbers are added in an order that depends on its length alone, so that a window's
+        result is the same to the last bit whatever windows come with it.
         """
         counts = self.counts.ravel()
         order = np.flatnonzero(counts > 0)
         if not len(order):
             return
         lengths = counts[order]
-        if int(lengths.max()) > 2 * float(lengths.mean()):
-            by_length = np.argsort(lengths, kind="stable")
+        if int(lengths.min()) != int(lengths.max()):
+            small = int(lengths.max()) < 1 << 15  # numpy sorts 16 bits much faster
+            by_length = np.argsort(lengths.astype(np.int16) if small else lengths, kind="stable")
             order, lengths = order[by_length], lengths[by_length]
+        cuts = [0, *(np.flatnonzero(np.diff(lengths)) + 1).tolist(), len(order)]
         first = self.first.ravel()
-        start = 0
-        while start < len(order):
-            self.check()
-            width = int(lengths[start])
-            stop = min(len(order), start + max(1, _DENSE_CELLS // max(width, 1)))
-            width = int(lengths[start:stop].max())
-            if width * (stop - start) > 2 * _DENSE_CELLS:
-                stop = start + max(1, _DENSE_CELLS // width)
-                width = int(lengths[start:stop].max())
-            cells = order[start:stop]
-            yield Block(self.samples, cells, first[cells], lengths[start:stop], width)
-            start = stop
+        for begin, end in pairwise(cuts):
+            width = int(lengths[begin])
+            rows = max(1, _DENSE_CELLS // width)
+            for start in range(begin, end, rows):
+                self.check()
+                cells = order[start : min(start + rows, end)]
+                yield Block(self.samples, cells, first[cells], width)
 
 
 class Block:
-    """Some windows as a padded matrix: row `i` is the window of cell `cells[i]`."""
+    """Some windows of one length as a matrix: row `i` is the window of cell `cells[i]`."""
 
-    def __init__(
-        self, samples: Samples, cells: Ints, first: Ints, lengths: Ints, width: int
-    ) -> None:
+    def __init__(self, samples: Samples, cells: Ints, first: Ints, width: int) -> None:
         self.cells = cells
-        self.lengths = lengths
-        places = np.arange(width, dtype=np.int64)
-        self.real: Bools = places[None, :] < lengths[:, None]
-        index = np.minimum(first[:, None] + places[None, :], len(samples.ts) - 1)
+        self.width = width
         self._samples = samples
-        self._index = index
+        self._index = first[:, None] + np.arange(width, dtype=np.int64)
 
-    def values(self, pad: float) -> Floats:
-        """The windows' values with `pad` behind their ends."""
-        values: Floats = self._samples.values[self._index]
-        values[~self.real] = pad
-        return values
+    def values(self) -> Floats:
+        """The windows' values; the caller's own to change."""
+        return self._samples.values.take(self._index)
 
     def ts(self) -> Ints:
-        """The windows' timestamps; behind their ends they mean nothing."""
-        ts: Ints = self._samples.ts[self._index]
-        return ts
+        """The windows' timestamps."""
+        return self._samples.ts.take(self._index)
 
 
 def taken(array: NDArray[_Number], index: Ints) -> NDArray[_Number]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tocsin.query.promql.faults import EvalError
 from tocsin.query.promql.function import Function, Site
-from tocsin.query.promql.matrix import Floats, Grid, Ints
+from tocsin.query.promql.matrix import Floats, Grid
 from tocsin.query.promql.sums import window_extremes, window_sums
 from tocsin.query.promql.window import Block, Windows
 
@@ -29,7 +29,7 @@ def _measured(
 
 
 def _by_blocks(windows: Windows, compute: Callable[[Block], Floats]) -> Floats:
-    """Each window's number from padded blocks of windows."""
+    """Each window's number from blocks of windows."""
     result = np.zeros(windows.first.size)
     for block in windows.dense():
         result[block.cells] = compute(block)
@@ -70,7 +70,7 @@ def _avg(windows: Windows) -> Floats:
 
 
 def _mean_of_parts(block: Block) -> Floats:
-    parts: Floats = (block.values(0.0) / block.lengths[:, None]).sum(axis=1)
+    parts: Floats = (block.values() / block.width).sum(axis=1)
     return parts
 
 
@@ -79,19 +79,13 @@ def _stdvar(windows: Windows) -> Floats:
 
 
 def _variance(block: Block) -> Floats:
-    values = block.values(0.0)
-    mean = _mean_of(values, block)
-    deviations = np.where(block.real, values - mean[:, None], 0.0)
+    values = block.values()
+    deviations = values - values.mean(axis=1, keepdims=True)
     # The mean's own rounding error is taken out again (corrected two-pass algorithm).
     squares = np.einsum("ij,ij->i", deviations, deviations)
     rest = deviations.sum(axis=1)
-    variance: Floats = (squares - rest * rest / block.lengths) / block.lengths
+    variance: Floats = (squares - rest * rest / block.width) / block.width
     return variance
-
-
-def _mean_of(values: Floats, block: Block) -> Floats:
-    mean: Floats = values.sum(axis=1) / block.lengths
-    return mean
 
 
 def _stddev(windows: Windows) -> Floats:
@@ -130,9 +124,9 @@ def _extreme_ts(*, largest: bool) -> _Measure:
         extremes = measure(windows).reshape(-1)
 
         def of_block(block: Block) -> Floats:
-            values, wanted = block.values(np.nan), extremes[block.cells][:, None]
+            values, wanted = block.values(), extremes[block.cells][:, None]
             # Where all values are NaN each replaces the one before, so that the last one stays.
-            hit = ((values == wanted) | np.isnan(wanted)) & block.real
+            hit = (values == wanted) | np.isnan(wanted)
             width = hit.shape[1]
             place = width - 1 - np.argmax(hit[:, ::-1], axis=1)
             ts: Floats = block.ts()[np.arange(len(place)), place] / 1000
@@ -143,29 +137,27 @@ def _extreme_ts(*, largest: bool) -> _Measure:
     return times
 
 
-def _quantiles(ordered: Floats, nans: Ints, lengths: Ints, q: Floats) -> Floats:
-    """The quantile of each row of sorted values, between the two nearest ones; NaNs, counted in
-    `nans`, are the smallest. Outside of 0 to 1 it is infinite."""
-    rank = np.where((q >= 0) & (q <= 1), q, 0.0) * (lengths - 1)
-    low = np.floor(rank).astype(np.int64)
-    high = np.minimum(low + 1, lengths - 1)
-    weight = rank - low
-    rows = np.arange(len(lengths))
-    lower = np.where(low < nans, np.nan, ordered[rows, low])
-    upper = np.where(high < nans, np.nan, ordered[rows, high])
-    value = lower * (1 - weight) + upper * weight
-    value = np.where(q < 0, -np.inf, np.where(q > 1, np.inf, value))
-    return np.where(np.isnan(q), np.nan, value)
+def _quantiles(values: Floats, q: Floats) -> Floats:
+    """The quantile of each row (which is sorted in place), between the two nearest values.
 
-
-def _sorted(values: Floats, block: Block) -> tuple[Floats, Ints]:
-    missing = np.isnan(values) & block.real
+    NaNs are the smallest. Outside of 0 to 1 a quantile is infinite.
+    """
+    missing = np.isnan(values)
     nans = missing.sum(axis=1)
     if bool(missing.any()):
         values[missing] = -np.inf
-    values[~block.real] = np.inf
     values.sort(axis=1)
-    return values, nans
+    last = values.shape[1] - 1
+    rank = np.where((q >= 0) & (q <= 1), q, 0.0) * last
+    low = np.floor(rank).astype(np.int64)
+    high = np.minimum(low + 1, last)
+    weight = rank - low
+    rows = np.arange(len(values))
+    lower = np.where(low < nans, np.nan, values[rows, low])
+    upper = np.where(high < nans, np.nan, values[rows, high])
+    value = lower * (1 - weight) + upper * weight
+    value = np.where(q < 0, -np.inf, np.where(q > 1, np.inf, value))
+    return np.where(np.isnan(q), np.nan, value)
 
 
 def _quantile_over_time(site: Site) -> Grid:
@@ -177,8 +169,7 @@ def _quantile_over_time(site: Site) -> Grid:
     steps = windows.first.shape[1]
 
     def of_block(block: Block) -> Floats:
-        ordered, nans = _sorted(block.values(0.0), block)
-        return _quantiles(ordered, nans, block.lengths, q[block.cells % steps])
+        return _quantiles(block.values(), q[block.cells % steps])
 
     return windows.grid(_by_blocks(windows, of_block), present)
 
@@ -187,13 +178,12 @@ def _mad(windows: Windows) -> Floats:
     """The median distance from the median; unknown when any value is."""
 
     def of_block(block: Block) -> Floats:
-        values = block.values(0.0)
-        half = np.full(len(block.cells), 0.5)
-        ordered, nans = _sorted(values.copy(), block)
-        median = _quantiles(ordered, nans, block.lengths, half)
-        ordered, _ = _sorted(np.abs(values - median[:, None]), block)
-        distance = _quantiles(ordered, np.zeros_like(nans), block.lengths, half)
-        return np.where(nans > 0, np.nan, distance)
+        values = block.values()
+        half = np.full(len(values), 0.5)
+        unknown = np.isnan(values).any(axis=1)
+        median = _quantiles(values.copy(), half)
+        distance = _quantiles(np.abs(values - median[:, None]), half)
+        return np.where(unknown, np.nan, distance)
 
     return _by_blocks(windows, of_block)
 
@@ -236,19 +226,17 @@ def _bad_factor(name: str, value: float) -> str:
 
 
 def _holt(block: Block, smoothing: Floats, factor: Floats) -> Floats:
-    values = block.values(0.0)
-    level = values[:, 0].copy()
-    if values.shape[1] < 2:
+    values = block.values()
+    level = values[:, 0]
+    if block.width < 2:
         return level
     before = np.zeros(len(level))
-    slope = values[:, 1] - values[:, 0]
-    for place in range(1, values.shape[1]):
-        real = block.real[:, place]
+    slope = values[:, 1] - level
+    for place in range(1, block.width):
         if place > 1:
-            slope = np.where(real, factor * (level - before) + (1 - factor) * slope, slope)
+            slope = factor * (level - before) + (1 - factor) * slope
         following = smoothing * values[:, place] + (1 - smoothing) * (level + slope)
-        before = np.where(real, level, before)
-        level = np.where(real, following, level)
+        before, level = level, following
     return level
 
 

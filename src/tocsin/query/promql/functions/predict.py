@@ -14,18 +14,16 @@ def _fit(block: Block, origin_ms: Ints) -> tuple[Floats, Floats]:
 
     A window of equal values has the slope 0 exactly; of equal infinities it has none.
     """
-    count = block.lengths
-    y = block.values(0.0)
-    x = np.where(block.real, (block.ts() - origin_ms[:, None]) / 1000, 0.0)
+    y = block.values()
+    x = (block.ts() - origin_ms[:, None]) / 1000
     # Sums around the mean time keep their digits whatever the origin is.
-    middle = x.sum(axis=1) / count
-    x = np.where(block.real, x - middle[:, None], 0.0)
-    level = y.sum(axis=1) / count
+    middle = x.mean(axis=1)
+    level = y.mean(axis=1)
+    x -= middle[:, None]
     spread_x = np.einsum("ij,ij->i", x, x)
-    above = np.where(block.real, y - level[:, None], 0.0)
-    slope = np.einsum("ij,ij->i", x, above) / spread_x
+    slope = np.einsum("ij,ij->i", x, y - level[:, None]) / spread_x
     start = level - slope * middle
-    flat = ((y == y[:, :1]) | ~block.real).all(axis=1)
+    flat = (y == y[:, :1]).all(axis=1)
     known = np.where(np.isinf(y[:, 0]), np.nan, y[:, 0])
     zero = np.where(np.isinf(y[:, 0]), np.nan, 0.0)
     return np.where(flat, zero, slope), np.where(flat, known, start)
