@@ -40,7 +40,7 @@ async def federate(request: Request) -> Response:
     sets = params.matcher_sets()
     options = services(request).config.query
     now_ms = services(request).clock.now_ms()
-    newest: dict[Labels, _Newest] = {}
+    found: list[SeriesData] = []
     for matchers in sets:
         asked = services(request).source.select(
             matchers,
@@ -49,17 +49,21 @@ async def federate(request: Request) -> Response:
             limit_samples=options.limit_samples,
         )
         try:
-            found = await while_connected(request, asked)
+            found.append(await while_connected(request, asked))
         except CallerLeft as error:
             raise Rejected("the caller left") from error
-        newest.update((sample[0], sample) for sample in _newest(found))
-    rows = sorted(newest.values(), key=lambda row: metric_name(row[0]))
     # Who does not say that it reads any letters gets underscores for those of the old names.
     takes_any = "escaping=allow-utf-8" in request.headers.get("accept", "").replace(" ", "")
+    text = await asyncio.to_thread(_page, found, takes_any=takes_any)
+    return Response(text, headers={"Content-Type": _UTF8_TEXT if takes_any else _TEXT})
+
+
+def _page(found: Sequence[SeriesData], *, takes_any: bool) -> bytes:
+    newest = {sample[0]: sample for data in found for sample in _newest(data)}
+    rows = sorted(newest.values(), key=lambda row: metric_name(row[0]))
     if not takes_any:
         rows = [(_underscored(labels), value, at_ms) for labels, value, at_ms in rows]
-    text = await asyncio.to_thread(_text, rows)
-    return Response(text, headers={"Content-Type": _UTF8_TEXT if takes_any else _TEXT})
+    return _text(rows)
 
 
 def _newest(data: SeriesData) -> list[_Newest]:

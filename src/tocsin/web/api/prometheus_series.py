@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.model.labels import Labels
 from tocsin.model.samples import Metadata
 from tocsin.query.promql.quoting import is_valid_label_name, quote
-from tocsin.web.api.prometheus_answer import TRUNCATED, answering, success, while_connected
+from tocsin.web.api.prometheus_answer import (
+    TRUNCATED,
+    answering,
+    success,
+    success_raw,
+    while_connected,
+)
 from tocsin.web.api.prometheus_json import labels_json
 from tocsin.web.api.prometheus_params import MAX_MS, MIN_MS, BadParameter, Params
 from tocsin.web.routing import Access, Address, Addresses, get
 from tocsin.web.services import services
 
 _T = TypeVar("_T")
+
+_INLINE_SERIES = 5_000
+"""More label sets than that are written beside the event loop."""
 
 _ESCAPED = "U__"
 _LONGEST_CODE = 6
@@ -37,7 +47,9 @@ async def series(request: Request) -> Response:
         request, services(request).source.series(sets, start_ms, end_ms, wanted)
     )
     kept, warnings = _cut(found, limit)
-    return success([msgspec.Raw(labels_json(labels)) for labels in kept], warnings=warnings)
+    if len(kept) > _INLINE_SERIES:
+        return success_raw(await asyncio.to_thread(_label_sets, kept), warnings=warnings)
+    return success_raw(_label_sets(kept), warnings=warnings)
 
 
 async def label_names(request: Request) -> Response:
@@ -81,6 +93,10 @@ async def metadata(request: Request) -> Response:
     return success(
         {metric: [_shown(one) for one in entries[:each]] for metric, entries in found.items()}
     )
+
+
+def _label_sets(found: Sequence[Labels]) -> bytes:
+    return b"[" + b",".join(map(labels_json, found)) + b"]"
 
 
 def _shown(entry: Metadata) -> dict[str, str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tocsin.kit.gauge import REGISTRY
 from tocsin.model.labels import Matcher, get
+from tocsin.model.samples import Metadata
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse_selector
 from tocsin.query.promql.quoting import quote
@@ -158,19 +161,20 @@ async def target_metadata(request: Request) -> Response:
     wanted = _target_matchers(params)
     limit = _metadata_limit(params)
     known = await services(request).source.metadata(metric, 0)
-    rows: list[dict[str, object]] = []
-    for state in services(request).scrape.targets():
-        labels = state.target.labels
-        if not all(matcher.matches(get(labels, matcher.name)) for matcher in wanted):
-            continue
-        for name, entries in known.items():
-            for entry in entries[:1]:
-                named = {} if metric else {"metric": name}
-                shown = {"type": entry.type, "help": entry.help, "unit": entry.unit}
-                rows.append({"target": dict(labels), **named, **shown})
-        if limit is not None and len(rows) >= limit:
-            break
-    return success(rows[:limit])
+    labels = [
+        state.target.labels
+        for state in services(request).scrape.targets()
+        if all(one.matches(get(state.target.labels, one.name)) for one in wanted)
+    ]
+    rows = ({"target": dict(one), **row} for one in labels for row in _entries(known, metric))
+    return success(await asyncio.to_thread(lambda: list(islice(rows, limit))))
+
+
+def _entries(known: dict[str, list[Metadata]], metric: str) -> Iterator[dict[str, object]]:
+    for name, entries in known.items():
+        for entry in entries[:1]:
+            named = {} if metric else {"metric": name}
+            yield {**named, "type": entry.type, "help": entry.help, "unit": entry.unit}
 
 
 def _target_matchers(params: Params) -> tuple[Matcher, ...]:
