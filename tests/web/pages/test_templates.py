@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from tests.web.pages.samples import STATUS, frame, target
+from tocsin.kit.quantity import Size
+from tocsin.store.config import RetentionConfig
+from tocsin.store.retention import Dropped
 from tocsin.store.series import Cardinality
 from tocsin.store.sizes import TableSize
 from tocsin.web.pages import browse, catalogue, explore, overview, targets
@@ -35,6 +39,8 @@ SYSTEM = SystemView(
     slow_count=0,
     warnings=["a word"],
     memory=STATUS.memory_bytes,
+    retention=RetentionConfig(max_disk_bytes=Size(1 << 30)),
+    let_go=[Dropped(1, "samples", dt.date(2026, 1, 1), dt.date(2026, 1, 2), 9, 900)],
 )
 SETTINGS = {"said": "", "problem": "", "secret": None, "section": "/settings"}
 

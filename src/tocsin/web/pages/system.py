@@ -10,12 +10,15 @@ from starlette.responses import Response
 
 from tocsin.kit.fault import Fault
 from tocsin.query.promql.result import SlowQuery
+from tocsin.store.config import RetentionConfig
+from tocsin.store.retention import Dropped
 from tocsin.store.sizes import TableSize, table_sizes
 from tocsin.web.pages.render import answer_action, page
 from tocsin.web.routing import Access, Addresses, get, post
 from tocsin.web.services import Services, SystemStatus, services
 
 _SLOW_SHOWN = 30
+_LET_GO_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class SystemView:
     slow_count: int
     warnings: Sequence[str]
     memory: Mapping[str, int]
+    retention: RetentionConfig
+    let_go: Sequence[Dropped]
 
     @property
     def disk_bytes(self) -> int:
@@ -56,6 +61,8 @@ async def _system(request: Request) -> Response:
         slow_count=len(slow),
         warnings=given.config.warnings(),
         memory=status.memory_bytes,
+        retention=given.retention.config,
+        let_go=list(given.retention.dropped)[::-1][:_LET_GO_SHOWN],
     )
     return page(request, "pages/system.html", view=view)
 
