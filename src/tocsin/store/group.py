@@ -42,7 +42,7 @@ class WriterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     for each table; more is refused. A store that is away is tried again for `retry_seconds`."""
 
     interval_ms: int = 100
-    commit_rows: int = 50_000
+    commit_rows: int = 20_000
     waiting_rows: int = 1_000_000
     waiting_bytes: int = 64 << 20
     retry_seconds: float = 10.0
