@@ -68,6 +68,15 @@ async def test_a_wide_query_in_pieces_gives_the_same_as_at_once(clock: FakeClock
     assert result.values[there] == pytest.approx(expected.values[there])
 
 
+async def test_pieces_are_not_shorter_than_what_each_reads_again(clock: FakeClock) -> None:
+    source = _source(hours=12)
+    limits = EngineLimits(chunk_span_ms=0, chunk_samples=10)
+    times = (4 * 60 * MINUTE, 10 * 60 * MINUTE, MINUTE)
+    result = await Engine(source, clock, limits).range("max_over_time(m_total[3h])", *times)
+    assert result.stats.chunks == 3
+    assert result.present.all()
+
+
 async def test_too_many_samples_are_refused_in_prometheus_words(clock: FakeClock) -> None:
     engine = Engine(_source(), clock)
     with pytest.raises(TooManySamples, match="would load too many samples into memory") as refused:

@@ -111,11 +111,11 @@ class Engine:
 
     async def _in_chunks(self, run: Run, expr: ast.Expr, steps: Steps) -> Grid:
         grids: list[Grid] = []
-        chunks = run.chunks(steps)
+        chunks = run.chunks(expr, steps)
         cells = 0
         while (piece := chunks.next()) is not None:
             run.check()
-            reads = await self._read_piece(run, expr, piece)
+            reads = await self._read_piece(run, expr, piece, chunks.least)
             if reads is None:
                 chunks.smaller(piece)
                 continue
@@ -128,10 +128,10 @@ class Engine:
             grids.append(grid)
         return joined(grids)
 
-    async def _read_piece(self, run: Run, expr: ast.Expr, piece: Steps) -> Reads | None:
-        """The piece's samples, None when there are too many to be held at once."""
+    async def _read_piece(self, run: Run, expr: ast.Expr, piece: Steps, least: int) -> Reads | None:
+        """The piece's samples, None when fewer steps would hold less memory."""
         limit = run.options.limit_samples
-        if piece.count == 1:
+        if piece.count <= least:
             return await run.read(expr, piece, limit)
         bound = min(limit, 2 * self._limits.chunk_samples)
         try:

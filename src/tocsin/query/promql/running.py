@@ -59,9 +59,11 @@ class Run:
         if self.clock.monotonic() > self._deadline:
             raise QueryTimeout
 
-    def chunks(self, steps: Steps) -> Chunks:
+    def chunks(self, expr: ast.Expr, steps: Steps) -> Chunks:
         """The pieces of time in which the steps are to be evaluated."""
-        return Chunks(steps, self.limits)
+        context = Context(self.options.lookback_ms, self.limits.subquery_step_ms)
+        spans = [need.end_ms - need.start_ms for need in needs(expr, steps.first, context)]
+        return Chunks(steps, self.limits, max(spans, default=0))
 
     async def admitted(self, queue: asyncio.Semaphore) -> None:
         """Wait for a place among the running queries. Raises QueryTimeout."""
@@ -179,16 +181,18 @@ class Chunks:
     """Cuts a range query's steps so that no chunk reads many more samples than its budget.
 
     How dense the samples are is known after the first chunk only; it is a small one when the
-    query is wide.
+    query is wide. Each chunk reads again what its first step looks back at (`reach_ms`), so that
+    none is made much shorter than that.
     """
 
-    def __init__(self, steps: Steps, limits: EngineLimits) -> None:
+    def __init__(self, steps: Steps, limits: EngineLimits, reach_ms: int) -> None:
         self._steps = steps
         self._done = 0
         self._budget = limits.chunk_samples
         span = steps.step_ms * (steps.count - 1)
         narrow = span <= limits.chunk_span_ms
-        self._size = steps.count if narrow else max(1, -(-steps.count // _FIRST_PART))
+        self.least = max(1, reach_ms // steps.step_ms)
+        self._size = steps.count if narrow else max(self.least, -(-steps.count // _FIRST_PART))
 
     def next(self) -> Steps | None:
         """The next piece, None at the end."""
@@ -203,12 +207,13 @@ class Chunks:
     def smaller(self, piece: Steps) -> None:
         """The last piece held too much: it comes again, in quarters."""
         self._done -= piece.count
-        self._size = max(1, piece.count // 4)
+        self._size = max(self.least, piece.count // 4)
 
     def measured(self, samples: int, cells: int) -> None:
         """What the last piece held; the next one is made as large as the budget allows."""
         load = max(samples, cells, 1)
-        self._size = max(1, min(self._steps.count, int(self._size * self._budget / load)))
+        fitting = min(self._steps.count, int(self._size * self._budget / load))
+        self._size = max(self.least, fitting)
 
 
 def joined(grids: list[Grid]) -> Grid:
