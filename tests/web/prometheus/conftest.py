@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -223,7 +224,7 @@ def parts() -> SimpleNamespace:
         query=QueryOptions(),
         version="1.2.3",
         prometheus_text=lambda: "global: {}\n",
-        flags={"http": "127.0.0.1:7777"},
+        flags={"http": "127.0.0.1:7777", "data": PurePosixPath("/data")},
         warnings=tuple,
     )
     status = SimpleNamespace(ready=True, reason="", started_at=NOW - 60.0)

@@ -17,7 +17,8 @@ API = "/api/v1/"
 
 async def test_status_pages_have_prometheus_shape(client: Any) -> None:
     assert (await client.get(API + "status/config")).data == {"yaml": "global: {}\n"}
-    assert (await client.get(API + "status/flags")).data == {"http": "127.0.0.1:7777"}
+    flags = (await client.get(API + "status/flags")).data
+    assert flags == {"http": "127.0.0.1:7777", "data": "/data"}
     built = (await client.get(API + "status/buildinfo")).data
     assert built["version"] == "3.5.0+tocsin.1.2.3"
     assert set(built) == {

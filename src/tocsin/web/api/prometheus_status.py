@@ -40,7 +40,8 @@ async def config(request: Request) -> Response:
 
 async def flags(request: Request) -> Response:
     """The command line's settings."""
-    return success(dict(services(request).config.flags))
+    found = services(request).config.flags
+    return success({name: str(value) for name, value in found.items()})
 
 
 async def build_info(request: Request) -> Response:
