@@ -54,9 +54,9 @@ async def test_rows_become_structs_with_whole_64_bit_ids(empty_store: Store) -> 
     assert rows == [Row("a", 2**64 - 1, None)]
 
 
-@given(text=st.text())
+@given(text=st.text(max_size=20))
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

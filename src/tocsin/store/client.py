@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,9 @@ from tocsin.store.endpoint import Endpoint
 from tocsin.store.errors import QueryTimeout, fault_of
 
 Param: TypeAlias = str | int | float | Sequence[str] | Sequence[int]
+"""A value for `{name:Type}`. ClickHouse refuses more than 128 KiB in one: long lists of numbers go
+into the SQL text, which may be 16 MiB in the embedded engine."""
+
 Lane: TypeAlias = Literal["short", "query", "insert", "background"]
 
 T = TypeVar("T")
@@ -171,21 +175,12 @@ class Store:
         if self._disk is not None:
             self._disk.check()
         async with self._asking("insert", timeout_seconds, None) as (settings, transport):
+            # The driver sends bytes again when the connection breaks, but never a stream: whether
+            # repeating is safe depends on the table, so the caller decides.
+            block = io.BytesIO(data)
             await self._client.raw_insert(
-                quoted(table), list(columns), data, settings=settings | transport, fmt=fmt
+                quoted(table), list(columns), block, settings=settings | transport, fmt=fmt
             )
-
-    async def send(
-        self,
-        sql: str,
-        data: bytes,
-        *,
-        settings: Mapping[str, str | int] | None = None,
-        timeout_seconds: float = 600.0,
-    ) -> None:
-        """Run an `INSERT … FORMAT …` of one's own, with its data."""
-        async with self._asking("insert", timeout_seconds, settings) as (query_settings, transport):
-            await self._client.command(sql, data=data, settings=query_settings | transport)
 
     async def command(
         self,

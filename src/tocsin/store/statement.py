@@ -37,7 +37,12 @@ class Statement:
 
 def split(query: str, body: bytes) -> tuple[str, bytes | None, str | None]:
     """The SQL, an INSERT's data, and its format, as ClickHouse reads `query` and body together."""
-    whole = query.encode() + b"\n" + body if query else body
+    head = query.encode() + b"\n" if query else b""
+    if body and _INSERT.match(head):
+        found = _DATA.search(head)
+        if found is not None and found.end() == len(head):
+            return head[: found.start()].decode(), body, found.group(1).decode()
+    whole = head + body
     if not _INSERT.match(whole):
         return whole.decode().rstrip().rstrip(";"), None, None
     found = _DATA.search(whole, 0, max(65536, len(query) + 2))
