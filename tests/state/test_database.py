@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from tocsin.kit.fault import Permanent, Temporary
-from tocsin.state.database import Database
+from tocsin.state.database import _MIGRATIONS, NEWEST, Database
 from tocsin.state.tables import METADATA
 
 
@@ -18,6 +20,12 @@ async def test_the_migrations_lead_to_the_tables_that_the_program_knows(database
 
     async with database.reading() as connection:
         assert await connection.run_sync(differences) == []
+
+
+def test_the_newest_migration_is_the_one_that_the_program_looks_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
 
 
 async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
