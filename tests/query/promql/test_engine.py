@@ -17,6 +17,8 @@ from tocsin.query.promql.engine import Engine, EngineLimits, QueryOptions
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.faults import InvalidQuery, QueryCanceled, QueryTimeout, TooManySamples
 from tocsin.query.promql.hashing import xxh64
+from tocsin.query.promql.registry import FUNCTIONS
+from tocsin.query.promql.signatures import FUNCTIONS as SIGNATURES
 
 MINUTE = 60_000
 
@@ -227,3 +229,11 @@ async def test_a_heavy_query_runs_in_a_thread_and_gives_the_same(clock: FakeCloc
 )
 def test_xxh64_gives_the_published_values(data: bytes, value: int) -> None:
     assert xxh64(data) == value
+
+
+def test_every_function_that_parses_can_be_evaluated() -> None:
+    of_the_query = {"start", "end", "step", "range"}  # numbers, once its times are known
+    assert set(SIGNATURES) - of_the_query == set(FUNCTIONS)
+    assert {name for name, one in SIGNATURES.items() if one.experimental} - of_the_query == {
+        name for name, one in FUNCTIONS.items() if one.experimental
+    }
