@@ -9,6 +9,7 @@ from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.keeping import open_kept
 from tocsin.app.product import Parts, Tocsin
+from tocsin.app.pushed import KeptGroups
 from tocsin.app.scraping import scrape_configuration
 from tocsin.app.settings_tree import Config
 from tocsin.ingest.intake import Intake
@@ -18,6 +19,7 @@ from tocsin.query.promql.cache import CachingEngine
 from tocsin.query.promql.engine import EngineLimits
 from tocsin.query.promql.result import QueryOptions
 from tocsin.scrape.manager import ScrapeManager
+from tocsin.state.push_groups import PushGroups
 from tocsin.state.settings import Settings
 from tocsin.store.recent import RecentWindow
 from tocsin.store.retention import Retention
@@ -48,8 +50,15 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     engine = CachingEngine(source, clock, engine_limits(config))
     writer = Writer(kept.store, registry, recent, clock, committed=engine.saw)
     guard = CardinalityGuard(registry, config.ingest.limits, clock)
+    groups = KeptGroups(PushGroups(kept.database), clock)
+    await groups.load()
     intake = Intake(
-        writer, guard, clock, config.ingest, retention_seconds=retention_seconds(config)
+        writer,
+        guard,
+        clock,
+        config.ingest,
+        retention_seconds=retention_seconds(config),
+        groups=groups,
     )
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
     parts = Parts(

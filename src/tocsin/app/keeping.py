@@ -12,6 +12,7 @@ from tocsin.kit.fault import Fault
 from tocsin.state.database import Database
 from tocsin.store.child import EngineChild
 from tocsin.store.client import Store
+from tocsin.store.disk import DiskWatch
 from tocsin.store.endpoint import Endpoint, EngineOptions
 from tocsin.store.migrate import migrate
 
@@ -87,6 +88,15 @@ async def _open_store(config: Config, clock: Clock, child: EngineChild | None) -
             user=config.store.user,
             password=config.store.read_password(),
         )
-    store = await Store.connect(endpoint, database=config.store.database, clock=clock)
+    disk = None
+    if child is not None:
+        disk = DiskWatch(telemetry_folder(config), int(config.store.min_free_bytes), clock)
+    store = await Store.connect(
+        endpoint,
+        database=config.store.database,
+        clock=clock,
+        cluster=config.store.cluster,
+        disk=disk,
+    )
     await migrate(store, cluster=config.store.cluster)
     return store

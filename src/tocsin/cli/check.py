@@ -36,14 +36,16 @@ def config(
 
     try:
         loaded = load_config(file)
-        scraping = scrape_configuration(loaded)
+        plan = scrape_configuration(loaded)
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
-    for warning in (*loaded.warnings, *scraping.warnings):
+    for warning in (*loaded.warnings, *plan.warnings):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
-    read = ", ".join(str(path) for path in loaded.sources) or "no file: the defaults"
-    jobs = len(scraping.jobs)
+    read = (
+        ", ".join(str(path) for path in (*loaded.sources, *plan.sources)) or "no file: the defaults"
+    )
+    jobs = len(plan.jobs)
     typer.echo(f"right: {read}; {jobs} scrape job{'' if jobs == 1 else 's'}")
     if show:
         from tocsin.app.effective import effective_yaml
