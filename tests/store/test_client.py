@@ -168,3 +168,17 @@ async def _until_running(store: Store, *, at_least: int = 0, at_most: int = 100)
             running = int(await store.fetch_bytes(sql, fmt="TSV", lane="short"))
             if at_least <= running <= at_most:
                 return
+
+
+async def test_a_server_of_ones_own_is_spoken_to_alike(engine: EngineChild, store: Store) -> None:
+    far = Endpoint(url=engine.endpoint.url, user="default", password=engine.endpoint.password)
+    other = await Store.connect(far, database=store.database, clock=SystemClock())
+    await other.insert("samples", ("id", "ts", "value"), np.zeros(1, SAMPLE).tobytes())
+    assert len(await other.fetch_array("SELECT id, ts, value FROM samples", None, SAMPLE)) == 1
+    asking = asyncio.create_task(other.fetch_bytes(ENDLESS))
+    await _until_running(store, at_least=1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await _until_running(store, at_most=0)
+    await other.close()
