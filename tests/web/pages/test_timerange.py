@@ -36,6 +36,9 @@ def test_the_url_is_carried_only_where_it_differs_from_the_default() -> None:
     shown = timerange.read({"from": "now-6h", "refresh": "15s"}, NOW)
     assert shown.carry("/explore?a=up") == "/explore?a=up&from=now-6h&refresh=15s"
     assert shown.words == "Last 6 h"
+    assert timerange.read({"from": "now-90m"}, NOW).words == "Last 90 min"
+    fixed = timerange.read({"from": "1699990000", "to": "now-1h"}, NOW)
+    assert fixed.words == "Nov 14 19:26 UTC → now-1h"
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,9 @@ class TimeRange:
     @property
     def words(self) -> str:
         """The range as its button says it."""
-        for value, name in QUICK:
-            if (self.begin, self.end) == (value, "now"):
-                return name
+        span = re.fullmatch(r"now-(\d{1,9})([smhdwy])", self.begin)
+        if span and self.end == "now":
+            return f"Last {span[1]} {'min' if span[2] == 'm' else span[2]}"
         return f"{_readable(self.begin)} → {_readable(self.end)}"
 
     @property

@@ -32,7 +32,28 @@ function tellAges() {
 
 function refresh() {
   document.dispatchEvent(new CustomEvent("tc:refresh"));
-  document.body.dispatchEvent(new CustomEvent("refresh"));
+  if (!isEditing()) document.body.dispatchEvent(new CustomEvent("refresh"));
+}
+
+/** Whether somebody types, or has a menu open, in a part that a refresh would replace. */
+function isEditing() {
+  const at = document.activeElement;
+  return Boolean(at?.matches("input, select, textarea") && at.closest("#live")) || Boolean(document.querySelector("#live details[open], #live dialog[open]"));
+}
+
+/** The row that had the focus before a refresh has it after. */
+function keepRow() {
+  /** @type {{ id: string, index: number } | null} */
+  let kept = null;
+  document.body.addEventListener("htmx:beforeSwap", () => {
+    const row = document.activeElement instanceof HTMLTableRowElement ? document.activeElement : null;
+    kept = row ? { id: row.closest("tc-table")?.id ?? "", index: row.sectionRowIndex } : null;
+  });
+  document.body.addEventListener("htmx:afterSettle", () => {
+    if (!kept) return;
+    const table = document.getElementById(kept.id)?.querySelector("table");
+    table?.tBodies[0]?.rows[kept.index]?.focus({ preventScroll: true });
+  });
 }
 
 /** Refresh as often as the URL says, but not while nobody looks. */
@@ -166,6 +187,7 @@ listen({
 load();
 new MutationObserver(load).observe(document.body, { childList: true, subtree: true });
 takeTimes();
+keepRow();
 tellAges();
 setInterval(tellAges, AGES_MS);
 schedule();

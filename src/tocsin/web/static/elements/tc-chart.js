@@ -127,7 +127,7 @@ export class TcChart extends HTMLElement {
     const order = stacked ? lines.map((_, index) => lines.length - 1 - index) : lines.map((_, index) => index);
     const series = order.map((index) => {
       const colour = tone(lines[index].colour);
-      return { label: lines[index].short, stroke: colour, width: stacked ? 1 : 1.5, fill: stacked ? this.fillOf(colour) : lines.length === 1 ? `${colour}14` : undefined, points: { show: lonely(columns[index]), size: 4, fill: colour }, spanGaps: false };
+      return { label: lines[index].short, stroke: colour, width: stacked ? 1 : 1.5, fill: stacked ? this.fillOf(colour) : lines.length === 1 ? `${colour}14` : undefined, points: { show: true, size: 4, fill: colour, filter: () => lonely(columns[index]) }, spanGaps: false };
     });
     this.plot?.destroy();
     box.replaceChildren();
@@ -250,9 +250,13 @@ function span(low, high, fromZero) {
   return [low < 0 || low > 0 ? low - room : low, high + room];
 }
 
-/** A point with a gap on both sides would not be seen as a line. @param {(number | null)[]} values */
+/**
+ * A point with a gap on both sides would not be seen as a line, so it is drawn as a dot.
+ * @param {(number | null)[]} values
+ * @returns {number[]} their indices
+ */
 function lonely(values) {
-  return values.some((value, index) => value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null);
+  return values.flatMap((value, index) => (value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null ? [index] : []));
 }
 
 /** @type {uPlot.Axis.DynamicValues} */

@@ -65,7 +65,8 @@ export class TcHeatmap extends HTMLElement {
       row.counts.forEach((count, at) => {
         if (!count) return;
         context.globalAlpha = 0.08 + 0.92 * Math.sqrt(count / most);
-        context.fillRect(LEFT + at * cell, y, Math.ceil(cell), Math.max(1, band - 1));
+        const left = Math.round(LEFT + at * cell);
+        context.fillRect(left, y, Math.max(1, Math.round(LEFT + (at + 1) * cell) - left), Math.max(1, band - 1));
       });
       context.globalAlpha = 1;
       context.fillStyle = tone("--dim");

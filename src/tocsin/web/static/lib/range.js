@@ -94,6 +94,8 @@ export function announce() {
     else link.removeAttribute("aria-current");
     if (here) name = link.textContent ?? "";
   }
+  const last = /^now-(\d+)([smhdwy])$/.exec(range.from);
+  if (last && range.to === "now") name ||= `Last ${last[1]} ${last[2] === "m" ? "min" : last[2]}`;
   if (words) words.textContent = name || `${readable(range.from, range.start)} → ${readable(range.to, range.end)}`;
   for (const id of ["from", "to"]) {
     const input = /** @type {HTMLInputElement | null} */ (document.getElementById(`time-${id}`));

@@ -22,7 +22,7 @@ export function key(metric) {
 export function name(metric) {
   const { __name__: own = "", ...rest } = metric;
   const pairs = Object.keys(rest).sort().map((label) => `${label}=${JSON.stringify(rest[label])}`);
-  return pairs.length ? `${own}{${pairs.join(", ")}}` : own || "{}";
+  return pairs.length ? `${own}{${pairs.join(", ")}}` : own || "value";
 }
 
 /**
