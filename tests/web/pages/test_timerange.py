@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tocsin.kit.fault import Rejected
 from tocsin.web.pages import timerange
@@ -56,3 +58,18 @@ def test_a_wrong_range_becomes_the_last_hour_and_says_so(query: dict[str, str]) 
 
 def test_a_refresh_that_is_no_span_is_off() -> None:
     assert timerange.read({"refresh": "soon"}, NOW).refresh == ""
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_url_gives_a_range(begin: str, end: str, refresh: str) -> None:
+    shown = timerange.read({"from": begin, "to": end, "refresh": refresh}, NOW)
+    assert 0 <= shown.start_s < shown.end_s
+    assert shown.words
+
+
+@pytest.mark.parametrize("text", ["now-999999999y", "now+999999999y", "9999-12-31", "0001-01-01"])
+def test_a_time_beyond_all_samples_is_drawn_in(text: str) -> None:
+    for query in ({"from": text}, {"to": text}):
+        shown = timerange.read(query, NOW)
+        assert 0 <= shown.start_s < shown.end_s
+        assert shown.words

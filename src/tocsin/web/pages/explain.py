@@ -16,6 +16,7 @@ from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import services
 
 _LONGEST_PART = 400
+_MOST_SECONDS = 1e12
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -119,9 +120,12 @@ async def _explain(request: Request) -> Response:
 def _ms(query: Mapping[str, str], name: str) -> int:
     text = query.get(name, "0")
     try:
-        return round(float(text) * 1000)
-    except (ValueError, OverflowError) as error:
+        seconds = float(text)
+    except ValueError as error:
         raise Rejected(f"{name}={text!r} is not a number of seconds") from error
+    if not abs(seconds) < _MOST_SECONDS:
+        raise Rejected(f"{name}={text!r} is beyond all time")
+    return round(seconds * 1000)
 
 
 ADDRESSES: Addresses = (get("/ui/explain", _explain, Access.READ),)

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.kit.fault import Fault, Rejected
+from tocsin.kit.fault import Fault, NotFound, Rejected
 from tocsin.state import passwords
 from tocsin.state.tokens import Scope, Token, TokenKind
 from tocsin.state.users import Role, User
@@ -22,6 +22,8 @@ from tocsin.web.routing import Access, Addresses, Handler, get, post
 from tocsin.web.services import services
 
 _DAY_MS = 86_400_000
+_LIFETIMES = ("", "30", "90", "365")
+_LARGEST_ID = (1 << 31) - 1
 _SECTIONS = {
     "pages/settings_keys.html": "/settings",
     "pages/settings_people.html": "/settings/people",
@@ -112,7 +114,11 @@ async def _configuration(request: Request) -> Response:
 async def _create_key(request: Request, known: People, form: FormData) -> Outcome:
     scopes = [_scope(str(value)) for value in form.getlist("scope")]
     days = str(form.get("days") or "")
-    ends = known.clock.now_ms() + int(days) * _DAY_MS if days.isdecimal() else None
+    if days not in _LIFETIMES:
+        raise Rejected(
+            f"a key ends after one of {', '.join(filter(None, _LIFETIMES))} days, or never"
+        )
+    ends = known.clock.now_ms() + int(days) * _DAY_MS if days else None
     who = identity(request).name
     text, token = await known.tokens.create(
         str(form.get("name", "")),
@@ -152,9 +158,16 @@ def _shown_once(text: str, token: Token, base: str) -> Secret:
 
 
 async def _revoke_key(request: Request, known: People, _form: FormData) -> Outcome:
-    token = await known.tokens.revoke(int(request.path_params["id"]))
+    token = await known.tokens.revoke(_id(request))
     await known.audit.record(identity(request).name, "token_revoked", token.name)
     return Outcome(said=f"The key of {token.name} is refused from now on.")
+
+
+def _id(request: Request) -> int:
+    number = int(request.path_params["id"])
+    if number > _LARGEST_ID:
+        raise NotFound(f"there is nothing with the id {number}")
+    return number
 
 
 async def _create_user(request: Request, known: People, form: FormData) -> Outcome:
@@ -179,26 +192,26 @@ def _role(text: str) -> Role:
 
 async def _set_role(request: Request, known: People, form: FormData) -> Outcome:
     role = _role(str(form.get("role", "")))
-    user = await known.users.set_role(int(request.path_params["id"]), role)
+    user = await known.users.set_role(_id(request), role)
     await _recorded(request, known, "role_set", user, role=role.value)
     return Outcome(said=f"{user.name} is {role.value} now.")
 
 
 async def _reset(request: Request, known: People, _form: FormData) -> Outcome:
-    user = await known.users.get(int(request.path_params["id"]))
+    user = await known.users.get(_id(request))
     made = await known.users.reset_password(user.name)
     await _recorded(request, known, "password_reset", user)
     return Outcome(secret=Secret(f"The one-time password of {made.user}", made.password))
 
 
 async def _disable(request: Request, known: People, _form: FormData) -> Outcome:
-    user = await known.users.disable(int(request.path_params["id"]))
+    user = await known.users.disable(_id(request))
     await _recorded(request, known, "user_disabled", user)
     return Outcome(said=f"{user.name} cannot log in from now on.")
 
 
 async def _enable(request: Request, known: People, _form: FormData) -> Outcome:
-    user = await known.users.enable(int(request.path_params["id"]))
+    user = await known.users.enable(_id(request))
     await _recorded(request, known, "user_enabled", user)
     return Outcome(said=f"{user.name} can log in again.")
 

@@ -63,6 +63,7 @@ class TimeRange:
         return f"{path}{'&' if '?' in path else '?'}{urlencode(self.chosen)}"
 
 
+_LATEST_S = 7_258_118_400.0  # the year 2200
 _DEFAULTS = {"from": "now-1h", "to": "now", "refresh": ""}
 
 
@@ -74,7 +75,7 @@ def read(query: Mapping[str, str], now: float) -> TimeRange:
     if refresh and not _SPAN.fullmatch(refresh):
         refresh = ""
     try:
-        start_s, end_s = moment(begin, now), moment(end, now)
+        start_s, end_s = _sane(moment(begin, now)), _sane(moment(end, now))
     except Rejected as problem:
         return TimeRange("now-1h", "now", refresh, now - 3600, now, str(problem))
     if start_s >= end_s:
@@ -104,7 +105,12 @@ def moment(text: str, now: float) -> float:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
+def _sane(seconds: float) -> float:
+    """Within the years that have samples and that calendars can write."""
+    return min(max(seconds, 0.0), _LATEST_S)
+
+
 def _readable(text: str) -> str:
     if text.startswith("now"):
         return text
-    return datetime.fromtimestamp(moment(text, 0), UTC).strftime("%b %d %H:%M UTC")
+    return datetime.fromtimestamp(_sane(moment(text, 0)), UTC).strftime("%b %d %H:%M UTC")
