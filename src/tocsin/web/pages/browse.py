@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -179,7 +180,7 @@ def _about(about: Mapping[str, Metadata], name: str) -> Metadata:
 async def _metric(given: Services, name: str, about: Metadata, span: tuple[int, int]) -> MetricView:
     matchers = (Matcher(NAME, MatchOp.EQUAL, name),)
     label_sets = await given.source.series((matchers,), *span, _SERIES_LOOKED_AT)
-    labels = label_rows(label_sets)
+    labels = await asyncio.to_thread(label_rows, label_sets)
     return MetricView(
         name=name,
         type=about.type,
