@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tocsin.web.pages import filters
+
 pytestmark = pytest.mark.browser
 
 _STARTS_WITHIN_SECONDS = 30
@@ -207,3 +209,42 @@ def test_the_theme_is_chosen_and_kept(page: Page) -> None:
     chosen = page.evaluate("document.documentElement.dataset.theme")
     page.goto("/targets")
     assert page.evaluate("document.documentElement.dataset.theme") == chosen
+
+
+UNITS = {
+    "up": "",
+    "process_resident_memory_bytes": "bytes",
+    "sum(rate(node_network_receive_bytes_total[5m]))": "bytes/s",
+    "rate(http_requests_total[5m])": "/s",
+    "histogram_quantile(0.95, sum by (le) (rate(a_seconds_bucket[5m])))": "seconds",
+    "sum by (le) (rate(a_seconds_bucket[5m]))": "/s",
+    "rate(node_cpu_seconds_total[1m])": "",
+    "scrape_duration_seconds": "seconds",
+    "process_start_timestamp_seconds": "",
+    "rate(a_bytes_total[1m]) / rate(b_total[1m])": "",
+    'a_bytes{path="/x/y"}': "bytes",
+    "count by (job) (a_bytes)": "",
+    "cpu_usage_ratio": "ratio",
+}
+
+
+def test_a_query_tells_its_unit(page: Page) -> None:
+    page.goto("/")
+    found = page.evaluate(
+        "async (all) => all.map((await import('/static/lib/format.js')).guessUnit)",
+        list(UNITS),
+    )
+    assert dict(zip(UNITS, found, strict=True)) == UNITS
+
+
+def test_scripts_write_numbers_as_the_server_does(page: Page) -> None:
+    page.goto("/")
+    numbers = [0, 0.0012, 0.5, 9.99, 12.34, 950, 999.6, 12_345, 4_560_000, 7.2e9, -1500]
+    spans = [0, 0.00085, 0.012, 0.999, 3.2, 59.9, 61, 250, 7500, 90_000, 700_000]
+    si, duration = page.evaluate(
+        "async ([a, b]) => { const f = await import('/static/lib/format.js');"
+        " return [a.map(f.si), b.map(f.duration)]; }",
+        [numbers, spans],
+    )
+    assert si == [filters.si(number) for number in numbers]
+    assert duration == [filters.duration(span) for span in spans]

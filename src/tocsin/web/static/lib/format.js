@@ -73,20 +73,20 @@ export function withUnit(value, unit) {
 /**
  * The natural unit of a query, by the endings that the naming conventions give metrics.
  * @param {string} query
+ * @returns {string} empty when it has none or cannot be told
  */
 export function guessUnit(query) {
-  const rated = /\b(rate|irate|increase|delta|deriv)\s*\(/.test(query);
-  const perSecond = /\b(rate|irate|deriv)\s*\(/.test(query);
-  if (/^\s*(count|count_values|group)\b/.test(query)) return "";
-  if (/_ratio\b|_percent_ratio\b/.test(query)) return "ratio";
-  if (/[)\]]\s*\/\s*[a-z(]/i.test(query)) return "";
-  if (/histogram_quantile|_seconds(_sum|_bucket)?\b/.test(query)) {
-    if (/histogram_quantile/.test(query)) return /_bytes/.test(query) ? "bytes" : /_seconds/.test(query) ? "seconds" : "";
-    if (/_cpu_seconds_total/.test(query) && rated) return "";
-    return /_bucket\b/.test(query) || (rated && perSecond) ? (/_bucket\b|_count\b/.test(query) ? "/s" : "") : "seconds";
+  if (/^\s*(count|count_values|group|absent)\b/.test(query)) return "";
+  const of = /_bytes/.test(query) ? "bytes" : /_seconds/.test(query) && !/_timestamp_seconds/.test(query) ? "seconds" : "";
+  if (/histogram_quantile/.test(query)) return of;
+  if (/[)\]}\w]\s*\/\s*[\w({]/.test(query.replace(/"[^"]*"/g, ""))) return "";
+  if (/_ratio\b/.test(query)) return "ratio";
+  const counted = /_(bucket|count)\b/.test(query);
+  if (/\b(rate|irate|deriv)\s*\(/.test(query)) {
+    if (counted || !of) return "/s";
+    return of === "bytes" ? "bytes/s" : ""; // seconds a second are a share of time
   }
-  if (/_bytes(_total)?\b/.test(query)) return perSecond ? "bytes/s" : "bytes";
-  return perSecond ? "/s" : "";
+  return counted ? "" : of;
 }
 
 /**
