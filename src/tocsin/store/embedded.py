@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -77,8 +78,15 @@ async def _serve(options: EngineOptions) -> None:
 
 
 def _engine() -> Callable[[str], Session]:
-    # Imported only once the folder is ours: it takes a quarter second. By name, because the
-    # extension's classes are not typed.
+    # The extension alone, without its package: what that imports for other uses (Arrow, numpy, a
+    # first connection) costs 46 MiB and half a second. Loaded first with RTLD_DEEPBIND, as the
+    # package does, so that its own allocator serves it. Its classes are not typed.
+    spec = importlib.util.find_spec("chdb")
+    if spec is None or not spec.submodule_search_locations:
+        raise Permanent("the telemetry engine is not installed; pip install chdb-core-lite")
+    sys.modules["chdb"] = importlib.util.module_from_spec(spec)
+    extension = Path(spec.submodule_search_locations[0]) / "_chdb.abi3.so"
+    ctypes.CDLL(str(extension), mode=sys.getdlopenflags() | os.RTLD_DEEPBIND)
     connect: Callable[[str], Session] = importlib.import_module("chdb._chdb").connect
     return connect
 
