@@ -21,7 +21,7 @@ _ROWS_AT_ONCE = 2_000_000
 _HOURS_AT_ONCE = 48
 _EVERY_SECONDS = 300.0
 _log = log.get("rollup")
-_rows = gauge.counter("rollup_hours", "Hours of samples rolled up, again after late samples too.")
+_rows = gauge.counter("rollups", "Rollups of one hour each, again after late samples too.")
 _until = gauge.gauge("rollup_until_seconds", "Samples before this time are rolled up.")
 
 _ROLL = """
