@@ -1,0 +1,36 @@
+"""What is wrong, since when: the value that rules make and routing takes."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from tocsin.model.labels import Labels
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert as Alertmanager knows it; times in milliseconds since the epoch, UTC.
+
+    `labels` name it (`alertname` among them): two alerts with equal labels are the same alert.
+    `ends_ms` in the past means resolved; 0 means not known yet. `updated_ms` is when it was last
+    told. `source` says who told it: "rules" for our own, else the sender.
+    """
+
+    labels: Labels
+    annotations: Labels = ()
+    starts_ms: int
+    ends_ms: int = 0
+    updated_ms: int = 0
+    generator_url: str = ""
+    source: str = "rules"
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that name the label set, for URLs and de-duplication."""
+        text = "\xff".join(f"{name}\xfe{value}" for name, value in self.labels)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def is_resolved(self, now_ms: int) -> bool:
+        """Whether it is over by then."""
+        return 0 < self.ends_ms <= now_ms
