@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tocsin.kit.fault import Permanent
+from tocsin.web.request_head import readable
 
 HEADER_SECONDS = 20.0
 """How long a peer may take for the request line and the headers."""
@@ -39,6 +40,8 @@ class _PatientOnlySoLong(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._begins_a_head():
+            data = readable(data)
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
@@ -55,6 +58,9 @@ class _PatientOnlySoLong(HttpToolsProtocol):
         self._clear_deadline()
         self._in_head = False
         super().on_headers_complete()
+
+    def _begins_a_head(self) -> bool:
+        return self._head_bytes == 0 if self._in_head else not self.cycle.more_body
 
     def _await_head(self) -> None:
         self._in_head = True

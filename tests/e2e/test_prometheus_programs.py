@@ -1,0 +1,87 @@
+"""Prometheus's own programs against Tocsin: promtool asks, node exporter is scraped."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Guarded
+from tests.e2e.product import Product, eventually
+from tests.e2e.programs import beside, output_of, path_of
+
+pytestmark = pytest.mark.slow
+
+_LISTENS = re.compile(r"(?:address=|on )\"?(127\.0\.0\.1:\d+)")
+
+
+@pytest.fixture
+def promtool(guarded: Guarded, tmp_path: Path) -> list[str]:
+    """`promtool query` with a reading key, where the version can send one; else the test skips."""
+    program = path_of("promtool")
+    (tmp_path / "http.yml").write_text(f"authorization: {{credentials: '{guarded.read_key}'}}\n")
+    return [program, f"--config={tmp_path / 'http.yml'}"]
+
+
+@pytest.fixture
+def own_up(tocsin: Product) -> str:
+    """A series that is surely there: Tocsin watches itself."""
+    series = 'up{job="tocsin"}'
+    eventually(lambda: tocsin.client.query(series))
+    return series
+
+
+def test_promtool_asks_at_an_instant(tocsin: Product, own_up: str) -> None:
+    said = output_of([path_of("promtool"), "query", "instant", tocsin.http, own_up])
+    assert re.match(r'up\{.*job="tocsin"\} => 1 @\[\d+', said), said
+
+
+def test_promtool_asks_over_a_range(tocsin: Product, own_up: str) -> None:
+    now = int(time.time())
+    span = [f"--start={now - 60}", f"--end={now + 2}", "--step=1s"]
+    said = output_of([path_of("promtool"), "query", "range", *span, tocsin.http, f"{own_up} * 2"])
+    assert re.search(r"=>\n2 @\[\d+", said), said
+
+
+def test_promtool_lists_series_and_label_values(tocsin: Product, own_up: str) -> None:
+    program = path_of("promtool")
+    said = output_of([program, "query", "series", f"--match={own_up}", tocsin.http])
+    assert '__name__="up"' in said
+    assert "tocsin" in output_of([program, "query", "labels", tocsin.http, "job"]).split()
+
+
+def test_promtool_tells_a_mistake_in_prometheuss_words(tocsin: Product) -> None:
+    with pytest.raises(AssertionError, match="1:5: parse error: unclosed left parenthesis"):
+        output_of([path_of("promtool"), "query", "instant", tocsin.http, "sum("])
+
+
+def test_promtool_finds_nothing_wrong_with_our_own_metrics(guarded: Guarded) -> None:
+    program = path_of("promtool")
+    answer = guarded.read.get("/metrics")
+    assert answer.status == 200
+    assert output_of([program, "check", "metrics"], stdin=answer.text) == ""
+
+
+def test_node_exporter_is_scraped_whole(tocsin: Product, tmp_path: Path) -> None:
+    program = path_of("prometheus-node-exporter", "node_exporter")
+    with beside([program, "--web.listen-address=127.0.0.1:0"], tmp_path) as log:
+        address = eventually(lambda: _address(log))
+        tocsin.scrape(address)
+        of = f'instance="{address}"'
+        (scraped,) = eventually(
+            lambda: tocsin.client.query(f"scrape_samples_scraped{{{of}}} > 200")
+        ).values()
+        read = tocsin.client.query(f'count({{{of},__name__!~"up|scrape_.*"}})')
+        assert read == {frozenset(): scraped}
+        used = "1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"
+        ((labels, share),) = tocsin.client.query(f"({used}) * on(instance) up{{{of}}}").items()
+        assert ("instance", address) in labels
+        assert 0 < share < 1
+    tocsin.scrape()
+
+
+def _address(log: Path) -> str:
+    found = _LISTENS.search(log.read_text())
+    return found[1] if found else ""
