@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -67,7 +68,7 @@ async def test_everything_acknowledged_survives_twenty_kills_of_either_process(
     tmp_path: Path,
 ) -> None:
     seed = int.from_bytes(os.urandom(4), "big")
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     random = Random(seed)
     async with serving(tmp_path) as tocsin:
         senders = [Sender(number, tocsin) for number in range(SENDERS)]
@@ -90,7 +91,7 @@ async def test_everything_acknowledged_survives_twenty_kills_of_either_process(
         await asyncio.gather(*running)
         counts = [len(sender.acknowledged) for sender in senders]
         unsure = [len(sender.unsure) for sender in senders]
-        print(f"kills {killed}, acknowledged {counts}, unsure {unsure}")
+        sys.stdout.write(f"kills {killed}, acknowledged {counts}, unsure {unsure}\n")
         refusals = [one for sender in senders for one in sender.refusals]
         assert all(status == 503 and int(retry) >= 1 for status, retry, _ in refusals), refusals
         await _check_all(tocsin, senders)

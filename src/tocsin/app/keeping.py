@@ -51,21 +51,24 @@ async def open_kept(config: Config, clock: Clock) -> Kept:
     folder = Path(config.data)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
     database = Database(database_url(config))
-    child = (
-        None
-        if config.store.url
-        else EngineChild(telemetry_folder(config), clock, options=_options(config))
-    )
+    child = telemetry_child(config, clock)
     try:
         async with asyncio.TaskGroup() as both:
             both.create_task(database.open())
-            opening = both.create_task(_open_store(config, clock, child))
+            opening = both.create_task(_open_migrated(config, clock, child))
     except* Fault as group:
         if child is not None:
             await child.stop()
         await database.close()
         raise group.exceptions[0] from None
     return Kept(child, opening.result(), database)
+
+
+def telemetry_child(config: Config, clock: Clock) -> EngineChild | None:
+    """The embedded engine, not started yet; None when a ClickHouse elsewhere is used."""
+    if config.store.url:
+        return None
+    return EngineChild(telemetry_folder(config), clock, options=_options(config))
 
 
 def _options(config: Config) -> EngineOptions:
@@ -79,7 +82,17 @@ def _options(config: Config) -> EngineOptions:
     )
 
 
-async def _open_store(config: Config, clock: Clock, child: EngineChild | None) -> Store:
+async def _open_migrated(config: Config, clock: Clock, child: EngineChild | None) -> Store:
+    store = await open_store(config, clock, child)
+    await migrate(store, cluster=config.store.cluster)
+    return store
+
+
+async def open_store(config: Config, clock: Clock, child: EngineChild | None) -> Store:
+    """Start the engine and connect to it; the schema stays as it is.
+
+    Raises Permanent when another process holds the folder, Temporary when the store is away.
+    """
     if child is not None:
         endpoint = await child.start()
     else:
@@ -91,12 +104,10 @@ async def _open_store(config: Config, clock: Clock, child: EngineChild | None) -
     disk = None
     if child is not None:
         disk = DiskWatch(telemetry_folder(config), int(config.store.min_free_bytes), clock)
-    store = await Store.connect(
+    return await Store.connect(
         endpoint,
         database=config.store.database,
         clock=clock,
         cluster=config.store.cluster,
         disk=disk,
     )
-    await migrate(store, cluster=config.store.cluster)
-    return store

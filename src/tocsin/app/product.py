@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
 from tocsin.app.keeping import Kept
 from tocsin.app.scraping import built_in_jobs, scrape_configuration
@@ -90,6 +91,7 @@ class Tocsin:
         self._why_not_ready = "starting"
         self._reload: Reload | None = None
         self._started_at = parts.clock.now()
+        self._backups = Backups(parts.kept, lambda: self.loaded, parts.clock)
         self._services = self._make_services()
         listen = loaded.config.listen
         web = (self._services, parts.people, parts.authenticator)
@@ -150,6 +152,7 @@ class Tocsin:
         self._why_not_ready = "stopping"
         parts = self.parts
         await parts.scrape.stop()
+        await self._backups.stop()
         for listener in self._listeners():
             listener.stop()
         await self._grpc.stop(grace_seconds=3.0)
@@ -260,6 +263,7 @@ class Tocsin:
             settings=parts.settings,
             status=self.status,
             reload=self._reloaded,
+            backups=self._backups,
         )
 
 

@@ -19,8 +19,10 @@ from tocsin.app.build import build
 from tocsin.app.config import Loaded
 from tocsin.app.product import Tocsin
 from tocsin.app.reload import Reloader
+from tocsin.app.settings_tree import Config
 from tocsin.kit import log
 from tocsin.kit.clock import Clock, SystemClock
+from tocsin.kit.fault import Permanent
 
 _log = log.get("tocsin")
 
@@ -81,8 +83,9 @@ async def serve(
         await tocsin.start()
         tocsin.tasks.start("reload", reloader.run)
         addresses = _addresses(tocsin)
-        if ready_file is not None:
-            await asyncio.to_thread(_write_ready, ready_file, addresses)
+        for file in (running_file(loaded.config), ready_file):
+            if file is not None:
+                await asyncio.to_thread(_write_ready, file, addresses)
         _log.info("ready", http=addresses.http, pid=addresses.pid)
         if beside is None:
             _welcome(tocsin, addresses)
@@ -93,8 +96,28 @@ async def serve(
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             loop.remove_signal_handler(number)
+        await asyncio.to_thread(running_file(loaded.config).unlink, missing_ok=True)
         await tocsin.stop()
         _log.info("stopped")
+
+
+def running_file(config: Config) -> Path:
+    """Where the commands of this machine find the Tocsin that runs on a data folder."""
+    return Path(config.data) / "running.json"
+
+
+def running_on(config: Config) -> Addresses | None:
+    """The addresses of the Tocsin that runs on the data folder; None when none does."""
+    try:
+        found = msgspec.json.decode(running_file(config).read_bytes(), type=Addresses)
+        os.kill(found.pid, 0)
+    except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError):
+        return None
+    except PermissionError:
+        raise Permanent(
+            f"{running_file(config)} belongs to another user; run this as the one Tocsin runs as"
+        ) from None
+    return found
 
 
 def _welcome(tocsin: Tocsin, addresses: Addresses) -> None:

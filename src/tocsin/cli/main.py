@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tocsin
-from tocsin.cli import check, demo, query, serve, user
+from tocsin.cli import check, demo, keep, query, serve, status, token, user
 
 app = typer.Typer(
     name="tocsin",
@@ -35,9 +35,13 @@ def version(
 
 app.command()(serve.serve)
 app.command()(query.query)
+app.command()(status.status)
+app.command()(keep.backup)
+app.command()(keep.restore)
 app.add_typer(demo.app, name="demo")
 app.add_typer(check.app, name="check")
 app.add_typer(user.app, name="user")
+app.add_typer(token.app, name="token")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import msgspec
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Permanent, Rejected
-from tocsin.store.backup_target import Place, Target, opened
+from tocsin.store.backup_target import Moved, Place, Target, opened, untold
 from tocsin.store.client import Store, quoted
 from tocsin.store.errors import StoreError
 from tocsin.store.usage import usage
@@ -53,6 +53,7 @@ async def backup(
     files: Mapping[str, Path] | None = None,
     *,
     staging: Path | None = None,
+    moved: Moved = untold,
 ) -> Manifest:
     """Copy the telemetry, and `files` by name, to the target while everything runs.
 
@@ -61,7 +62,7 @@ async def backup(
     Temporary when a bucket is away.
     """
     embedded = store.endpoint.embedded
-    async with opened(target, clock, embedded=embedded, staging=staging) as place:
+    async with opened(target, clock, embedded=embedded, staging=staging, moved=moved) as place:
         if await place.read(_MANIFEST) is not None:
             raise Rejected(f"{target} holds a backup already; give each backup a place of its own")
         rows = {each.table: each.rows for each in await usage(store)}
@@ -77,7 +78,13 @@ async def backup(
 
 
 async def restore(
-    store: Store, target: Target, clock: Clock, files_to: Path, *, staging: Path | None = None
+    store: Store,
+    target: Target,
+    clock: Clock,
+    files_to: Path,
+    *,
+    staging: Path | None = None,
+    moved: Moved = untold,
 ) -> Manifest:
     """Bring a backup back into an empty database, and its files into the folder `files_to`.
 
@@ -85,7 +92,7 @@ async def restore(
     file of that name is there, Permanent when a file is damaged.
     """
     embedded = store.endpoint.embedded
-    async with opened(target, clock, embedded=embedded, staging=staging) as place:
+    async with opened(target, clock, embedded=embedded, staging=staging, moved=moved) as place:
         manifest = await _manifest(place, target)
         if await store.fetch_bytes("SHOW TABLES", fmt="TSV", lane="short"):
             raise Rejected(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -21,6 +21,13 @@ from tocsin.store.s3 import S3, Bucket
 _TELEMETRY = "telemetry"
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 120.0
+
+Moved = Callable[[int], None]
+"""Told the bytes of each file that went to a bucket or came from one."""
+
+
+def untold(_size_bytes: int) -> None:
+    """For callers who show no progress."""
 
 
 class Folder(msgspec.Struct, frozen=True):
@@ -57,7 +64,7 @@ class Place(Protocol):
 
 @asynccontextmanager
 async def opened(
-    target: Target, clock: Clock, *, embedded: bool, staging: Path | None
+    target: Target, clock: Clock, *, embedded: bool, staging: Path | None, moved: Moved = untold
 ) -> AsyncIterator[Place]:
     """The target, ready for use. The embedded engine reaches a bucket by way of a folder below
     `staging` (the system's temporary folder if None), which needs room for the whole backup.
@@ -79,7 +86,7 @@ async def opened(
             return
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, "", "tocsin-backup-", staging))
         try:
-            yield _Staged(bucket, folder)
+            yield _Staged(bucket, folder, moved)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -129,8 +136,9 @@ class _InBucket:
 
 
 class _Staged:
-    def __init__(self, bucket: Bucket, folder: Path) -> None:
+    def __init__(self, bucket: Bucket, folder: Path, moved: Moved) -> None:
         self._bucket = bucket
+        self._moved = moved
         self._folder = folder
         self.telemetry = f"File({_literal(str(folder / _TELEMETRY))})"
 
@@ -143,6 +151,7 @@ class _Staged:
     async def written(self) -> None:
         for path in await asyncio.to_thread(_files, self._folder):
             await self._bucket.put_file(path.relative_to(self._folder).as_posix(), path)
+            self._moved(path.stat().st_size)
 
     async def fetched(self) -> None:
         async for name in self._bucket.names(_TELEMETRY):
@@ -151,6 +160,7 @@ class _Staged:
                 raise Permanent(f"the backup names a file outside of it: {name!r}")
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
             await self._bucket.get_file(name, path)
+            self._moved(path.stat().st_size)
 
 
 def parse_target(

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from tocsin.web import ingest, session
 from tocsin.web.api import (
     admin,
+    backup,
     federate,
     health,
     openapi,
@@ -47,6 +48,7 @@ ADDRESSES: Addresses = (
     *federate.ADDRESSES,
     *ingest.ADDRESSES,
     *admin.ADDRESSES,
+    *backup.ADDRESSES,
     *session.ADDRESSES,
     get("/api/openapi.json", _openapi, Access.READ),
     *PAGES,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import msgspec
 from starlette.requests import Request
 
 from tocsin.kit.clock import Clock
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tocsin.state.settings import Settings
     from tocsin.state.tokens import Tokens
     from tocsin.state.users import Users
+    from tocsin.store.backup_target import Target
     from tocsin.store.client import Store
     from tocsin.store.recent import RecentWindow
     from tocsin.store.retention import Retention
@@ -73,6 +75,33 @@ class SystemStatus:
     disk_free_bytes: int
 
 
+class BackupState(msgspec.Struct, kw_only=True):
+    """How the last backup is. `phase` is "telemetry", then "sending" when it goes to a bucket;
+    `bytes_total` is what the telemetry takes on disk, `bytes_done` what the phase has written."""
+
+    state: str = "none"
+    """"none", "running", "done" or "failed"."""
+    target: str = ""
+    phase: str = ""
+    bytes_total: int = 0
+    bytes_done: int = 0
+    rows: dict[str, int] = {}
+    files: list[str] = []
+    error: str = ""
+    started_at: float = 0.0
+    took_seconds: float = 0.0
+
+
+class BackupMaker(Protocol):
+    """Makes backups while everything runs."""
+
+    def start(self, target: Target) -> None:
+        """Begin one; raises Temporary while another runs."""
+
+    async def state(self) -> BackupState:
+        """How the last one is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a handler may use."""
@@ -95,6 +124,7 @@ class Services:
     settings: Settings
     status: Callable[[], SystemStatus]
     reload: Callable[[], Awaitable[ReloadOutcome]]
+    backups: BackupMaker
 
     @property
     def config(self) -> WebConfig:

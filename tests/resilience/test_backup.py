@@ -1,0 +1,138 @@
+"""`tocsin backup` and `tocsin restore`, as a person runs them, with the real engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from tests.resilience.serving import Sample, Serving, serving
+from tests.store.test_backup import bucket  # noqa: F401 - a fixture
+from tocsin.cli.exits import Exit
+from tocsin.store.s3 import S3
+
+pytestmark = pytest.mark.slow
+
+_LIMIT_SECONDS = 60.0
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+async def tocsin_command(
+    *arguments: str, environment: Mapping[str, str] = _NONE
+) -> tuple[int, str, str]:
+    """Run a command of `tocsin`; its exit code, what it wrote, and its complaints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tocsin", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | dict(environment),
+    )
+    async with asyncio.timeout(_LIMIT_SECONDS):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def _written(tocsin: Serving, number: int) -> dict[str, Sample]:
+    now = time.time_ns() // 1_000_000
+    samples = {f"s{each}": (now - 1000 + number, float(number)) for each in range(50)}
+    status, _ = await tocsin.write(samples)
+    assert status < 300
+    return samples
+
+
+async def _there_and_back(
+    folder: Path, target: str, environment: Mapping[str, str] = _NONE
+) -> None:
+    async with serving(folder) as tocsin:
+        kept = await _written(tocsin, 1)
+        code, said, complaints = await tocsin_command(
+            *("backup", target, "--config", str(tocsin.config), "--data", str(tocsin.data)),
+            environment=environment,
+        )
+        assert code == 0, complaints
+        assert said.startswith("backed up ")
+        await _written(tocsin, 2)
+        code, _, complaints = await tocsin_command(
+            "backup", target, "--data", str(tocsin.data), environment=environment
+        )
+        assert code == Exit.WRONG
+        assert "holds a backup already" in complaints
+        assert await tocsin.stop() == 0
+    fresh = folder / "fresh"
+    fresh.mkdir()
+    async with serving(fresh, started=False) as tocsin:
+        code, said, complaints = await tocsin_command(
+            "restore", target, "--data", str(tocsin.data), environment=environment
+        )
+        assert code == 0, complaints
+        assert "state.db" in said
+        assert (tocsin.data / "config-tocsin.yaml").is_file()
+        assert not list(tocsin.data.glob(".staging-*"))
+        await tocsin.start()
+        found = await tocsin.samples("kept[10m]")
+        assert found == {name: [sample] for name, sample in kept.items()}
+        assert await tocsin.stop() == 0
+
+
+async def test_a_running_tocsin_is_backed_up_and_restored(tmp_path: Path) -> None:
+    await _there_and_back(tmp_path, str(tmp_path / "backup"))
+
+
+async def test_a_bucket_takes_the_backup_too(
+    tmp_path: Path,
+    bucket: S3,  # noqa: F811 - the fixture
+) -> None:
+    keys = {
+        "AWS_ENDPOINT_URL": bucket.endpoint,
+        "AWS_ACCESS_KEY_ID": bucket.access_key,
+        "AWS_SECRET_ACCESS_KEY": bucket.secret_key,
+    }
+    await _there_and_back(tmp_path, f"s3://{bucket.bucket}/nightly/1", keys)
+
+
+async def test_a_folder_at_rest_is_backed_up_and_only_a_fresh_one_restored_into(
+    tmp_path: Path,
+) -> None:
+    target, data = str(tmp_path / "backup"), str(tmp_path / "data")
+    code, _, complaints = await tocsin_command("backup", target, "--data", data)
+    assert code == Exit.NOTHING
+    assert "holds nothing" in complaints
+    async with serving(tmp_path) as tocsin:
+        await _written(tocsin, 1)
+        assert await tocsin.stop() == 0
+    code, said, complaints = await tocsin_command("backup", target, "--data", data)
+    assert code == 0, complaints
+    assert said.startswith("backed up ")
+    code, _, complaints = await tocsin_command("restore", target, "--data", data)
+    assert code == Exit.WRONG
+    assert "is not empty" in complaints
+    code, _, complaints = await tocsin_command(
+        "restore", str(tmp_path / "nowhere"), "--data", str(tmp_path / "fresh")
+    )
+    assert code == Exit.NOTHING
+    assert "no complete backup" in complaints
+    assert not list((tmp_path / "fresh").iterdir()), "a failed restore leaves nothing"
+
+
+async def test_a_damaged_backup_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path) as tocsin:
+        assert await tocsin.stop() == 0
+    target = tmp_path / "backup"
+    code, _, complaints = await tocsin_command(
+        "backup", str(target), "--data", str(tmp_path / "data")
+    )
+    assert code == 0, complaints
+    (target / "state.db").write_bytes(b"not what it was")
+    code, _, complaints = await tocsin_command(
+        "restore", str(target), "--data", str(tmp_path / "fresh")
+    )
+    assert code == Exit.HELD
+    assert "damaged" in complaints
+    assert not list((tmp_path / "fresh").iterdir())
