@@ -4,40 +4,48 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test unit slow lint types format bench docs clean lock vendor install
+.PHONY: run install test unit lint format bench docs lock vendor clean
 
-run: $(STAMP)
+run: $(RUN)
 	@$(BIN)/tocsin demo
 
-install: $(STAMP)
+install: $(DEV)
 
-$(STAMP): pyproject.toml requirements.lock requirements-dev.lock
+$(RUN): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || \
 	  { echo "Tocsin needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3 run"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo "installing what requirements.lock names into $(VENV) (once; later runs work offline)"
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps --editable .
 	@touch $@
 
-test: $(STAMP)
+$(DEV): $(RUN) requirements-dev.lock
+	@echo "installing what requirements-dev.lock names into $(VENV)"
+	@$(PIP) install -r requirements-dev.lock
+	@touch $@
+
+test: $(DEV)
 	@scripts/test.sh
 
-unit: $(STAMP)
+unit: $(DEV)
 	$(BIN)/pytest -q -m "not slow and not browser"
 
-lint: $(STAMP)
+lint: $(DEV)
 	@scripts/lint.sh
 
-format: $(STAMP)
+format: $(DEV)
 	$(BIN)/ruff check --fix src tests bench scripts
 	$(BIN)/ruff format src tests bench scripts
 
-bench: $(STAMP)
+bench: $(DEV)
 	@scripts/bench.sh
 
-docs: $(STAMP)
+docs: $(DEV)
 	$(BIN)/python -m tocsin.app.config_docs docs/configuration.md
 
 lock:
