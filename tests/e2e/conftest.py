@@ -13,9 +13,6 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.e2e.client import Client
 from tests.e2e.product import Product, running
 
-PAGE_ORIGIN = "http://shop.localhost"
-"""Where the browser's key may be used, without the port."""
-
 _PASSWORD = "a horse of one's own"
 
 

@@ -32,6 +32,15 @@ rule_files: [rules.yml]
 scrape_configs:
   - job_name: forwarded
     static_configs: [{{targets: ['{target}']}}]
+  - job_name: of-tocsin
+    authorization: {{credentials: '{read_key}'}}
+    static_configs: [{{targets: ['{address}']}}]
+  - job_name: federated
+    metrics_path: /federate
+    honor_labels: true
+    params: {{'match[]': ['{{job="node",__name__="node_load1"}}']}}
+    basic_auth: {{username: any, password: '{read_key}'}}
+    static_configs: [{{targets: ['{address}']}}]
 remote_write:
   - url: {url}/api/v1/write
     authorization: {{credentials: '{key}'}}
@@ -78,7 +87,12 @@ def test_the_real_prometheus_forwards_series_rules_alerts_types_and_ends(
         target = alive.enter_context(_app())
         (tmp_path / "p.yml").write_text(
             _CONFIG.format(
-                replica=replica, target=target, url=guarded.product.http, key=guarded.ingest_key
+                replica=replica,
+                target=target,
+                url=guarded.product.http,
+                key=guarded.ingest_key,
+                read_key=guarded.read_key,
+                address=guarded.product.http.removeprefix("http://"),
             )
         )
         with beside(command, tmp_path):
@@ -97,6 +111,11 @@ def test_the_real_prometheus_forwards_series_rules_alerts_types_and_ends(
             of_type = "/api/v1/metadata?metric=fwd_wait_seconds"
             told = eventually(lambda: read.get(of_type).json["data"])
             assert told["fwd_wait_seconds"][0]["type"] == "histogram"
+
+            # What Tocsin itself shows is scraped and federated like any other target's.
+            eventually(lambda: read.query(f'tocsin_engine_up{{job="of-tocsin",{of}}}'))
+            federated = eventually(lambda: read.query(f'node_load1{{job="node",{of}}}'))
+            assert len(federated) == 1
 
             alive.close()  # the application ends; so do its forwarded series
             eventually(lambda: read.query(f"up{{{of}}} == 0"))
