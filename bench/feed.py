@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import aiohttp
 
@@ -14,23 +14,21 @@ _HEADERS = {
 }
 
 
-async def _send(url: str, bodies: Iterable[bytes], at_once: int) -> int:
-    waiting = iter(bodies)
+async def _send(url: str, lanes: Sequence[Sequence[bytes]], at_once: int) -> None:
+    waiting = iter(lanes)
     timeout = aiohttp.ClientTimeout(total=120)
     async with aiohttp.ClientSession(headers=_HEADERS, timeout=timeout) as session:
 
-        async def sender() -> int:
-            sent = 0
-            for body in waiting:
-                async with session.post(f"{url}/api/v1/write", data=body) as answer:
-                    if answer.status >= 300:
-                        raise SystemExit(f"{url}: {answer.status} {await answer.text()}")
-                sent += 1
-            return sent
+        async def sender() -> None:
+            for lane in waiting:
+                for body in lane:
+                    async with session.post(f"{url}/api/v1/write", data=body) as answer:
+                        if answer.status >= 300:
+                            raise SystemExit(f"{url}: {answer.status} {await answer.text()}")
 
-        return sum(await asyncio.gather(*(sender() for _ in range(at_once))))
+        await asyncio.gather(*(sender() for _ in range(at_once)))
 
 
-def feed(url: str, bodies: Iterable[bytes], at_once: int = 8) -> int:
-    """Post every body and return their number; ends the benchmark at the first refusal."""
-    return asyncio.run(_send(url, bodies, at_once))
+def feed(url: str, lanes: Sequence[Sequence[bytes]], at_once: int = 8) -> None:
+    """Post every lane in its order, some side by side; ends at the first refusal."""
+    asyncio.run(_send(url, lanes, at_once))

@@ -17,7 +17,7 @@ import urllib.request
 
 from bench.feed import feed
 from bench.peers import Peer, running
-from bench.wire import Labels, label_sets, requests
+from bench.wire import Labels, label_sets, lanes
 
 _HOURS = 6
 _STEP_MS = 15_000
@@ -82,8 +82,10 @@ def main() -> None:
     end = int(time.time()) // 60 * 60 - 60
     start_ms = end * 1000 - (_STEPS - 1) * _STEP_MS
     with running() as peers:
+        bodies = lanes(sets, start_ms, _STEPS, _STEP_MS, per_request=2200)
         for peer in peers:
-            feed(peer.url, requests(sets, start_ms, _STEPS, _STEP_MS, per_request=10_000))
+            feed(peer.url, bodies)
+        del bodies
         print(f"{'median ms':28}" + "".join(f"{peer.name:>18}" for peer in peers))
         for title, query in RANGE_QUERIES.items():
             form = {"query": query, "end": str(end), "step": "60"}

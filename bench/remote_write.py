@@ -15,7 +15,7 @@ import time
 
 from bench.feed import feed
 from bench.peers import Peer, running
-from bench.wire import label_sets, requests
+from bench.wire import label_sets, lanes
 
 _STEP_MS = 15_000
 
@@ -25,9 +25,9 @@ def main() -> None:
     steps = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     sets = label_sets(series)
     start_ms = (int(time.time()) - steps * 15) * 1000
-    bodies = list(requests(sets, start_ms, steps, _STEP_MS))
+    bodies = lanes(sets, start_ms, steps, _STEP_MS)
     total = series * steps
-    print(f"{series} series, {steps} samples each: {total / 1e6:.1f} M in {len(bodies)} requests")
+    print(f"{series} series, {steps} samples each: {total / 1e6:.1f} M on {len(bodies)} lanes")
     print(f"{'':16}{'samples/s':>12}{'CPU s/M':>10}{'RSS MiB':>10}{'B/sample':>10}{'ready s':>9}")
     with running() as peers:
         rates = {peer.name: measure(peer, bodies, total) for peer in peers}
@@ -36,7 +36,7 @@ def main() -> None:
             print(f"Tocsin's rate is {rates['tocsin'] / rate:.2f} of {name}'s")
 
 
-def measure(peer: Peer, bodies: list[bytes], total: int) -> float:
+def measure(peer: Peer, bodies: list[list[bytes]], total: int) -> float:
     """Feed one server and print its line; returns samples per second."""
     cpu = peer.cpu_seconds()
     began = time.perf_counter()

@@ -59,15 +59,26 @@ def label_sets(count: int, metrics: int = 10) -> list[Labels]:
     ]
 
 
-def requests(
+def lanes(
     sets: Sequence[Labels], start_ms: int, steps: int, step_ms: int, *, per_request: int = 2000
+) -> list[list[bytes]]:
+    """Counters that grow at random, as successive scrapes forward them.
+
+    A lane is what one connection sends, in order: the same series each time, as a Prometheus
+    shards its queue. Servers that refuse older samples need that order.
+    """
+    return [
+        list(_lane(sets[at : at + per_request], start_ms, steps, step_ms, seed=at))
+        for at in range(0, len(sets), per_request)
+    ]
+
+
+def _lane(
+    sets: Sequence[Labels], start_ms: int, steps: int, step_ms: int, *, seed: int
 ) -> Iterator[bytes]:
-    """Counters that grow at random, as successive scrapes forward them."""
-    chance = random.Random(7)
+    chance = random.Random(seed)
     encoded = [encode_labels(labels) for labels in sets]
     values = [float(chance.randrange(10_000)) for _ in sets]
     for step in range(steps):
         values = [value + chance.randrange(20) for value in values]
-        for at in range(0, len(encoded), per_request):
-            part = slice(at, at + per_request)
-            yield body(encoded[part], values[part], start_ms + step * step_ms)
+        yield body(encoded, values, start_ms + step * step_ms)
