@@ -33,15 +33,23 @@ class People:
         self._visits: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Go on until cancelled; then nobody is left in the shop."""
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as self._session:
-            while True:
-                day = 1 + 0.4 * math.sin(time.time() / 86400 * 2 * math.pi)
-                await asyncio.sleep(self._chance.expovariate(_VISITS_PER_SECOND * day))
-                if len(self._visits) < _MOST_AT_ONCE:
-                    visit = asyncio.create_task(self._visit())
-                    self._visits.add(visit)
-                    visit.add_done_callback(self._visits.discard)
+            try:
+                await self._arrive()
+            finally:
+                for visit in self._visits:
+                    visit.cancel()
+                await asyncio.gather(*self._visits, return_exceptions=True)
+
+    async def _arrive(self) -> None:
+        while True:
+            day = 1 + 0.4 * math.sin(time.time() / 86400 * 2 * math.pi)
+            await asyncio.sleep(self._chance.expovariate(_VISITS_PER_SECOND * day))
+            if len(self._visits) < _MOST_AT_ONCE:
+                visit = asyncio.create_task(self._visit())
+                self._visits.add(visit)
+                visit.add_done_callback(self._visits.discard)
 
     async def _visit(self) -> None:
         user = f"user-{self._chance.randrange(_USERS)}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+
+# Read when gRPC is imported. Tocsin's child processes are programs of their own and use no gRPC;
+# with its fork handlers on, each start of one writes a warning.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 import grpc.aio
