@@ -18,14 +18,6 @@ _LISTENS = re.compile(r"(?:address=|on )\"?(127\.0\.0\.1:\d+)")
 
 
 @pytest.fixture
-def promtool(guarded: Guarded, tmp_path: Path) -> list[str]:
-    """`promtool query` with a reading key, where the version can send one; else the test skips."""
-    program = path_of("promtool")
-    (tmp_path / "http.yml").write_text(f"authorization: {{credentials: '{guarded.read_key}'}}\n")
-    return [program, f"--config={tmp_path / 'http.yml'}"]
-
-
-@pytest.fixture
 def own_up(tocsin: Product) -> str:
     """A series that is surely there: Tocsin watches itself."""
     series = 'up{job="tocsin"}'
@@ -50,6 +42,13 @@ def test_promtool_lists_series_and_label_values(tocsin: Product, own_up: str) ->
     said = output_of([program, "query", "series", f"--match={own_up}", tocsin.http])
     assert '__name__="up"' in said
     assert "tocsin" in output_of([program, "query", "labels", tocsin.http, "job"]).split()
+
+
+def test_promtool_shows_a_reading_key_as_the_password_of_the_address(guarded: Guarded) -> None:
+    """Newer versions also read it from `--http.config.file`."""
+    program, host = path_of("promtool"), guarded.product.http.removeprefix("http://")
+    said = output_of([program, "query", "instant", f"http://x:{guarded.read_key}@{host}", "1"])
+    assert said.startswith("scalar: 1 @")
 
 
 def test_promtool_tells_a_mistake_in_prometheuss_words(tocsin: Product) -> None:
