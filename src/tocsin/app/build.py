@@ -24,6 +24,7 @@ from tocsin.state.settings import Settings
 from tocsin.store.recent import RecentWindow
 from tocsin.store.retention import Retention
 from tocsin.store.rollup import Rollup
+from tocsin.store.sample_cache import SampleCache
 from tocsin.store.series import SeriesRegistry
 from tocsin.store.source import MetricSource
 from tocsin.store.writer import Writer
@@ -43,12 +44,25 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     kept = await open_kept(config, clock)
     registry = SeriesRegistry()
     recent = RecentWindow(clock)
-    retention = Retention(kept.store, config.retention, clock, cluster=config.store.cluster)
+    cache = sample_cache(config, clock)
+    retention = Retention(
+        kept.store, config.retention, clock, cluster=config.store.cluster, deleted=cache.clear
+    )
     source = MetricSource(
-        kept.store, registry, recent, clock, raw_days=lambda: retention.config.raw_days
+        kept.store,
+        registry,
+        recent,
+        clock,
+        raw_days=lambda: retention.config.raw_days,
+        cache=cache,
     )
     engine = CachingEngine(source, clock, engine_limits(config))
-    writer = Writer(kept.store, registry, recent, clock, committed=engine.saw)
+
+    def committed(oldest_ms: int) -> None:
+        cache.saw(oldest_ms)
+        engine.saw(oldest_ms)
+
+    writer = Writer(kept.store, registry, recent, clock, committed=committed)
     guard = CardinalityGuard(registry, config.ingest.limits, clock)
     groups = KeptGroups(PushGroups(kept.database), clock)
     await groups.load()
@@ -84,6 +98,11 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
 def retention_seconds(config: Config) -> float:
     """How old a sample may be to be kept at all."""
     return config.retention.raw_days * 86_400.0
+
+
+def sample_cache(config: Config, clock: Clock) -> SampleCache:
+    """What queries have read; nothing where others may write without our knowing."""
+    return SampleCache(clock, max_bytes=0 if config.store.url else config.store.sample_cache)
 
 
 def engine_limits(config: Config) -> EngineLimits:

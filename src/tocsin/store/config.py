@@ -37,6 +37,9 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How long a query may take unless its caller says otherwise."""
     query_threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 2
     """Threads of one query."""
+    sample_cache: Size = Size(96 * MIB)
+    """Memory for samples that queries have read, so that the next one need not; 0 keeps none. Only
+    with an engine of Tocsin's own: what others write to a ClickHouse is not seen here."""
     min_free_bytes: Size = Size(512 * MIB)
     """Writes are refused while less than this is free on the disk; queries go on."""
     fsync: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime as dt
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -47,12 +48,20 @@ class Retention:
     """
 
     def __init__(
-        self, store: Store, config: RetentionConfig, clock: Clock, *, cluster: str | None = None
+        self,
+        store: Store,
+        config: RetentionConfig,
+        clock: Clock,
+        *,
+        cluster: str | None = None,
+        deleted: Callable[[], None] = lambda: None,
     ) -> None:
+        """`deleted` is told when rows went over the budget: copies of them no longer hold."""
         self._store = store
         self.config = config
         self._applied = False
         self._clock = clock
+        self._deleted = deleted
         self._on_cluster = f" ON CLUSTER {quoted(cluster)}" if cluster else ""
         self.dropped: collections.deque[Dropped] = collections.deque(maxlen=_REMEMBERED)
 
@@ -128,6 +137,7 @@ class Retention:
             f"ALTER TABLE {quoted(part.table)}{self._on_cluster} "
             f"DROP PARTITION ID '{part.partition}'"
         )
+        self._deleted()
         dropped = Dropped(
             self._clock.now_ms(), part.table, first, last, part.rows, part.bytes_on_disk
         )

@@ -17,8 +17,9 @@ from tocsin.model.series import ExemplarData, SeriesData
 from tocsin.store import reading
 from tocsin.store.client import Store
 from tocsin.store.postings import Refs
-from tocsin.store.ragged import Ragged
+from tocsin.store.ragged import Ragged, laid_out, piece_of
 from tocsin.store.recent import RecentWindow
+from tocsin.store.sample_cache import SampleCache
 from tocsin.store.series import DAY_MS, SeriesRegistry
 
 _EXEMPLARS_MOST = 50_000
@@ -32,7 +33,8 @@ class MetricSource:
     """A SeriesSource over the registry, the recent window and the store.
 
     `raw_days` tells how many days back single samples reach; what is older is read from the
-    five-minute rollups: the last sample of each five minutes, at its own time.
+    five-minute rollups: the last sample of each five minutes, at its own time. What was read from
+    the store stays in `cache`, which has to be told of every commit.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class MetricSource:
         clock: Clock,
         *,
         raw_days: Callable[[], int] = lambda: 30,
+        cache: SampleCache | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._recent = recent
         self._clock = clock
         self._raw_days = raw_days
+        self._cache = cache or SampleCache(clock, max_bytes=0)
 
     async def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, limit_samples: int
@@ -85,11 +89,8 @@ class MetricSource:
         end_ms = min(end_ms, int(self._registry.last_day[refs].max() + 1) * DAY_MS - 1)
         ids = self._registry.ids[refs]
         raw_from = self._clock.now_ms() - self._raw_days() * DAY_MS
-        raw = await reading.read(
-            self._store,
-            reading.Request(
-                refs, ids, max(start_ms, raw_from), end_ms, limit_samples=limit_samples
-            ),
+        raw = await self._cache.read(
+            refs, max(start_ms, raw_from), end_ms, limit_samples, self._loaded
         )
         if start_ms >= raw_from:
             return raw, "store"
@@ -104,7 +105,15 @@ class MetricSource:
                 limit_samples=limit_samples - len(raw.ts),
             ),
         )
-        return _chained(older, raw), "rollup"
+        return laid_out([piece_of(older), piece_of(raw)]), "rollup"
+
+    async def _loaded(self, refs: Refs, start_ms: int, end_ms: int, limit_samples: int) -> Ragged:
+        """What the cache has not: single samples from memory if that holds them all."""
+        if self._recent.covers(refs, start_ms):
+            return self._recent.read(refs, start_ms, end_ms)
+        ids = self._registry.ids[refs]
+        request = reading.Request(refs, ids, start_ms, end_ms, limit_samples=limit_samples)
+        return await reading.read(self._store, request)
 
     async def series(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int, limit: int = 0
@@ -181,18 +190,3 @@ _EXACT_JSON: dict[str, str | int] = {
     "output_format_json_quote_denormals": 1,
 }
 _EXEMPLARS = msgspec.json.Decoder(tuple[int, int, float | str, dict[str, str]])
-
-
-def _chained(older: Ragged, newer: Ragged) -> Ragged:
-    """The samples of both, by series; those of `older` all lie before those of `newer`."""
-    refs = np.union1d(older.refs, newer.refs)
-    series = [
-        np.searchsorted(refs, np.repeat(part.refs, np.diff(part.offsets)))
-        for part in (older, newer)
-    ]
-    every = np.concatenate(series)
-    order = np.argsort(every, kind="stable")
-    offsets = np.zeros(len(refs) + 1, np.int64)
-    np.cumsum(np.bincount(every, minlength=len(refs)), out=offsets[1:])
-    ts = np.concatenate([older.ts, newer.ts])[order]
-    return Ragged(refs, offsets, ts, np.concatenate([older.values, newer.values])[order])
