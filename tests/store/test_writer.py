@@ -32,7 +32,14 @@ class Away:
         self.held: asyncio.Event | None = None
 
     async def insert(
-        self, table: str, columns: Sequence[str], data: bytes, fmt: str, *, timeout_seconds: float
+        self,
+        table: str,
+        columns: Sequence[str],
+        data: bytes,
+        fmt: str,
+        *,
+        token: str = "",
+        timeout_seconds: float,
     ) -> None:
         assert columns
         assert fmt in ("RowBinary", "JSONEachRow")

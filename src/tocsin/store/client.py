@@ -164,17 +164,20 @@ class Store:
         data: bytes,
         fmt: str = "RowBinary",
         *,
+        token: str = "",
         timeout_seconds: float = 60.0,
     ) -> None:
         """Commit rows; when it returns they survive the engine's death.
 
-        Never repeated by itself. Repeating it is safe where the table replaces equal keys.
+        Never repeated by itself. Repeating it is safe where the table replaces equal keys, or with
+        a `token` where it remembers those (`non_replicated_deduplication_window`).
         """
         if not data:
             return
         if self._disk is not None:
             self._disk.check()
-        async with self._asking("insert", timeout_seconds, None) as (settings, transport):
+        known = {"insert_deduplication_token": token} if token else None
+        async with self._asking("insert", timeout_seconds, known) as (settings, transport):
             # The driver sends bytes again when the connection breaks, but never a stream: whether
             # repeating is safe depends on the table, so the caller decides.
             block = io.BytesIO(data)

@@ -27,6 +27,10 @@ class DiskFull(Temporary):
     """No space is left where the telemetry lies; writes are refused, queries go on."""
 
 
+class LogFull(Temporary):
+    """The store has been away for so long that no more can be kept for it."""
+
+
 _TOO_LARGE = frozenset({158, 241, 307, 396})
 _TIMEOUT = frozenset({159, 160})
 _BUSY = {

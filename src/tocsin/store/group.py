@@ -12,7 +12,7 @@ import msgspec
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault, Temporary
-from tocsin.store.errors import DiskFull
+from tocsin.store.errors import DiskFull, LogFull
 
 T = TypeVar("T")
 
@@ -39,9 +39,11 @@ _full = gauge.counter("writer_refusals", "Writes refused because too many wait."
 class WriterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How writes are gathered: a commit begins at most every `interval_ms`, or sooner when
     `commit_rows` wait. At most `waiting_rows` and `waiting_bytes` wait, or are being committed,
-    for each table; more is refused. A store that is away is tried again for `retry_seconds`."""
+    for each table; more is refused. A store that is away is tried again for `retry_seconds`.
+    With a log a commit is an append, which may begin every `append_ms`."""
 
     interval_ms: int = 100
+    append_ms: int = 2
     commit_rows: int = 20_000
     waiting_rows: int = 1_000_000
     waiting_bytes: int = 64 << 20
@@ -221,7 +223,7 @@ class GroupCommit(Generic[T]):
         while True:
             try:
                 await self._commit(items)
-            except DiskFull as fault:
+            except (DiskFull, LogFull) as fault:
                 return fault
             except Temporary as fault:
                 if self._clock.monotonic() + pause > give_up_at:

@@ -1,0 +1,329 @@
+"""How do logged rows get into the store? Many at a time, in the order in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from tocsin.kit import gauge, log
+from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Fault, Permanent, Temporary
+from tocsin.store.errors import QueryTimeout, QueryTooLarge
+from tocsin.store.pending import Group, Pending
+from tocsin.store.wal import WriteAheadLog
+from tocsin.store.wal_mark import Position
+from tocsin.store.wal_record import Rows
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+_TRIES_ALONE = 3
+_INSERT_BYTES = 8 << 20
+_REPLAY_BYTES = 16 << 20
+_RANKS = {"series": 0, "samples": 1, "exemplars": 2, "metric_metadata": 3}
+"""A sample's series is in the store before the sample."""
+
+_log = log.get("store.flush")
+_seconds = gauge.histogram("wal_flush_seconds", "Time to insert a group of logged rows.")
+_flushed = gauge.counter("wal_flushed_rows", "Logged rows that the store has taken.")
+_replayed = gauge.counter("wal_replayed_rows", "Rows inserted from the log at the start.")
+_failures = gauge.counter("wal_flush_failures", "Groups that the store did not take.", ("fault",))
+_aside = gauge.counter("wal_refused_rows", "Rows that the store refuses, kept in a file.")
+
+
+class Sink(Protocol):
+    """What inserting needs of the store (`client.Store`)."""
+
+    async def insert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        data: bytes,
+        fmt: str,
+        *,
+        token: str = "",
+        timeout_seconds: float,
+    ) -> None: ...
+
+
+class FlushConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When logged rows are inserted: after `seconds`, or sooner when there are `rows` or `bytes`
+    of them; and how much may be pending while the store is away."""
+
+    seconds: float = 2.0
+    rows: int = 200_000
+    bytes: int = 16 << 20
+    pending_rows: int = 2_000_000
+    pending_bytes: int = 64 << 20
+    insert_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """One statement: rows of one table, of several records."""
+
+    rows: tuple[Rows, ...]
+
+    def data(self) -> bytes:
+        """All of it in a row."""
+        first = self.rows[0].data
+        if len(self.rows) == 1 and isinstance(first, bytes):
+            return first
+        return b"".join(one.data for one in self.rows)
+
+
+def inserts_of(rows: Sequence[Rows]) -> list[Insert]:
+    """The statements for these rows, the same ones for the same rows, series before samples."""
+    by_table: dict[tuple[int, str, tuple[str, ...], str], list[Rows]] = {}
+    for one in rows:
+        key = (_RANKS.get(one.table, len(_RANKS)), one.table, one.columns, one.format)
+        by_table.setdefault(key, []).append(one)
+    found = []
+    for key in sorted(by_table):
+        gathered: list[Rows] = []
+        size = 0
+        for one in by_table[key]:
+            if gathered and size + len(one.data) > _INSERT_BYTES:
+                found.append(Insert(tuple(gathered)))
+                gathered, size = [], 0
+            gathered.append(one)
+            size += len(one.data)
+        found.append(Insert(tuple(gathered)))
+    return found
+
+
+async def insert_all(
+    store: Sink, rows: Sequence[Rows], *, token: str = "", timeout_seconds: float
+) -> None:
+    """Insert rows; with a token, repeating the same rows under it doubles nothing."""
+    for number, one in enumerate(inserts_of(rows)):
+        first = one.rows[0]
+        data = one.data()
+        try:
+            await store.insert(
+                first.table,
+                first.columns,
+                data,
+                first.format,
+                token=f"{token}-{number}" if token else "",
+                timeout_seconds=timeout_seconds,
+            )
+        except (QueryTimeout, QueryTooLarge) as error:
+            # No fault of who sent the data.
+            said = f"the store did not take rows for {first.table}: {error}"
+            raise Temporary(said, 1.0) from error
+
+
+class Flusher:
+    """Inserts what is pending: one group at a time, again and again until the store has it."""
+
+    def __init__(
+        self,
+        store: Sink,
+        wal: WriteAheadLog,
+        pending: Pending,
+        clock: Clock,
+        config: FlushConfig,
+    ) -> None:
+        self._store = store
+        self._wal = wal
+        self._pending = pending
+        self._clock = clock
+        self._config = config
+        self._wanted = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._closed = False
+        self._token = ""
+        self.fault: Fault | None = None
+        """Why the last insert failed; None when it did not."""
+
+    async def run(self) -> None:
+        """Insert for ever, or until `close` was called and nothing is left."""
+        while not (self._closed and not self._pending.count):
+            await self._until_due()
+            if self._pending.count:
+                await self._insert_group()
+
+    def poke(self) -> None:
+        """Rows have been added: begin if there are enough."""
+        gathered, config = self._pending.gathered, self._config
+        if gathered.count >= config.rows or gathered.size_bytes >= config.bytes:
+            self._wanted.set()
+
+    def close(self) -> None:
+        """Insert what is left and end."""
+        self._closed = True
+        self._wanted.set()
+
+    async def flush(self, limit_seconds: float) -> bool:
+        """Insert what is pending now; whether the store had it within the limit."""
+        last = self._pending.last_number
+        try:
+            async with asyncio.timeout(limit_seconds):
+                while self._pending.done_through < last:
+                    self._wanted.set()
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def room(self, limit_seconds: float) -> bool:
+        """Wait until more may become pending; False at once while the store is away."""
+        try:
+            async with asyncio.timeout(limit_seconds):
+                while self.is_full:
+                    if self.fault is not None:
+                        return False
+                    self._wanted.set()
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as much is pending as may be."""
+        config, pending = self._config, self._pending
+        return pending.count >= config.pending_rows or pending.size_bytes >= config.pending_bytes
+
+    async def _until_due(self) -> None:
+        if self._closed:
+            return
+        if not self._wanted.is_set():
+            waiting = asyncio.create_task(self._wanted.wait(), name="flush_wanted")
+            sleeping = asyncio.create_task(
+                self._clock.sleep(self._config.seconds), name="flush_interval"
+            )
+            try:
+                await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
+                sleeping.cancel()
+        self._wanted.clear()
+
+    async def _insert_group(self) -> None:
+        group = self._pending.take()
+        began = self._clock.monotonic()
+        pause, tries = _FIRST_PAUSE, 0
+        while (fault := await self._attempt(group)) is not None:
+            self.fault = fault
+            self._tell()
+            tries += 1
+            _failures.labels(type(fault).__name__).inc()
+            _log.warning("flush_failed", reason=str(fault), rows=group.count, tries=tries)
+            if not isinstance(fault, Temporary | Permanent) and tries >= _TRIES_ALONE:
+                await self._set_apart(group)
+                tries = 0
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        self.fault = None
+        self._token = ""
+        self._pending.done()
+        _flushed.inc(group.count)
+        _seconds.observe(self._clock.monotonic() - began)
+        self._tell()
+
+    async def _attempt(self, group: Group) -> Fault | None:
+        self._token = self._token or secrets.token_hex(8)
+        try:
+            await asyncio.to_thread(self._wal.begin, group.until, self._token)
+            await insert_all(
+                self._store,
+                group.rows,
+                token=self._token,
+                timeout_seconds=self._config.insert_seconds,
+            )
+            await asyncio.to_thread(self._wal.applied, group.until)
+        except Fault as fault:
+            return fault
+        return None
+
+    async def _set_apart(self, group: Group) -> None:
+        """The store refuses the group: keep each record that it refuses alone in a file."""
+        kept = await separated(self._store, self._wal, group.rows, self._token, self._config)
+        if kept is not None:
+            group.rows = kept
+
+    def _tell(self) -> None:
+        """Wake whoever waits for room or for a group."""
+        self._moved.set()
+        self._moved = asyncio.Event()
+        self._pending.report()
+
+
+async def separated(
+    store: Sink, wal: WriteAheadLog, rows: Sequence[Rows], token: str, config: FlushConfig
+) -> list[Rows] | None:
+    """Insert each record alone, and set aside those that are refused; what is left to insert.
+
+    None when the store went away meanwhile: then all of it is left.
+    """
+    for number, one in enumerate(rows):
+        try:
+            await insert_all(
+                store, [one], token=f"{token}/{number}", timeout_seconds=config.insert_seconds
+            )
+        except (Temporary, Permanent):
+            return None
+        except Fault as fault:
+            _aside.inc(one.count)
+            await asyncio.to_thread(wal.quarantine, one, str(fault))
+    return []
+
+
+async def replay(store: Sink, wal: WriteAheadLog, config: FlushConfig | None = None) -> int:
+    """Insert what an earlier process acknowledged and did not insert; how many rows.
+
+    To be done after `wal.open` and before anything is read or written. Raises Temporary when the
+    store is away: the log then stays as it is.
+    """
+    config = config or FlushConfig()
+    interrupted = wal.interrupted
+    rows: list[Rows] = []
+    size = total = 0
+    end: Position | None = None
+    for record in wal.unapplied():
+        beyond = interrupted is not None and record.end > interrupted.until
+        if end is not None and rows and (beyond or (interrupted is None and size > _REPLAY_BYTES)):
+            token = interrupted.token if interrupted else ""
+            total += await _replay_group(store, wal, rows, end, token, config)
+            rows, size, interrupted = [], 0, None
+        elif beyond:
+            interrupted = None
+        rows.append(record.rows)
+        size += len(record.rows.data)
+        end = record.end
+    if end is not None and rows:
+        token = interrupted.token if interrupted else ""
+        total += await _replay_group(store, wal, rows, end, token, config)
+    await asyncio.to_thread(wal.forget_all)
+    if total:
+        _log.info("log_replayed", rows=total)
+    _replayed.inc(total)
+    return total
+
+
+async def _replay_group(
+    store: Sink,
+    wal: WriteAheadLog,
+    rows: list[Rows],
+    until: Position,
+    token: str,
+    config: FlushConfig,
+) -> int:
+    token = token or secrets.token_hex(8)
+    await asyncio.to_thread(wal.begin, until, token)
+    try:
+        await insert_all(store, rows, token=token, timeout_seconds=config.insert_seconds)
+    except (Temporary, Permanent):
+        raise
+    except Fault as fault:
+        _log.warning("replay_refused", reason=str(fault))
+        if await separated(store, wal, rows, token, config) is None:
+            raise Temporary("the store went away while the log was replayed", 5.0) from fault
+    await asyncio.to_thread(wal.applied, until)
+    return sum(one.count for one in rows)
