@@ -164,3 +164,24 @@ def test_opentelemetrys_remote_write_exporter_keeps_its_unusual_histograms(
         "0.5": 2.0,
         "+Inf": 1.0,
     }
+
+
+def test_vmagent_forwards_what_it_scrapes_and_shows_its_key(
+    guarded: Guarded, tmp_path: Path
+) -> None:
+    program = path_of("vmagent")
+    run = f"r-{uuid.uuid4().hex[:6]}"
+    with _app() as target:
+        (tmp_path / "scrape.yml").write_text(
+            "scrape_configs: [{job_name: by-vmagent, scrape_interval: 1s, "
+            f"static_configs: [{{targets: ['{target}'], labels: {{run: {run}}}}}]}}]\n"
+        )
+        command = [program, f"-promscrape.config={tmp_path / 'scrape.yml'}"]
+        command += [f"-remoteWrite.url={guarded.product.http}/api/v1/write"]
+        command += [f"-remoteWrite.bearerToken={guarded.ingest_key}"]
+        command += [f"-remoteWrite.tmpDataPath={tmp_path / 'queue'}"]
+        with beside([*command, "-httpListenAddr=127.0.0.1:0"], tmp_path):
+            read = guarded.read
+            eventually(lambda: read.query(f'fwd_orders_total{{run="{run}"}} == 3'))
+            found = read.values(f'fwd_wait_seconds_bucket{{run="{run}"}}', "le")
+    assert {le: found[le] for le in ("0.5", "+Inf")} == {"0.5": 0.0, "+Inf": 1.0}
