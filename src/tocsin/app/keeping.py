@@ -84,7 +84,11 @@ def _options(config: Config) -> EngineOptions:
 
 async def _open_migrated(config: Config, clock: Clock, child: EngineChild | None) -> Store:
     store = await open_store(config, clock, child)
-    await migrate(store, cluster=config.store.cluster)
+    try:
+        await migrate(store, cluster=config.store.cluster)
+    except BaseException:
+        await store.close()
+        raise
     return store
 
 
