@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
@@ -16,14 +17,17 @@ from tocsin.model.samples import Metadata
 from tocsin.model.series import ExemplarData, SeriesData
 from tocsin.store import reading
 from tocsin.store.client import Store
+from tocsin.store.pending import merged
 from tocsin.store.postings import Refs
 from tocsin.store.ragged import Ragged, laid_out, piece_of
 from tocsin.store.recent import RecentWindow
 from tocsin.store.sample_cache import SampleCache
 from tocsin.store.series import DAY_MS, SeriesRegistry
+from tocsin.store.wal_journal import Journal
 
 _EXEMPLARS_MOST = 50_000
 _IDS_AT_ONCE = 10_000
+_MERGED_ON_LOOP = 50_000
 
 _selects = gauge.counter("source_selects", "Selections of series, by where they read.", ("origin",))
 _samples = gauge.counter("source_samples", "Samples read, by where from.", ("origin",))
@@ -34,10 +38,11 @@ class MetricSource:
 
     `raw_days` tells how many days back single samples reach; what is older is read from the
     five-minute rollups: the last sample of each five minutes, at its own time. What was read from
-    the store stays in `cache`, which has to be told of every commit.
+    the store stays in `cache`, which has to be told of every commit. What is in `journal` and not in
+    the store yet is seen all the same.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the composition root hands each part over by itself
         self,
         store: Store,
         registry: SeriesRegistry,
@@ -46,6 +51,7 @@ class MetricSource:
         *,
         raw_days: Callable[[], int] = lambda: 30,
         cache: SampleCache | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -53,6 +59,7 @@ class MetricSource:
         self._clock = clock
         self._raw_days = raw_days
         self._cache = cache or SampleCache(clock, max_bytes=0)
+        self._journal = journal
 
     async def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, limit_samples: int
@@ -113,7 +120,14 @@ class MetricSource:
             return self._recent.read(refs, start_ms, end_ms)
         ids = self._registry.ids[refs]
         request = reading.Request(refs, ids, start_ms, end_ms, limit_samples=limit_samples)
-        return await reading.read(self._store, request)
+        if self._journal is None:
+            return await reading.read(self._store, request)
+        # Looked at first: what is inserted while the store is read is then seen twice, not never.
+        pending = self._journal.pending.samples(refs, start_ms, end_ms)
+        stored = await reading.read(self._store, request)
+        if len(pending.ts) + len(stored.ts) < _MERGED_ON_LOOP:
+            return merged(stored, pending)
+        return await asyncio.to_thread(merged, stored, pending)
 
     async def series(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int, limit: int = 0
@@ -139,6 +153,8 @@ class MetricSource:
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> list[ExemplarData]:
         """Exemplars of the matching series; raises TooLarge beyond 50,000."""
+        if self._journal is not None:
+            await self._journal.settle("exemplars")
         refs = self._alive(matcher_sets, start_ms, end_ms)
         found: list[ExemplarData] = []
         left = _EXEMPLARS_MOST

@@ -47,6 +47,7 @@ class Journal:
         self._wal = WriteAheadLog(folder, fsync=fsync)
         self._flusher = Flusher(store, self._wal, self.pending, clock, self._config)
         self._turn = asyncio.Lock()
+        self._opened = False
 
     async def open(self) -> int:
         """Hold the log's folder and insert what an earlier process left; how many rows.
@@ -55,7 +56,9 @@ class Journal:
         folder, Temporary when the store is away.
         """
         await asyncio.to_thread(self._wal.open)
-        return await replay(self._store, self._wal, self._config)
+        rows = await replay(self._store, self._wal, self._config)
+        self._opened = True
+        return rows
 
     async def run(self) -> None:
         """Insert what is pending, until `drain`. To be run by one supervised task."""
@@ -91,6 +94,10 @@ class Journal:
     async def drain(self, limit_seconds: float) -> None:
         """Insert what is left and delete the log; what cannot be inserted in time stays in it."""
         self._flusher.close()
+        if not self._opened:
+            # What an earlier process left is in there still.
+            await asyncio.to_thread(self._wal.close)
+            return
         if await self._flusher.flush(limit_seconds):
             await asyncio.to_thread(self._wal.forget_all)
         else:

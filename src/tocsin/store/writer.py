@@ -76,6 +76,14 @@ class Writer:
         self._spawn: Callable[[GroupCommit[bytes]], None] | None = None
         self._closed = False
 
+    async def open(self) -> None:
+        """Bring what an earlier process answered and did not insert into the store, from the log.
+
+        Before anything is read of the store. Raises Temporary when the store is away.
+        """
+        if self._journal is not None:
+            await self._journal.open()
+
     async def run(self) -> None:
         """Commit until drained. To be run by one supervised task."""
         try:
