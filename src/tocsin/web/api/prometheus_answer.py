@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 import cramjam
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected, Temporary
 from tocsin.query.promql.faults import EvalError, QueryCanceled, QueryTimeout
@@ -28,6 +29,8 @@ _INLINE_BYTES = 64 << 10
 _LEVEL = 1
 """Answers are compressed from the first size on, beside the event loop from the second."""
 
+_GZIPPED = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,13 +47,52 @@ def success_raw(
     data: bytes, *, warnings: Sequence[str] = (), infos: Sequence[str] = ()
 ) -> Response:
     """200 with data that is JSON already."""
-    parts = [b'{"status":"success","data":', data]
-    if warnings:
-        parts += [b',"warnings":', _encode(list(warnings))]
+    body = b"".join([_BEFORE, data, _after(warnings, infos)])
+    return Response(body, media_type="application/json")
+
+
+def success_blocks(
+    blocks: Iterator[bytes], *, warnings: Sequence[str] = (), infos: Sequence[str] = ()
+) -> Response:
+    """As `success_raw`, for data too large to hold: each block is made in a thread and sent."""
+    return _Streamed(itertools.chain([_BEFORE], blocks, [_after(warnings, infos)]))
+
+
+_BEFORE = b'{"status":"success","data":'
+
+
+def _after(warnings: Sequence[str], infos: Sequence[str]) -> bytes:
+    parts = [b',"warnings":', _encode(list(warnings))] if warnings else []
     if infos:
         parts += [b',"infos":', _encode(list(infos))]
-    parts.append(b"}")
-    return Response(b"".join(parts), media_type="application/json")
+    return b"".join([*parts, b"}"])
+
+
+class _Streamed(StreamingResponse):
+    """JSON in blocks."""
+
+    def __init__(self, blocks: Iterator[bytes], headers: dict[str, str] | None = None) -> None:
+        self._blocks = blocks
+        super().__init__(_beside(blocks), headers=headers, media_type="application/json")
+
+    def gzipped(self) -> _Streamed:
+        """The same, compressed block by block; nothing of it may have been sent."""
+        return _Streamed(_gzipped(self._blocks), _GZIPPED)
+
+
+async def _beside(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The blocks, each made beside the event loop once the one before was taken."""
+    while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+        yield block
+
+
+def _gzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    packer = cramjam.gzip.Compressor(_LEVEL)
+    for block in blocks:
+        packer.compress(block)
+        if packed := bytes(packer.flush()):
+            yield packed
+    yield bytes(packer.finish())
 
 
 def failure(status: int, kind: str, message: str) -> Response:
@@ -83,15 +125,17 @@ def answering(
 
 async def _compressed(request: Request, response: Response) -> Response:
     """The response, gzipped when it is large and the caller takes that."""
+    takes_it = "gzip" in request.headers.get("accept-encoding", "")
+    if isinstance(response, _Streamed):
+        return response.gzipped() if takes_it else response
     body = bytes(response.body)
-    if len(body) < _WORTH_BYTES or "gzip" not in request.headers.get("accept-encoding", ""):
+    if len(body) < _WORTH_BYTES or not takes_it:
         return response
     if len(body) > _INLINE_BYTES:
         packed = await asyncio.to_thread(cramjam.gzip.compress, body, _LEVEL)
     else:
         packed = cramjam.gzip.compress(body, _LEVEL)
-    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return Response(bytes(packed), response.status_code, headers, response.media_type)
+    return Response(bytes(packed), response.status_code, _GZIPPED, response.media_type)
 
 
 def _told(fault: Fault) -> tuple[int, str]:

@@ -6,7 +6,7 @@ substitution into a text that is the same for all series.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -17,6 +17,9 @@ from tocsin.query.promql.floats import format_float
 
 _TINY, _HUGE = 1e-6, 1e21
 """Outside of these, numbers are written with an exponent; inside never."""
+
+_BLOCK_POINTS = 50_000
+"""Points that are written at once: some two megabytes of text."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,10 +41,22 @@ def value_texts(values: NDArray[np.float64]) -> list[bytes]:
     size = np.abs(values)
     # What native code writes otherwise: with an exponent where Prometheus has none (and the other
     # way around), or as null.
-    odd = ~((size < 1e15) & ((size >= 1e-4) | (size == 0)))
-    for index in np.flatnonzero(odd).tolist():
+    odd = ~((size < 1e15) & ((size >= 1e-5) | (size == 0)))
+    small = odd & (size < 1e-5)
+    for index in np.flatnonzero(small).tolist():
+        texts[index] = _small(texts[index])
+    for index in np.flatnonzero(odd & ~small).tolist():
         texts[index] = value_text(float(values[index])).encode()
     return texts
+
+
+def _small(text: bytes) -> bytes:
+    """A number below 0.00001 as native code writes it, such as `1.5e-7`, as Prometheus does."""
+    mantissa, exponent = text.split(b"e-")
+    if exponent == b"6":
+        sign = b"-" if mantissa.startswith(b"-") else b""
+        return b"%b0.00000%b" % (sign, mantissa.removeprefix(b"-").replace(b".", b""))
+    return b"%be-0%b" % (mantissa, exponent) if len(exponent) == 1 else text
 
 
 def time_text(at_ms: int) -> str:
@@ -66,15 +81,44 @@ def vector(labels: Sequence[Labels], values: NDArray[np.float64], at_ms: int) ->
     return b"[" + b",".join(rows) + b"]"
 
 
+def matrix_blocks(
+    labels: Sequence[Labels],
+    times: NDArray[np.int64],
+    values: NDArray[np.float64],
+    present: NDArray[np.bool_],
+) -> Iterator[bytes]:
+    """The result of a range query, some series at a time: `values` and `present` have the shape
+    (series, steps)."""
+    heads = [f'[{time_text(at)},"'.encode() for at in times.tolist()]
+    whole = b",".join(head + b'%b"]' for head in heads)
+    at_once = max(1, _BLOCK_POINTS // max(len(heads), 1))
+    before = b"["
+    for low in range(0, len(labels), at_once):
+        few = slice(low, low + at_once)
+        rows = _rows(labels[few], heads, whole, values[few], present[few])
+        if rows:
+            yield before + b",".join(rows)
+            before = b","
+    yield b"[]" if before == b"[" else b"]"
+
+
 def matrix(
     labels: Sequence[Labels],
     times: NDArray[np.int64],
     values: NDArray[np.float64],
     present: NDArray[np.bool_],
 ) -> bytes:
-    """The result of a range query: `values` and `present` have the shape (series, steps)."""
-    heads = [f'[{time_text(at)},"'.encode() for at in times.tolist()]
-    whole = b",".join(head + b'%b"]' for head in heads)
+    """As `matrix_blocks`, in one piece."""
+    return b"".join(matrix_blocks(labels, times, values, present))
+
+
+def _rows(
+    labels: Sequence[Labels],
+    heads: list[bytes],
+    whole: bytes,
+    values: NDArray[np.float64],
+    present: NDArray[np.bool_],
+) -> list[bytes]:
     texts = value_texts(values[present])
     counts = present.sum(axis=1).tolist()
     rows: list[bytes] = []
@@ -92,7 +136,7 @@ def matrix(
                 b'%b%b"]' % (heads[at], text) for at, text in zip(there, points, strict=True)
             )
         rows.append(b'{"metric":%b,"values":[%b]}' % (labels_json(one), body))
-    return b"[" + b",".join(rows) + b"]"
+    return rows
 
 
 def points(times: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
