@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -179,6 +180,19 @@ def test_a_public_key_in_a_header_passes_the_preflight(
     answer = _call(page, "trackMetric", guarded.product.http, run, 3, {}, headers)
     assert answer == [200, '{"success":true}']
     assert guarded.read.values(run) == {run: 3.0}
+
+
+@pytest.mark.parametrize("port", ["http", "otlp_http"])
+def test_opentelemetrys_sdk_in_a_page_may_export_with_a_public_key(
+    guarded: Guarded, page: Page, key: str, run: str, port: str
+) -> None:
+    point = {"timeUnixNano": f"{time.time_ns()}", "asDouble": 6.5}
+    metric = {"name": run, "gauge": {"dataPoints": [point]}}
+    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
+    address = f"{getattr(guarded.product, port)}/v1/metrics"
+    headers = {"Authorization": f"Bearer {key}"}
+    assert _call(page, "json", address, body, headers) == [200, "{}"]
+    assert guarded.read.values(run) == {run: 6.5}
 
 
 def test_a_public_key_is_refused_at_another_origin(

@@ -16,14 +16,17 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import (
     OTLPMetricExporter as HttpExporter,
 )
 from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
     MetricExporter,
     MetricExportResult,
     MetricsData,
     PeriodicExportingMetricReader,
 )
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
 
 from tests.e2e.product import Product
 
@@ -200,6 +203,61 @@ def test_json_with_numbers_where_protobuf_has_texts_is_read_as_node_writes_it(
         "wait_seconds_count": 3.0,
         "wait_seconds_sum": 1.75,
     }
+
+
+def test_deltas_are_added_up_and_exponential_histograms_get_classic_buckets(
+    tocsin: Product,
+) -> None:
+    instance = uuid.uuid4().hex[:8]
+    exporter = HttpExporter(
+        f"{tocsin.otlp_http}/v1/metrics",
+        preferred_temporality=dict.fromkeys((Counter, Histogram), AggregationTemporality.DELTA),
+        preferred_aggregation={Histogram: ExponentialBucketHistogramAggregation()},
+    )
+    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=_NEVER_MS)
+    resource = Resource({"service.name": "delta", "service.instance.id": instance})
+    provider = MeterProvider([reader], resource=resource)
+    jobs = provider.get_meter("m").create_counter("delta.jobs")
+    waits = provider.get_meter("m").create_histogram("delta.wait", unit="s")
+    for _ in range(3):
+        jobs.add(2)
+        waits.record(0.25)
+        waits.record(20)
+        provider.force_flush()
+    provider.shutdown()
+
+    of = f'instance="{instance}"'
+    assert tocsin.client.values(f'{{__name__=~"delta_.*",{of},le=~"|[+]Inf"}}') == {
+        "delta_jobs_total": 6.0,
+        "delta_wait_seconds_bucket": 6.0,
+        "delta_wait_seconds_count": 6.0,
+        "delta_wait_seconds_sum": 60.75,
+    }
+    buckets = tocsin.client.values(f"delta_wait_seconds_bucket{{{of}}}", "le")
+    assert {value for le, value in buckets.items() if 1 <= float(le) <= 10} == {3.0}
+
+
+def test_the_trace_of_a_measurement_is_found_as_its_exemplar(tocsin: Product) -> None:
+    instance = uuid.uuid4().hex[:8]
+    reader = PeriodicExportingMetricReader(
+        HttpExporter(f"{tocsin.otlp_http}/v1/metrics"), export_interval_millis=_NEVER_MS
+    )
+    provider = MeterProvider([reader], resource=Resource({"service.instance.id": instance}))
+    waits = provider.get_meter("m").create_histogram("traced.wait", unit="s")
+    with TracerProvider().get_tracer("t").start_as_current_span("checkout") as span:
+        waits.record(0.3)
+    provider.shutdown()
+
+    now = time.time()
+    selector = f'traced_wait_seconds_bucket{{instance="{instance}"}}'
+    asked = [("query", selector), ("start", f"{now - 60}"), ("end", f"{now + 60}")]
+    found = tocsin.client.form("/api/v1/query_exemplars", asked).json["data"]
+    exemplars = [exemplar for series in found for exemplar in series["exemplars"]]
+    context = span.get_span_context()
+    assert {exemplar["labels"]["trace_id"] for exemplar in exemplars} == {
+        f"{context.trace_id:032x}"
+    }
+    assert {exemplar["labels"]["span_id"] for exemplar in exemplars} == {f"{context.span_id:016x}"}
 
 
 def test_an_answer_to_protobuf_is_protobuf_and_empty(tocsin: Product) -> None:

@@ -93,11 +93,11 @@ def status_bytes(code: int, message: str) -> bytes:
 _metrics = _export(metrics.ExportMetricsServiceRequest)
 
 OTLP_ADDRESSES: Addresses = (
-    post("/v1/metrics", _metrics, Access.INGEST),
-    post("/v1/logs", _export(logs.ExportLogsServiceRequest), Access.INGEST),
-    post("/v1/traces", _export(trace.ExportTraceServiceRequest), Access.INGEST),
+    post("/v1/metrics", _metrics, Access.BROWSER_INGEST),
+    post("/v1/logs", _export(logs.ExportLogsServiceRequest), Access.BROWSER_INGEST),
+    post("/v1/traces", _export(trace.ExportTraceServiceRequest), Access.BROWSER_INGEST),
 )
-"""What OpenTelemetry's own port 4318 answers."""
+"""What OpenTelemetry's own port 4318 answers. Pages of browsers run its SDK too."""
 
 ADDRESSES: Addresses = (
     *OTLP_ADDRESSES,
