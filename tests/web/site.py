@@ -66,7 +66,10 @@ class Site:
         )
         app.state.people = self.people
         config = SimpleNamespace(
-            auth_off=auth.is_off, version="0", effective=lambda: {"listen": {"http": "x"}}
+            auth_off=auth.is_off,
+            version="0",
+            external_url=url,
+            effective=lambda: {"listen": {"http": "x"}},
         )
         app.state.services = SimpleNamespace(
             clock=clock,

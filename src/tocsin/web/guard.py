@@ -15,7 +15,7 @@ from tocsin.kit.fault import Fault, Temporary
 from tocsin.web import cors, csrf
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.identity import NOBODY, Identity, Kind, scope_of
-from tocsin.web.pages.assets import content_security_policy
+from tocsin.web.pages.modules import content_security_policy
 from tocsin.web.pages.render import Viewer
 from tocsin.web.people import People
 from tocsin.web.problem import of_fault, problem, wants_html

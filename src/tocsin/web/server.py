@@ -76,6 +76,7 @@ def _application(
     )
     app.state.services = parts
     app.state.people = people
+    app.state.addresses = addresses
     app.router.redirect_slashes = False
     return Measured(Front(app, people), {route.endpoint: route.path for route in routes})
 

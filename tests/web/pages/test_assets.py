@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from tests.web.browser import Browser
 from tocsin.kit.fault import NotFound
-from tocsin.web.pages import assets
+from tocsin.web.pages import assets, modules
 from tocsin.web.pages.render import environment
 
 _IMPORT = re.compile(r"^import .*?[\"']([^\"']+)[\"'];$", re.MULTILINE)
@@ -30,15 +30,25 @@ def _browser() -> Browser:
 
 
 def test_the_policy_allows_the_import_map_as_it_is_sent() -> None:
-    sent = environment().from_string("{{ import_map() | safe }}").render()
-    digest = base64.b64encode(hashlib.sha256(sent.encode()).digest()).decode()
-    assert f"'sha256-{digest}'" in assets.content_security_policy()
-    assert "unsafe" not in assets.content_security_policy()
+    for arguments in ("", "editor=true"):
+        sent = environment().from_string(f"{{{{ import_map({arguments}) | safe }}}}").render()
+        digest = base64.b64encode(hashlib.sha256(sent.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in modules.content_security_policy()
+    assert "unsafe" not in modules.content_security_policy()
+
+
+def test_only_a_page_with_an_editor_names_the_editors_modules() -> None:
+    plain, editor = modules.import_map(), modules.import_map(editor=True)
+    assert "codemirror" not in plain
+    assert "codemirror" in editor
+    assert len(plain) < 4000
+    addresses = list(json.loads(editor)["imports"].values())
+    assert len(addresses) == len(set(addresses))
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_every_module_imports_what_the_import_map_knows(path: Path) -> None:
-    imports = json.loads(assets.import_map())["imports"]
+    imports = json.loads(modules.import_map(editor=True))["imports"]
     folder = f"/static/{path.parent.relative_to(assets.STATIC).as_posix()}"
     for name in _IMPORT.findall(path.read_text("utf-8")):
         wanted = posixpath.normpath(f"{folder}/{name}") if name.startswith(".") else name

@@ -50,19 +50,19 @@ def test_the_worst_and_oldest_comes_first() -> None:
 
 def test_a_job_that_is_pushed_stands_beside_those_that_are_scraped() -> None:
     shown = view(target("api"))
-    assert [(job.job, job.series) for job in shown.pushed] == [("shop", 20)]
+    assert [(one.job, one.series) for one in shown.services if not one.targets] == [("shop", 20)]
 
 
 def test_more_than_fits_is_counted() -> None:
     shown = view(*(target(f"job-{n}", error="x") for n in range(40)))
     assert len(shown.attention) == 12
-    text = html("pages/overview.html", frame(), view=shown)
+    text = html("pages/overview.html", frame(), view=shown, sending=())
     assert "and 28 more" in text
 
 
 def test_what_a_target_says_is_escaped() -> None:
     shown = view(target("<b>job</b>", error="<script>alert(1)</script>"))
-    text = html("pages/overview.html", frame(), view=shown)
+    text = html("pages/overview.html", frame(), view=shown, sending=())
     assert "<script>alert" not in text
     assert "<b>job" not in text
 

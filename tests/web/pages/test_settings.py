@@ -46,6 +46,7 @@ async def person(site: Site, name: str) -> Person:
         config=SimpleNamespace(
             auth_off=False,
             version="0",
+            external_url="",
             effective=lambda: {"store": {"password": "<hidden>"}},
             warnings=lambda: ["a word of warning"],
             prometheus_text=lambda: "",

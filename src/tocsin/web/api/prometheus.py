@@ -24,6 +24,7 @@ from tocsin.query.promql.parse import parse
 from tocsin.query.promql.printer import pretty
 from tocsin.query.promql.result import QueryOptions, QueryStats, Result
 from tocsin.query.promql.selection import selectors_of
+from tocsin.web.api import explain
 from tocsin.web.api import prometheus_json as as_json
 from tocsin.web.api.prometheus_answer import (
     TRUNCATED,
@@ -144,6 +145,7 @@ def _options(params: Params, options: QueryOptions) -> QueryOptions:
     timeout = params.seconds("timeout")
     if timeout is not None:
         options = replace(options, timeout_seconds=min(timeout, options.timeout_seconds))
+    options = replace(options, explain=bool(params.text("explain")))
     if lookback := params.text("lookback_delta"):
         try:
             options = replace(options, lookback_ms=int(parse_seconds(lookback) * 1000))
@@ -198,6 +200,9 @@ async def _answer(params: Params, result: Result) -> Response:
         shown = _shown(result)
     kind = _RESULT_TYPES[result.kind].encode()
     data = b'{"resultType":"%b","result":%b' % (kind, shown)
+    if params.text("explain"):
+        found = explain.explanation(params.text("query"), result.stats)
+        data += b',"explain":' + msgspec.json.encode(found)
     if params.text("stats"):
         data += b',"stats":' + msgspec.json.encode(_stats(result.stats))
     return success_raw(data + b"}", warnings=result.warnings, infos=result.infos)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
-import json
 import mimetypes
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,47 +51,6 @@ def url(name: str) -> str:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-@lru_cache(maxsize=1)
-def import_map() -> str:
-    """The import map of every page, as the exact text that `content_security_policy` allows.
-
-    It gives bare names their vendored module, extensionless paths their file, and every module of
-    ours its content-hashed address, so that plain ES modules need no build step.
-    """
-    imports: dict[str, str] = {}
-    for path in sorted(STATIC.rglob("*.js")):
-        name = path.relative_to(STATIC).as_posix()
-        imports[f"/static/{name}"] = address = url(name)
-        if name.startswith("vendor/"):
-            imports[f"/static/{name.removesuffix('.js')}"] = address
-            if name.endswith("/index.js"):
-                imports[f"/static/{name.removesuffix('/index.js')}"] = address
-    for package in json.loads((STATIC / "vendor/manifest.json").read_bytes()):
-        if package["module"]:
-            imports[package["package"]] = url(f"vendor/{package['module']}")
-    return json.dumps({"imports": imports}, separators=(",", ":"))
-
-
-@lru_cache(maxsize=1)
-def content_security_policy() -> str:
-    """The policy of every page: ours alone, nothing inline but the import map, by its hash."""
-    digest = base64.b64encode(hashlib.sha256(import_map().encode()).digest()).decode()
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src 'self' 'sha256-{digest}'",
-            "style-src 'self'",
-            "img-src 'self' data: blob:",
-            "font-src 'self'",
-            "connect-src 'self'",
-            "manifest-src 'self'",
-            "base-uri 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-        )
-    )
 
 
 async def _serve(request: Request) -> Response:

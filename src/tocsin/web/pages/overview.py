@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.ingest.intake import Sender
 from tocsin.store.series import Cardinality
-from tocsin.web.pages import filters, scrape_view
+from tocsin.web.pages import connect, filters, scrape_view
+from tocsin.web.pages.connect import Snippet, scraping
 from tocsin.web.pages.render import Alarm, page
 from tocsin.web.pages.target_rows import JobRows, TargetRow, by_job
+from tocsin.web.pages.vital_queries import Asked, ask, questions, window_of
+from tocsin.web.pages.vitals import Finding, Vitals, findings
 from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import SystemStatus, WebConfig, services
 
 _ATTENTION_SHOWN = 12
 _SENDERS_SHOWN = 10
+_SERVICES_SHOWN = 50
+_JOBS_COUNTED = 200
+_VITALS = ("rate", "errors", "slow", "memory")
+_WORDS = {"ok": "up", "critical": "down", "warning": "partly down", "unknown": "not scraped yet"}
+_TROUBLES = {"errors": "failing", "slow": "slow", "memory": "growing"}
+_NOTHING_ASKED = Asked({}, {}, questions({}, 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +44,19 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True)
-class PushedJob:
-    """A job that is not scraped: its samples are sent to us."""
+class Service:
+    """A service in the list: its targets if it is scraped, else the series that it sends."""
 
     job: str
+    state: str
+    word: str
+    targets: JobRows | None
     series: int
+    vitals: Vitals
+    troubles: Mapping[str, str]
+    """The state of each vital sign that is not well."""
+    asked: Mapping[str, str]
+    """The question behind each vital sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +67,15 @@ class OverviewView:
     state: str
     attention: Sequence[Attention]
     attention_count: int
-    jobs: Sequence[JobRows]
-    pushed: Sequence[PushedJob]
+    services: Sequence[Service]
+    services_count: int
+    has_vitals: bool
+    vitals_problem: str
     up: int
     targets: int
     series: int
     senders: Sequence[Sender]
+    scraping: Sequence[Snippet]
     memory_bytes: int
     disk_free_bytes: int
     started_at: float
@@ -66,28 +88,75 @@ def values(
     senders: Sequence[Sender],
     status: SystemStatus,
     notices: Sequence[Attention],
+    asked: Asked = _NOTHING_ASKED,
 ) -> OverviewView:
     """The page of these facts; `notices` are what Tocsin says of itself."""
     jobs = by_job(rows)
-    attention = [*notices, *(found for job in jobs for found in _troubles(job))]
+    wrong = [
+        finding
+        for job, vitals in sorted(asked.vitals.items())
+        for finding in findings(job, vitals, asked.questions.window_s, asked.worst)
+    ]
+    attention = [
+        *notices,
+        *(found for job in jobs for found in _troubles(job)),
+        *(_told(finding, asked) for finding in wrong),
+    ]
+    services = _services(jobs, cost, asked, wrong)
     attention.sort(key=lambda one: (one.state != "critical", one.since_s or float("inf")))
     worst = "critical" if any(a.state == "critical" for a in attention) else "warning"
-    scraped = {job.job for job in jobs}
     return OverviewView(
         verdict=_verdict(attention, jobs, senders),
         state=worst if attention else ("ok" if jobs or senders else "unknown"),
         attention=attention[:_ATTENTION_SHOWN],
         attention_count=len(attention),
-        jobs=jobs,
-        pushed=[PushedJob(job, count) for job, count in cost.jobs if job not in scraped],
+        services=services[:_SERVICES_SHOWN],
+        services_count=len(services),
+        has_vitals=bool(asked.vitals),
+        vitals_problem=asked.problem,
         up=sum(job.up for job in jobs),
         targets=len(rows),
         series=cost.series,
         senders=sorted(senders, key=lambda sender: -sender.last_ms)[:_SENDERS_SHOWN],
+        scraping=scraping(),
         memory_bytes=sum(status.memory_bytes.values()),
         disk_free_bytes=status.disk_free_bytes,
         started_at=status.started_at,
     )
+
+
+def _services(
+    jobs: Sequence[JobRows], cost: Cardinality, asked: Asked, wrong: Sequence[Finding]
+) -> list[Service]:
+    """All services, those that need attention first."""
+    scraped = {job.job: job for job in jobs}
+    series = dict(cost.jobs)
+    names = [*scraped, *(job for job in {**series, **asked.vitals} if job not in scraped)]
+    found = [_service(name, scraped.get(name), series.get(name, 0), asked, wrong) for name in names]
+    urgency = {"critical": 0, "warning": 1}
+    return sorted(found, key=lambda one: (urgency.get(one.state, 2), one.job))
+
+
+def _service(
+    job: str, targets: JobRows | None, series: int, asked: Asked, wrong: Sequence[Finding]
+) -> Service:
+    troubles = {one.of: one.state for one in wrong if one.job == job}
+    state = targets.state if targets else "ok"
+    for one in troubles.values():
+        if state != "critical":
+            state = one
+    word = _WORDS[targets.state] if targets else "sends"
+    if word in ("up", "sends") and troubles:
+        word = _TROUBLES[min(troubles, key=list(_TROUBLES).index)]
+    queries = {name: asked.questions.of_job(name, job) for name in _VITALS}
+    vitals = asked.vitals.get(job, Vitals())
+    return Service(job, state, word, targets, series, vitals, troubles, queries)
+
+
+def _told(finding: Finding, asked: Asked) -> Attention:
+    query = asked.questions.of_job(finding.of, finding.job)
+    path = f"/explore?{urlencode({'a': query})}"
+    return Attention(finding.state, finding.what, finding.why, path, "Explore", finding.since_s)
 
 
 def _troubles(job: JobRows) -> list[Attention]:
@@ -168,21 +237,31 @@ async def _overview(request: Request) -> Response:
         for o in given.guard.offenders(5)
         if o.limit.value != "drop"
     ]
+    now = given.clock.now()
+    found = scrape_view.rows(given.scrape)
+    cost = given.registry.cardinality(_JOBS_COUNTED)
+    scraped = {row.job for row in found}
+    has_pushed = any(job not in scraped for job, _ in cost.jobs)
+    window_s = window_of([row.interval_s for row in found], has_pushed=has_pushed)
+    rows, asked = await asyncio.gather(
+        scrape_view.with_since(found, given.source, given.clock.now_ms()), ask(given, window_s)
+    )
     view = values(
-        await scrape_view.with_since(
-            scrape_view.rows(given.scrape), given.source, given.clock.now_ms()
-        ),
-        given.registry.cardinality(50),
+        rows,
+        cost,
         senders=given.intake.senders,
         status=status,
         notices=notices_of(status, _unsaid(given.config), offenders),
+        asked=asked,
     )
     alarm = None
-    if view.attention and any(job.down for job in view.jobs):
+    if any(one.state in ("critical", "warning") for one in view.services):
         oldest = min((a.since_s for a in view.attention if a.since_s), default=None)
-        since = f", oldest {filters.ago(oldest, given.clock.now())}" if oldest else ""
+        since = f", oldest {filters.ago(oldest, now)}" if oldest else ""
         alarm = Alarm(view.state, f"{view.verdict}{since}", "#attention")
-    return page(request, "pages/overview.html", view=view, alarm=alarm)
+    base, statsd = connect.address_of(request), connect.statsd_of(request)
+    snippets = connect.sending(base, connect.PLACEHOLDER, statsd)
+    return page(request, "pages/overview.html", alarm=alarm, view=view, sending=snippets)
 
 
 ADDRESSES: Addresses = (get("/", _overview, Access.READ),)

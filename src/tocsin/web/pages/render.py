@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tocsin.web.pages import assets, filters, timerange
+from tocsin.web.pages import assets, filters, modules, timerange
 from tocsin.web.pages.timerange import TimeRange
 from tocsin.web.services import Services, services
 
@@ -113,7 +113,7 @@ def environment() -> Environment:
     made.filters.update(filters.FILTERS)
     made.globals.update(
         asset=assets.url,
-        import_map=assets.import_map,
+        import_map=modules.import_map,
         PLACES=PLACES,
         QUICK=timerange.QUICK,
         REFRESHES=timerange.REFRESHES,
@@ -179,7 +179,7 @@ def page(
 def respond(text: str, *, status: int = 200) -> Response:
     """A response of this text with the policy of every page; what a person sees is not kept."""
     headers = {
-        "Content-Security-Policy": assets.content_security_policy(),
+        "Content-Security-Policy": modules.content_security_policy(),
         "Cache-Control": "private, no-store",
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from tocsin.state import passwords
 from tocsin.state.tokens import Scope, Token, TokenKind
 from tocsin.state.users import Role, User
 from tocsin.web.identity import identity
+from tocsin.web.pages import connect
+from tocsin.web.pages.connect import Snippet
 from tocsin.web.pages.render import page
 from tocsin.web.people import People, people
 from tocsin.web.routing import Access, Addresses, Handler, get, post
@@ -28,6 +30,7 @@ _SECTIONS = {
     "pages/settings_keys.html": "/settings",
     "pages/settings_people.html": "/settings/people",
     "pages/settings_me.html": "/settings/me",
+    "pages/settings_connect.html": "/settings/connect",
     "pages/settings_configuration.html": "/settings/configuration",
 }
 
@@ -38,8 +41,7 @@ class Secret:
 
     title: str
     text: str
-    usage: str = ""
-    usage_words: str = ""
+    usage: Sequence[Snippet] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ async def _create_key(request: Request, known: People, form: FormData) -> Outcom
         expires_at=ends,
     )
     await known.audit.record(who, "token_created", token.name, detail=_detail(token))
-    return Outcome(secret=_shown_once(text, token, str(request.base_url).rstrip("/")))
+    return Outcome(secret=_shown_once(request, text, token))
 
 
 def _detail(token: Token) -> dict[str, str]:
@@ -142,19 +144,29 @@ def _scope(text: str) -> Scope:
         raise Rejected(f"{text!r} is not a scope; choose ingest, read or admin") from error
 
 
-def _shown_once(text: str, token: Token, base: str) -> Secret:
-    title = f"The key of {token.name}"
+def _shown_once(request: Request, text: str, token: Token) -> Secret:
+    base, statsd = connect.address_of(request), connect.statsd_of(request)
+    usage: list[Snippet] = []
     if token.kind is TokenKind.BROWSER:
-        usage = f'fetch("{base}/api/metrics?key={text}", {{method: "POST", body: …}})'
-        return Secret(title, text, usage, "A page sends with it like this:")
-    if Scope.READ in token.scopes:
-        usage = f'curl -H "Authorization: Bearer {text}" "{base}/api/v1/query?query=up"'
-        return Secret(title, text, usage, "Try it:")
-    usage = (
-        f"remote_write:\n  - url: {base}/api/v1/write\n"
-        f"    authorization:\n      credentials: {text}"
+        usage.append(connect.browser(base, text))
+    elif Scope.INGEST in token.scopes or Scope.ADMIN in token.scopes:
+        usage += connect.sending(base, text, statsd)
+    if Scope.READ in token.scopes or Scope.ADMIN in token.scopes:
+        usage += connect.asking(base, text)
+    return Secret(f"The key of {token.name}", text, usage)
+
+
+async def _connect(request: Request) -> Response:
+    base, key = connect.address_of(request), connect.PLACEHOLDER
+    return _render(
+        request,
+        "pages/settings_connect.html",
+        _NOTHING,
+        scraping=connect.scraping(),
+        sending=connect.sending(base, key, connect.statsd_of(request)),
+        asking=connect.asking(base, key),
+        key=key,
     )
-    return Secret(title, text, usage, "A Prometheus sends here with:")
 
 
 async def _revoke_key(request: Request, known: People, _form: FormData) -> Outcome:
@@ -239,6 +251,7 @@ ADDRESSES: Addresses = (
     get("/settings/keys", _keys, Access.ADMIN),
     get("/settings/people", _users, Access.ADMIN),
     get("/settings/me", _me, Access.READ),
+    get("/settings/connect", _connect, Access.READ),
     get("/settings/configuration", _configuration, Access.ADMIN),
     post("/settings/keys", _then(_create_key, _keys), Access.ADMIN),
     post("/settings/keys/{id:int}/revoke", _then(_revoke_key, _keys), Access.ADMIN),

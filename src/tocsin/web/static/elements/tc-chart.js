@@ -4,11 +4,13 @@ import { copy, el, icon, tone } from "../lib/dom.js";
 import { absolute, guessUnit, naturalSteps, withUnit } from "../lib/format.js";
 import { frame, stack } from "../lib/frames.js";
 import { Legend } from "../lib/legend.js";
+import { placeMarks } from "../lib/marks.js";
 import { current, step as stepOf, unzoom, zoom } from "../lib/range.js";
+import { drawNotes, drawThresholds, thresholdsOf } from "../lib/thresholds.js";
 
 /**
  * @typedef {import("../lib/frames.js").Frame} Frame
- * @typedef {{ at: number, value: number, words: string }} Mark an exemplar
+ * @typedef {import("../lib/marks.js").Mark} Mark
  * @typedef {{ at: number, words: string }} Note an annotation: a deploy, an incident
  */
 
@@ -16,7 +18,7 @@ const TIP_LINES = 8;
 
 /**
  * A chart of a query over the page's time range. Attributes: `query`, `unit`, `kind` (line, stacked),
- * `legend` (a template), `label`. Drag zooms the whole page, a double click goes back, the crosshair
+ * `legend` (a template), `label`, `thresholds`. Drag zooms the whole page, a double click goes back, the crosshair
  * is shared. Or call `show()` with a frame of your own.
  */
 export class TcChart extends HTMLElement {
@@ -62,6 +64,11 @@ export class TcChart extends HTMLElement {
   handleEvent(event) {
     if (event.type === "tc:theme") this.draw();
     else if (this.hasAttribute("query")) void this.load();
+  }
+
+  /** Lines across the chart: `thresholds="0.5 warning slow; 1 critical too slow"`. */
+  get thresholds() {
+    return thresholdsOf(this.getAttribute("thresholds") ?? "");
   }
 
   get unit() {
@@ -134,12 +141,16 @@ export class TcChart extends HTMLElement {
     const aligned = /** @type {uPlot.AlignedData} */ ([data.times, ...order.map((index) => columns[index])]);
     this.plot = new uPlot(this.options(series, stacked), aligned, box);
     this.order = order.map((index) => lines[index]);
-    this.tip = el("div", { class: "tip", hidden: true });
+    this.tip = el("div", { class: "tip", hidden: true, "aria-live": "polite" });
     box.append(this.tip);
     this.plot.over.addEventListener("dblclick", unzoom);
     const label = this.getAttribute("label") || this.getAttribute("query") || "Chart";
-    box.setAttribute("role", "img");
-    box.setAttribute("aria-label", `${label}: ${lines.length} series, the table below has the numbers`);
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-roledescription", "chart");
+    box.setAttribute("aria-label", `${label}: ${lines.length} series. Arrow keys read it, the table below has the numbers.`);
+    box.tabIndex = 0;
+    box.onkeydown = (event) => this.keyed(event);
+    box.onblur = () => this.plot?.setCursor({ left: -10, top: -10 });
   }
 
   /** @param {string} colour */
@@ -164,7 +175,7 @@ export class TcChart extends HTMLElement {
       series: [{}, ...series],
       scales: {
         x: { time: true, range: this.hasAttribute("query") ? () => [start, end] : undefined },
-        y: { range: (_, low, high) => span(low, high, stacked) },
+        y: { range: (_, low, high) => span(low, Math.max(high, ...this.thresholds.map(({ at }) => (at < high * 3 ? at : high))), stacked) },
       },
       axes: [
         { stroke: tone("--dim"), font, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 26, space: 70, values: timeLabels },
@@ -181,37 +192,25 @@ export class TcChart extends HTMLElement {
           plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
           zoom(from, to);
         }],
-        draw: [(plot) => this.drawMarks(plot)],
+        draw: [(plot) => { drawThresholds(plot, this.thresholds); drawNotes(plot, this.notes); placeMarks(plot, this.marks, unit); }],
       },
     };
   }
 
-  /** @param {uPlot} plot */
-  drawMarks(plot) {
-    const { ctx } = plot;
-    ctx.save();
-    ctx.fillStyle = tone("--ink");
-    for (const mark of this.marks) {
-      const x = plot.valToPos(mark.at, "x", true);
-      const y = plot.valToPos(mark.value, "y", true);
-      if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width || y < plot.bbox.top) continue;
-      ctx.beginPath();
-      ctx.moveTo(x, y - 4);
-      ctx.lineTo(x + 4, y);
-      ctx.lineTo(x, y + 4);
-      ctx.lineTo(x - 4, y);
-      ctx.fill();
+  /** @param {KeyboardEvent} event arrows move the crosshair, Escape takes it away */
+  keyed(event) {
+    const { plot, data } = this;
+    if (!plot || !data || event.target !== this.box) return;
+    const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
+    if (by === undefined && event.key !== "Escape") return;
+    event.preventDefault();
+    if (by === undefined) {
+      plot.setCursor({ left: -10, top: -10 });
+      return;
     }
-    ctx.strokeStyle = tone("--dim");
-    ctx.setLineDash([3, 3]);
-    for (const note of this.notes) {
-      const x = plot.valToPos(note.at, "x", true);
-      ctx.beginPath();
-      ctx.moveTo(x, plot.bbox.top);
-      ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
-      ctx.stroke();
-    }
-    ctx.restore();
+    const last = data.times.length - 1;
+    const index = Math.max(0, Math.min(last, (plot.cursor.idx ?? last) + by));
+    plot.setCursor({ left: plot.valToPos(data.times[index], "x"), top: 10 });
   }
 
   /** @param {uPlot} plot */
@@ -219,7 +218,7 @@ export class TcChart extends HTMLElement {
     const { tip, order, data } = this;
     const { left, idx } = plot.cursor;
     if (!tip || !order || !data) return;
-    const hovered = this.matches(":hover");
+    const hovered = this.matches(":hover") || document.activeElement === this.box;
     tip.hidden = !hovered || left === undefined || left < 0 || idx === null || idx === undefined;
     if (tip.hidden || left === undefined || idx === null || idx === undefined) return;
     const rows = order.map((line) => ({ line, value: line.values[idx] })).filter((row) => row.value !== null && row.value !== undefined)
@@ -229,10 +228,10 @@ export class TcChart extends HTMLElement {
       swatch.style.color = `var(${line.colour})`;
       return el("div", {}, swatch, el("span", { class: "n", text: line.short }), el("span", { class: "v", text: withUnit(value, this.unit) }));
     });
-    const near = this.marks.find((mark) => Math.abs(plot.valToPos(mark.at, "x") - left) < 5);
     tip.replaceChildren(el("div", { class: "when", text: absolute(data.times[idx]) }), ...shown);
     if (rows.length > TIP_LINES) tip.append(el("div", { class: "quiet", text: `and ${rows.length - TIP_LINES} more` }));
-    if (near) tip.append(el("div", { class: "quiet", text: `◆ ${withUnit(near.value, this.unit)} ${near.words}` }));
+    const note = this.notes.find(({ at }) => Math.abs(plot.valToPos(at, "x") - left) < 6);
+    if (note) tip.append(el("div", { class: "quiet", text: `│ ${note.words}` }));
     const width = plot.over.clientWidth;
     const offset = plot.over.offsetLeft;
     const right = left > width / 2;

@@ -1,12 +1,12 @@
 import { Builder } from "../lib/builder.js";
 import { ask, queryRange, Refused } from "../lib/api.js";
-import { copy, el, icon } from "../lib/dom.js";
+import { copy, el, icon, toast } from "../lib/dom.js";
 import { explainPanel } from "../lib/explain.js";
 import { frame } from "../lib/frames.js";
-import { guessUnit } from "../lib/format.js";
 import { recall, remember } from "../lib/history.js";
 import { current, step as stepOf } from "../lib/range.js";
 import { valueTable } from "../lib/table.js";
+import { unitOf } from "../lib/units.js";
 
 /**
  * @typedef {import("./tc-promql.js").TcPromql} TcPromql
@@ -29,6 +29,7 @@ class TcExplore extends HTMLElement {
       if (event.target instanceof HTMLElement && event.target.matches("[data-exemplars], [data-explain]")) this.run();
     });
     for (const name of ["tc:range", "tc:refresh"]) document.addEventListener(name, this);
+    addEventListener("popstate", this);
     for (const row of this.rows()) this.equip(row);
     const box = /** @type {HTMLElement} */ (this.querySelector(".builder"));
     this.builder = new Builder(box, (text) => {
@@ -43,11 +44,37 @@ class TcExplore extends HTMLElement {
 
   disconnectedCallback() {
     for (const name of ["tc:range", "tc:refresh"]) document.removeEventListener(name, this);
+    removeEventListener("popstate", this);
     this.asking?.abort();
   }
 
-  handleEvent() {
-    if (this.texts().length) void this.run({ keepUrl: true });
+  /** @param {Event} event */
+  handleEvent(event) {
+    if (event.type === "popstate") this.restore();
+    else if (this.texts().length) void this.run({ keepUrl: true });
+  }
+
+  /** Back and forward: what the URL says is what is asked. */
+  restore() {
+    const query = new URL(location.href).searchParams;
+    const wanted = [...LETTERS].filter((letter) => query.get(letter));
+    for (const row of this.rows()) if (!wanted.includes(row.dataset.letter ?? "")) row.remove();
+    for (const letter of wanted.length ? wanted : ["a"]) {
+      const row = this.rows().find((one) => one.dataset.letter === letter) ?? this.add(letter);
+      if (this.textOf(row) !== (query.get(letter) ?? "")) this.editor(row).value = query.get(letter) ?? "";
+    }
+    this.showAs(query.get("view") ?? "graph");
+    for (const name of ["exemplars", "explain"]) {
+      const box = /** @type {HTMLInputElement | null} */ (this.querySelector(`[data-${name}]`));
+      if (box) box.checked = query.get(name) === "1";
+    }
+    void this.run({ keepUrl: true });
+  }
+
+  /** @param {string} view */
+  showAs(view) {
+    this.shownAs = view;
+    for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[data-view]"))) button.setAttribute("aria-pressed", String(button.dataset.view === view));
   }
 
   rows() {
@@ -81,17 +108,23 @@ class TcExplore extends HTMLElement {
       el("button", { class: "button bare square small", type: "button", title: "Remove the query", "aria-label": "Remove the query", onclick: remove }, icon("close")));
   }
 
-  /** @param {string} [text] */
-  add(text = "") {
+  /** One more query below the others. */
+  addNext() {
     const used = new Set(this.rows().map((row) => row.dataset.letter));
     const letter = [...LETTERS].find((one) => !used.has(one));
-    if (!letter) return;
+    if (letter) this.editor(this.add(letter)).focus();
+    else toast(`${LETTERS.length} queries are the most. Remove one first.`, "warning");
+  }
+
+  /** @param {string} letter @returns {HTMLElement} its row, empty */
+  add(letter) {
     const area = el("textarea", { name: letter, rows: 1, "aria-label": `Query ${letter.toUpperCase()}` });
-    area.textContent = text;
-    const row = el("div", { class: "query", "data-letter": letter }, el("span", { class: "letter", text: letter.toUpperCase() }), el("tc-promql", {}, area), el("span", { class: "row tight query-tools" }));
-    this.form?.append(row);
+    const row = el("div", { class: "query", "data-letter": letter }, el("span", { class: "letter", text: letter.toUpperCase() }), el("tc-promql", { label: `PromQL query ${letter.toUpperCase()}` }, area), el("span", { class: "row tight query-tools" }));
+    const next = this.rows().find((one) => (one.dataset.letter ?? "") > letter);
+    if (next) next.before(row);
+    else this.form?.append(row);
     this.equip(row);
-    this.editor(row).focus();
+    return row;
   }
 
   /** @param {Event} event */
@@ -99,13 +132,12 @@ class TcExplore extends HTMLElement {
     const button = event.target instanceof Element ? event.target.closest("button") : null;
     if (!button) return;
     if (button.matches("[data-run]")) this.run();
-    else if (button.matches("[data-add]")) this.add();
+    else if (button.matches("[data-add]")) this.addNext();
     else if (button.matches("[data-share]")) void copy(this.link(true), "Copied a link to exactly this");
     else if (button.matches("[data-build]")) this.querySelector(".table-bar [data-build]")?.setAttribute("aria-pressed", String(this.builder?.toggle()));
     else if (button.matches("[data-history]")) this.showHistory();
     else if (button.dataset.view) {
-      this.shownAs = button.dataset.view;
-      for (const other of this.querySelectorAll("[data-view]")) other.setAttribute("aria-pressed", String(other === button));
+      this.showAs(button.dataset.view);
       this.run();
     }
   }
@@ -113,6 +145,7 @@ class TcExplore extends HTMLElement {
   showHistory() {
     const box = /** @type {HTMLElement} */ (this.querySelector(".history"));
     box.hidden = !box.hidden;
+    this.querySelector("[data-history]")?.setAttribute("aria-expanded", String(!box.hidden));
     const known = recall();
     box.replaceChildren(...known.map((text) => el("button", { type: "button", text, onclick: () => {
       const row = this.rows().at(-1);
@@ -133,7 +166,7 @@ class TcExplore extends HTMLElement {
     const url = new URL(location.href);
     for (const letter of LETTERS) url.searchParams.delete(letter);
     for (const { letter, text } of this.texts()) url.searchParams.set(letter, text);
-    const flags = { view: this.shownAs === "graph" ? "" : this.shownAs ?? "", exemplars: this.checked("[data-exemplars]") ? "1" : "", explain: this.checked("[data-explain]") ? "1" : "" };
+    const flags = { view: this.shownAs === "graph" ? "" : this.shownAs ?? "", exemplars: this.checked("[data-exemplars]") ? "1" : "", explain: this.checked("[data-explain]") ? "1" : "", builder: this.querySelector(".builder:not([hidden])") ? "1" : "" };
     for (const [name, value] of Object.entries(flags)) {
       if (value) url.searchParams.set(name, value);
       else url.searchParams.delete(name);
@@ -176,12 +209,12 @@ class TcExplore extends HTMLElement {
     const note = /** @type {HTMLElement} */ (panel.querySelector("[data-note]"));
     const began = performance.now();
     try {
-      const { warnings, series } = await this.paint(body, text, signal);
+      const { warnings, series, explain } = await this.paint(body, text, signal);
       const took = performance.now() - began;
       note.textContent = `${series} series · ${took < 1000 ? `${Math.round(took)} ms` : `${(took / 1000).toFixed(1)} s`}`;
       const before = panel.querySelector(".explain");
-      if (this.checked("[data-explain]")) {
-        const explained = explainPanel(await this.explained(text, body, signal));
+      if (explain) {
+        const explained = explainPanel(/** @type {import("../lib/explain.js").Explanation} */ (explain));
         if (before) before.replaceWith(explained);
         else panel.append(explained);
       } else before?.remove();
@@ -220,43 +253,37 @@ class TcExplore extends HTMLElement {
   /** @param {HTMLElement} body @param {string} text @param {AbortSignal} signal */
   async paint(body, text, signal) {
     const { start, end } = current();
+    const more = /** @type {Record<string, string>} */ (this.checked("[data-explain]") ? { explain: "1" } : {});
     if (this.shownAs === "table") {
-      const { data, warnings } = await ask("/api/v1/query", { query: text, time: String(end) }, signal);
-      body.replaceChildren(valueTable(data, guessUnit(text), `explore-${text.length}`));
-      return { warnings, series: Array.isArray(data.result) ? data.result.length : 1 };
+      const [{ data, warnings }, unit] = await Promise.all([ask("/api/v1/query", { query: text, time: String(end), ...more }, signal), unitOf(text)]);
+      body.replaceChildren(valueTable(data, unit, `explore-${text.length}`));
+      return { warnings, series: Array.isArray(data.result) ? data.result.length : 1, explain: data.explain };
     }
     const step = stepOf(end - start, body.clientWidth || 900);
-    const { data, warnings } = await queryRange(text, start, end, step, signal);
+    const [{ data, warnings }, unit] = await Promise.all([queryRange(text, start, end, step, signal, more), unitOf(text)]);
     const drawn = frame(data.result, start, end, step);
-    const unit = guessUnit(text);
     await customElements.whenDefined(this.shownAs === "heatmap" ? "tc-heatmap" : "tc-chart");
     if (this.shownAs === "heatmap") {
       /** @type {TcHeatmap} */ (body.querySelector("tc-heatmap")).show(drawn, /_seconds/.test(text) ? "seconds" : /_bytes/.test(text) ? "bytes" : "");
     } else {
       const chart = /** @type {TcChart} */ (body.querySelector("tc-chart"));
       chart.setAttribute("unit", unit);
-      chart.show(drawn, this.checked("[data-exemplars]") ? await this.exemplars(text, start, end, signal) : []);
+      const wanted = this.checked("[data-exemplars]");
+      const marks = wanted ? await this.exemplars(text, start, end, signal) : [];
+      if (wanted && !marks.length) warnings.push("No exemplars in this range. They come with OpenMetrics, remote write and OTLP from programs that trace.");
+      chart.show(drawn, marks);
     }
-    return { warnings, series: data.result.length };
-  }
-
-  /** @param {string} query @param {HTMLElement} body @param {AbortSignal} signal */
-  async explained(query, body, signal) {
-    const { start, end } = current();
-    const step = stepOf(end - start, body.clientWidth || 900);
-    const times = { start: String(Math.floor(start / step) * step), end: String(Math.ceil(end / step) * step) };
-    const asked = this.shownAs === "table" ? { query, end: String(end) } : { query, step: String(step), ...times };
-    return (await ask("/ui/explain", asked, signal)).data;
+    return { warnings, series: data.result.length, explain: data.explain };
   }
 
   /**
    * @param {string} query @param {number} start @param {number} end @param {AbortSignal} signal
-   * @returns {Promise<{ at: number, value: number, words: string }[]>}
+   * @returns {Promise<import("./tc-chart.js").Mark[]>}
    */
   async exemplars(query, start, end, signal) {
     const { data } = await ask("/api/v1/query_exemplars", { query, start: String(start), end: String(end) }, signal);
     return data.flatMap((/** @type {any} */ one) => one.exemplars.map((/** @type {any} */ found) => ({
-      at: Number(found.timestamp), value: Number(found.value), words: Object.entries(found.labels).map(([label, value]) => `${label}=${value}`).join(" "),
+      at: Number(found.timestamp), value: Number(found.value), labels: found.labels, series: one.seriesLabels,
     })));
   }
 

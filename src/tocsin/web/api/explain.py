@@ -1,22 +1,15 @@
-"""What did a query read, from where, and how long did each part of it take? As JSON for Explore."""
+"""What did a query read, from where, and how long did each part of it take?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
-from tocsin.kit.fault import Rejected
 from tocsin.query.promql.evaluate import NodeStats
 from tocsin.query.promql.result import QueryStats
-from tocsin.web.routing import Access, Addresses, get
-from tocsin.web.services import services
 
 _LONGEST_PART = 400
-_MOST_SECONDS = 1e12
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -101,31 +94,3 @@ def explanation(query: str, stats: QueryStats) -> Explanation:
 
 
 _ORIGINS = {"recent": "memory", "store": "the store", "rollup": "hourly rollups"}
-
-
-async def _explain(request: Request) -> Response:
-    given = services(request)
-    query = request.query_params.get("query", "")
-    start, end = _ms(request.query_params, "start"), _ms(request.query_params, "end")
-    step = _ms(request.query_params, "step")
-    options = replace(given.config.query, explain=True)
-    if step:
-        result = await given.engine.range(query, start, end, step, options)
-    else:
-        result = await given.engine.instant(query, end, options)
-    body = msgspec.json.encode(explanation(query, result.stats))
-    return Response(body, media_type="application/json")
-
-
-def _ms(query: Mapping[str, str], name: str) -> int:
-    text = query.get(name, "0")
-    try:
-        seconds = float(text)
-    except ValueError as error:
-        raise Rejected(f"{name}={text!r} is not a number of seconds") from error
-    if not abs(seconds) < _MOST_SECONDS:
-        raise Rejected(f"{name}={text!r} is beyond all time")
-    return round(seconds * 1000)
-
-
-ADDRESSES: Addresses = (get("/ui/explain", _explain, Access.READ),)

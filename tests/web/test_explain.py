@@ -3,7 +3,7 @@ from __future__ import annotations
 from tocsin.query.promql.ast import Pos
 from tocsin.query.promql.evaluate import NodeStats
 from tocsin.query.promql.result import QueryStats
-from tocsin.web.pages import explain
+from tocsin.web.api import explain
 
 QUERY = "sum(rate(a[5m])) / sum(b)"
 

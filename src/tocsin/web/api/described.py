@@ -1,0 +1,163 @@
+"""What do addresses take that their code does not say by its types? For the API's description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+JSON = "application/json"
+PROTOBUF = "application/x-protobuf"
+TEXT = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of the query string (or of the form, where one may post)."""
+
+    name: str
+    words: str
+    example: str = ""
+    required: bool = False
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """`summary` is for handlers that have no words of their own; `example` is a body."""
+
+    summary: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    media: tuple[str, ...] = ()
+    """The kinds of body that are read, beside those that a struct describes."""
+    example: str = ""
+
+
+_QUERY = Parameter("query", "A PromQL expression.", "up", required=True)
+_START = Parameter("start", "Epoch seconds or RFC 3339.", "2026-05-04T13:00:00Z")
+_END = Parameter("end", "Epoch seconds or RFC 3339.", "2026-05-04T14:00:00Z")
+_MATCH = Parameter("match[]", "Selects series; may be given several times.", "up", many=True)
+_AT = Parameter("time", "Epoch seconds or RFC 3339; now if left out.")
+_LIMIT = Parameter("limit", "The most that is answered; a warning says that there was more.")
+_BOUNDS = (
+    Parameter("timeout", "A duration such as 30s; what the configuration allows at most."),
+    _LIMIT,
+    Parameter("lookback_delta", "How far back a sample counts, such as 5m."),
+    Parameter("stats", "With any value, what was read and how long it took."),
+    Parameter("explain", "With 1, what each part of the query read and how long it took."),
+)
+_TIMES = (_START, _END)
+_NEEDED_TIMES = (
+    Parameter("start", _START.words, _START.example, required=True),
+    Parameter("end", _END.words, _END.example, required=True),
+    Parameter("step", "Seconds or a duration.", "1m", required=True),
+)
+_PUSHED = '{"name": "user_action", "value": 1, "tags": {"action": "save"}}'
+_OTLP = (PROTOBUF, JSON)
+_NO_PLACE = "Answered with a partial success that says that this kind is not stored yet."
+
+DESCRIBED: Mapping[str, Described] = {
+    "/api/v1/query": Described(parameters=(_QUERY, _AT, *_BOUNDS)),
+    "/api/v1/query_range": Described(parameters=(_QUERY, *_NEEDED_TIMES, *_BOUNDS)),
+    "/api/v1/query_exemplars": Described(parameters=(_QUERY, *_TIMES)),
+    "/api/v1/format_query": Described(parameters=(_QUERY,)),
+    "/api/v1/parse_query": Described(parameters=(_QUERY,)),
+    "/api/v1/series": Described(
+        parameters=(
+            Parameter("match[]", _MATCH.words, "up", required=True, many=True),
+            *_TIMES,
+            _LIMIT,
+        )
+    ),
+    "/api/v1/labels": Described(parameters=(_MATCH, *_TIMES, _LIMIT)),
+    "/api/v1/label/{name}/values": Described(parameters=(_MATCH, *_TIMES, _LIMIT)),
+    "/api/v1/metadata": Described(
+        parameters=(Parameter("metric", "This metric alone; all if left out.", "up"), _LIMIT)
+    ),
+    "/api/v1/status/tsdb": Described(parameters=(_LIMIT,)),
+    "/api/v1/targets": Described(
+        parameters=(
+            Parameter("state", "active, dropped or any (if left out)."),
+            Parameter("scrapePool", "The targets of this job alone."),
+        )
+    ),
+    "/api/v1/targets/metadata": Described(
+        parameters=(
+            Parameter("match_target", 'A selector of targets, as {job="node"}.'),
+            Parameter("metric", "This metric alone."),
+            _LIMIT,
+        )
+    ),
+    "/federate": Described(
+        parameters=(Parameter("match[]", _MATCH.words, "up", required=True, many=True),)
+    ),
+    "/api/v1/read": Described(media=(PROTOBUF,)),
+    "/api/v1/write": Described("Prometheus remote write 1.0 and 2.0, snappy.", media=(PROTOBUF,)),
+    "/v1/metrics": Described("OTLP metrics, as protobuf or JSON.", media=_OTLP),
+    "/api/v1/otlp/v1/metrics": Described(
+        "OTLP metrics where Prometheus takes them, as protobuf or JSON.", media=_OTLP
+    ),
+    "/v1/logs": Described(f"OTLP logs. {_NO_PLACE}", media=_OTLP),
+    "/v1/traces": Described(f"OTLP traces. {_NO_PLACE}", media=_OTLP),
+    "/api/metrics": Described(
+        "Measurements of applications and browsers: one, a list, or an object with `metrics`.",
+        media=(JSON,),
+        example=_PUSHED,
+    ),
+    "/api/analytics/web-vitals": Described("Core web vitals of a page.", media=(JSON,)),
+    "/api/analytics/page-performance": Described("How a page loaded.", media=(JSON,)),
+    "/api/analytics/slow-render": Described("A component that rendered slowly.", media=(JSON,)),
+    "/api/analytics/page-view": Described("A page that was seen.", media=(JSON,)),
+    "/datadog/api/v1/series": Described("Series of Datadog clients, version 1.", media=(JSON,)),
+    "/datadog/api/v2/series": Described(
+        "Series of Datadog clients, version 2.", media=(JSON, PROTOBUF)
+    ),
+    "/metrics/job/{rest}": Described(media=(TEXT, PROTOBUF), example="backup_last_success 1"),
+    "/metrics/job@base64/{rest}": Described(media=(TEXT, PROTOBUF)),
+    "/api/cardinality": Described(
+        "How many series there are, what costs most, and which limits refused something."
+    ),
+    "/api/senders": Described("Who sent how much since the start."),
+    "/api/drop-rules": Described("The rules that keep series out."),
+    "/api/audit": Described(
+        parameters=(
+            _LIMIT,
+            Parameter("before", "Entries with a smaller id alone, for the next page."),
+        )
+    ),
+}
+"""By the address's path in the description."""
+
+FOR_PROGRAMS = ("/api/", "/v1/", "/metrics", "/federate", "/-/", "/health", "/datadog/")
+"""How the addresses begin that programs use; the others are pages."""
+
+GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        "Ask",
+        "As Prometheus answers: GET, or POST with a form.",
+        ("/api/v1/query", "/api/v1/format", "/api/v1/parse", "/api/v1/series", "/api/v1/label"),
+    ),
+    (
+        "Send",
+        "Each protocol as its clients speak it. Bodies may be compressed.",
+        ("/api/v1/write", "/api/v1/otlp", "/v1/", "/metrics/", "/api/metrics", "/api/analytics"),
+    ),
+    ("Datadog clients", "As the agent answers.", ("/datadog/",)),
+    (
+        "Other servers",
+        "Remote read, federation and Tocsin's own metrics.",
+        ("/api/v1/read", "/federate", "/metrics"),
+    ),
+    ("What is scraped and known", "", ("/api/v1/",)),
+    (
+        "Health",
+        "Open to everybody; reload is for administrators.",
+        ("/-/", "/health", "/api/health"),
+    ),
+    ("Tocsin itself", "Keys, people, limits, configuration, backups.", ("/api/",)),
+)
+"""Name, a word, and how the addresses of the group begin; the first that fits counts."""
+
+
+def group_of(path: str) -> str:
+    """The name of the group that an address belongs to."""
+    return next(name for name, _, starts in GROUPS if path.startswith(starts))
