@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tocsin.web.api import prometheus
 from tocsin.web.api import prometheus_json as as_json
 
 NOW = 1_700_000_000
@@ -309,3 +310,20 @@ def test_many_values_are_written_as_each_is(values: list[float]) -> None:
 )
 def test_times_have_milliseconds_only_when_there_are_some(at_ms: int, text: str) -> None:
     assert as_json.time_text(at_ms) == text
+
+
+async def test_a_large_answer_comes_in_blocks_with_the_same_bytes(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = f"query=requests_total+or+up&start={NOW - 3600}&end={NOW}&step=15"
+    plain = await client.send("GET", RANGE, asked)
+    monkeypatch.setattr(prometheus, "_WHOLE_CELLS", 10)
+    monkeypatch.setattr(as_json, "_BLOCK_POINTS", 100)
+    streamed = await client.send("GET", RANGE, asked)
+    assert "content-length" in plain.headers
+    assert "content-length" not in streamed.headers
+    assert streamed.body == plain.body
+    accept = (b"accept-encoding", b"gzip")
+    packed = await client.send("GET", RANGE, asked, headers=[accept])
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body

@@ -6,6 +6,7 @@ https://prometheus.io/docs/prometheus/latest/querying/api/ names the parameters 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,7 @@ from tocsin.web.api.prometheus_answer import (
     TRUNCATED,
     answering,
     success,
+    success_blocks,
     success_raw,
     while_connected,
 )
@@ -50,7 +52,9 @@ _TOO_FINE = (
 )
 _NO_STEP = "zero or negative query resolution step widths are not accepted. Try a positive integer"
 _INLINE_CELLS = 20_000
-"""Results up to this many points are written on the spot, larger ones in a thread."""
+_WHOLE_CELLS = 100_000
+"""Results up to the first number of points are written on the spot, up to the second one in a
+thread, larger ones in pieces that are sent one by one."""
 
 _RESULT_TYPES = {
     ValueType.SCALAR: "scalar",
@@ -193,19 +197,25 @@ def _limited(result: Result, limit: int) -> Result:
 
 
 async def _answer(params: Params, result: Result) -> Response:
-    points = result.present.size if result.matrix is None else len(result.matrix.ts)
-    if points > _INLINE_CELLS:
-        shown = await asyncio.to_thread(_shown, result)
-    else:
-        shown = _shown(result)
-    kind = _RESULT_TYPES[result.kind].encode()
-    data = b'{"resultType":"%b","result":%b' % (kind, shown)
-    if params.text("explain"):
-        found = explain.explanation(params.text("query"), result.stats)
-        data += b',"explain":' + msgspec.json.encode(found)
+    before = b'{"resultType":"%b","result":' % _RESULT_TYPES[result.kind].encode()
+    after = b"}"
     if params.text("stats"):
-        data += b',"stats":' + msgspec.json.encode(_stats(result.stats))
-    return success_raw(data + b"}", warnings=result.warnings, infos=result.infos)
+        after = b',"stats":' + msgspec.json.encode(_stats(result.stats)) + after
+    if params.text("explain"):
+        told = explain.explanation(params.text("query"), result.stats)
+        after = b',"explain":' + msgspec.json.encode(told) + after
+    points = result.present.size if result.matrix is None else len(result.matrix.ts)
+    if result.matrix is None and points > _WHOLE_CELLS:
+        # Three times as much text as numbers: it is never held as a whole.
+        blocks = as_json.matrix_blocks(result.labels, result.times, result.values, result.present)
+        shown = itertools.chain([before], blocks, [after])
+        return success_blocks(shown, warnings=result.warnings, infos=result.infos)
+    if points > _INLINE_CELLS:
+        text = await asyncio.to_thread(_shown, result)
+    else:
+        text = _shown(result)
+    data = b"".join([before, text, after])
+    return success_raw(data, warnings=result.warnings, infos=result.infos)
 
 
 def _shown(result: Result) -> bytes:
