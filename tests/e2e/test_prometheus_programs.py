@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.client import Client, labels
 from tests.e2e.conftest import Guarded
 from tests.e2e.product import Product, eventually
 from tests.e2e.programs import beside, output_of, path_of
 
 pytestmark = pytest.mark.slow
 
-_LISTENS = re.compile(r"(?:address=|on )\"?(127\.0\.0\.1:\d+)")
+_LISTENS = re.compile(r"(?:address=|on )\"?(127\.0\.0\.1:[1-9]\d*)")
 
 
 @pytest.fixture
@@ -79,6 +80,27 @@ def test_node_exporter_is_scraped_whole(tocsin: Product, tmp_path: Path) -> None
         assert ("instance", address) in labels
         assert 0 < share < 1
     tocsin.scrape()
+
+
+def test_the_real_prometheus_reads_what_tocsin_holds(guarded: Guarded, tmp_path: Path) -> None:
+    name = "remotely_read"
+    for value in range(5):
+        at = int(time.time() * 1000) - (5 - value) * 1000
+        sent = {"name": name, "value": value, "timestamp": at, "tags": {"zone": "größe"}}
+        assert guarded.ingest.post_json("/api/metrics", sent).status == 200
+    config = tmp_path / "p.yml"
+    config.write_text(
+        f"remote_read: [{{url: '{guarded.product.http}/api/v1/read', read_recent: true, "
+        f"authorization: {{credentials: '{guarded.read_key}'}}}}]\n"
+    )
+    command = [path_of("prometheus"), "--web.listen-address=127.0.0.1:0"]
+    command += [f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'd'}"]
+    with beside(command, tmp_path) as log:
+        there = Client(f"http://{eventually(lambda: _address(log))}")
+        eventually(lambda: there.get("/-/ready").status == 200)
+        query = f"sum_over_time({name}[1m])"
+        assert there.query(query) == guarded.read.query(query) == {labels(zone="größe"): 10.0}
+        assert there.samples(name) == guarded.read.samples(name)
 
 
 def _address(log: Path) -> str:
