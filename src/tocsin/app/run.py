@@ -17,6 +17,7 @@ import uvloop
 
 from tocsin.app.build import build
 from tocsin.app.config import Loaded
+from tocsin.app.memory import bound_arenas, trim_often
 from tocsin.app.product import Tocsin
 from tocsin.app.reload import Reloader
 from tocsin.app.settings_tree import Config
@@ -57,6 +58,7 @@ def run(
     beside: Beside | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises a Fault when it cannot start."""
+    bound_arenas()
     settings = loaded.config.log
     log.configure(as_json=settings.format == "json", level=settings.level)
     uvloop.run(serve(loaded, SystemClock(), config_path, flags or {}, ready_file, beside))
@@ -82,6 +84,7 @@ async def serve(
         loop.add_signal_handler(signal.SIGHUP, reloader.request)
         await tocsin.start()
         tocsin.tasks.start("reload", reloader.run)
+        tocsin.tasks.start("trim", lambda: trim_often(clock))
         addresses = _addresses(tocsin)
         for file in (running_file(loaded.config), ready_file):
             if file is not None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import dns.asyncresolver
-import dns.exception
-import dns.rdatatype
-import dns.resolver
 import msgspec
 
 from tocsin.kit.fault import Rejected, Temporary
 from tocsin.kit.quantity import Duration
 from tocsin.scrape.discovery.group import TargetGroup
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
 
 _META = "__meta_dns_"
 
@@ -51,6 +50,11 @@ class DnsDiscovery:
         return [await self._group(name) for name in self._config.names]
 
     async def _group(self, name: str) -> TargetGroup:
+        # Imported here: most configurations have no `dns_sd_configs`, and it takes 3 MB.
+        import dns.asyncresolver
+        import dns.exception
+        import dns.resolver
+
         kind = self._config.type
         try:
             resolver = self._resolver or dns.asyncresolver.Resolver()
