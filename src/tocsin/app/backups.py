@@ -7,12 +7,19 @@ import copy
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from tocsin.app.config import Loaded
-from tocsin.app.keeping import Kept, database_url, open_kept, open_store, telemetry_child
+from tocsin.app.keeping import (
+    Kept,
+    database_url,
+    log_folder,
+    open_kept,
+    open_store,
+    telemetry_child,
+)
 from tocsin.app.settings_tree import Config
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
@@ -22,12 +29,14 @@ from tocsin.store.backup import Manifest, backup, restore
 from tocsin.store.backup_target import Folder, Target
 from tocsin.store.migrate import migrate
 from tocsin.store.usage import usage
+from tocsin.store.wal_journal import Journal
 from tocsin.web.services import BackupState
 
 _log = log.get("backup")
 _last = gauge.gauge("backup_last_success_timestamp_seconds", "When a backup was last complete.")
 _failures = gauge.counter("backup_failures", "Backups that failed.")
 _RETRY_SECONDS = 30.0
+_FLUSH_SECONDS = 30.0
 _BUSY_SECONDS = 30.0
 _STATE = "state.db"
 _TELEMETRY = "telemetry"
@@ -36,7 +45,15 @@ _TELEMETRY = "telemetry"
 class Backups:
     """Makes backups of the running product, one at a time, and tells how far each is."""
 
-    def __init__(self, kept: Kept, loaded: Callable[[], Loaded], clock: Clock) -> None:
+    def __init__(
+        self,
+        kept: Kept,
+        loaded: Callable[[], Loaded],
+        clock: Clock,
+        flush: Callable[[float], Awaitable[bool]],
+    ) -> None:
+        """`flush` brings what was answered into the store, and says whether it did in time."""
+        self._flush = flush
         self._kept = kept
         self._loaded = loaded
         self._clock = clock
@@ -84,6 +101,8 @@ class Backups:
 
     async def _make(self, target: Target, state: BackupState) -> Manifest:
         loaded = self._loaded()
+        if not await self._flush(_FLUSH_SECONDS):
+            raise Temporary("the store does not take what waits in the log", _RETRY_SECONDS)
         state.bytes_total = sum(each.bytes_on_disk for each in await usage(self._kept.store))
 
         def moved(size_bytes: int) -> None:
@@ -111,8 +130,11 @@ async def backup_at_rest(
     if not loaded.config.store.url and not (Path(loaded.config.data) / _TELEMETRY).is_dir():
         raise NotFound(f"{loaded.config.data} holds nothing that Tocsin keeps")
     kept = await open_kept(loaded.config, clock)
-    backups = Backups(kept, lambda: loaded, clock)
+    journal = Journal(kept.store, log_folder(loaded.config), clock)
+    backups = Backups(kept, lambda: loaded, clock, journal.flush)
     try:
+        # What a killed process answered may wait in the log still.
+        await journal.open()
         backups.start(target)
         while (state := await backups.state()).state == "running":
             told(state)
@@ -120,6 +142,7 @@ async def backup_at_rest(
         return state
     finally:
         await backups.stop()
+        await journal.drain(_FLUSH_SECONDS)
         await kept.close()
 
 

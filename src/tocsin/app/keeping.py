@@ -38,6 +38,11 @@ def telemetry_folder(config: Config) -> Path:
     return Path(config.data) / "telemetry"
 
 
+def log_folder(config: Config) -> Path:
+    """Where the write-ahead log lies, wherever the store is."""
+    return Path(config.data) / "log"
+
+
 def database_url(config: Config) -> str:
     """The SQL database's address; by default a file in the data folder."""
     return config.state.url or f"sqlite:///{Path(config.data) / 'state.db'}"

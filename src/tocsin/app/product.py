@@ -91,7 +91,7 @@ class Tocsin:
         self._why_not_ready = "starting"
         self._reload: Reload | None = None
         self._started_at = parts.clock.now()
-        self._backups = Backups(parts.kept, lambda: self.loaded, parts.clock)
+        self._backups = Backups(parts.kept, lambda: self.loaded, parts.clock, parts.writer.flush)
         self._services = self._make_services()
         listen = loaded.config.listen
         web = (self._services, parts.people, parts.authenticator)
