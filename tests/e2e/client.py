@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import time
@@ -59,7 +60,10 @@ class Client:
             connection.request(method, path, body, {**self.headers, **(headers or {})})
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read())
+            content = response.read()
+            if found.get("content-encoding") == "gzip":
+                content = gzip.decompress(content)
+            return Answer(response.status, found, content)
         finally:
             connection.close()
 
