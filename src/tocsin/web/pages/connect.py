@@ -72,8 +72,8 @@ def sending(base: str, key: str, statsd: str = "") -> Sequence[Snippet]:
             "JavaScript; in a browser use a browser key instead",
             "export const trackMetric = (name, value, tags) =>\n"
             f"  fetch('{base}/api/metrics', {{\n    method: 'POST',\n"
-            "    headers: { 'Content-Type': 'application/json', "
-            f"Authorization: 'Bearer {key}' }},\n"
+            "    headers: {\n      'Content-Type': 'application/json',\n"
+            f"      Authorization: 'Bearer {key}',\n    }},\n"
             "    body: JSON.stringify({ name, value, tags, timestamp: Date.now() }),\n  })",
         ),
         _statsd(base, statsd),
@@ -83,13 +83,13 @@ def sending(base: str, key: str, statsd: str = "") -> Sequence[Snippet]:
 def _statsd(base: str, statsd: str) -> Snippet:
     host, _, port = statsd.rpartition(":")
     host = urlsplit(base).hostname or "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
-    send = f"echo 'jobs.done:1|c|#queue:mail' > /dev/udp/{host}/{port or 8125}"
     if statsd:
-        return Snippet("StatsD and DogStatsD", "a bash shell; no key, so loopback only", send)
+        send = f"echo 'jobs.done:1|c|#queue:mail' > /dev/udp/{host}/{port}"
+        return Snippet("StatsD and DogStatsD", "a bash shell; UDP, no key", send)
     return Snippet(
         "StatsD and DogStatsD",
-        "off until tocsin.yaml has the first two lines; then in bash",
-        f"listen:\n  statsd: 127.0.0.1:8125\n\n{send}",
+        "off until tocsin.yaml says this; then UDP to that address, no key",
+        "listen:\n  statsd: 127.0.0.1:8125",
     )
 
 

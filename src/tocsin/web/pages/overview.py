@@ -146,7 +146,7 @@ def _service(
         if state != "critical":
             state = one
     word = _WORDS[targets.state] if targets else "sends"
-    if word in ("up", "sends") and troubles:
+    if troubles and (targets is None or targets.state in ("ok", "unknown")):
         word = _TROUBLES[min(troubles, key=list(_TROUBLES).index)]
     queries = {name: asked.questions.of_job(name, job) for name in _VITALS}
     vitals = asked.vitals.get(job, Vitals())

@@ -11,9 +11,9 @@ import numpy as np
 
 from tocsin.kit.fault import Fault
 from tocsin.model import labels as label_sets
-from tocsin.model.labels import NAME
+from tocsin.model.labels import NAME, Labels
 from tocsin.query.promql.result import Result
-from tocsin.web.pages.vitals import Line, Vitals, error_ratio, is_failing
+from tocsin.web.pages.vitals import Line, Vitals, Worst, error_ratio, is_failing
 from tocsin.web.services import Services
 
 STEP_S = 15
@@ -91,7 +91,7 @@ def questions(known: Mapping[str, int], window_s: int) -> Questions:
             f"histogram_quantile(0.95, sum by (job, le) (rate({name}{{}}{span})))"
             for name in buckets
         ),
-        memory=f"sum by (job) ({_MEMORY}{{}})" if known.get(_MEMORY) else "",
+        memory=f"max by (job) ({_MEMORY}{{}})" if known.get(_MEMORY) else "",
         window_s=window_s,
     )
 
@@ -111,7 +111,7 @@ class Asked:
     """The services' vital signs by job, and what was asked for them."""
 
     vitals: Mapping[str, Vitals]
-    worst: Mapping[str, str]
+    worst: Mapping[str, Worst]
     """The route that fails most, of each job that fails."""
     questions: Questions
     problem: str = ""
@@ -173,13 +173,33 @@ def combine(
     }
 
 
-async def _worst(given: Services, asked: Questions, vitals: Mapping[str, Vitals]) -> dict[str, str]:
+async def _worst(
+    given: Services, asked: Questions, vitals: Mapping[str, Vitals]
+) -> dict[str, Worst]:
     if not any(is_failing(one, asked.window_s) for one in vitals.values()):
         return {}
-    query = f"topk by (job) (1, {asked.errors.replace('sum by (job)', f'sum by ({_ROUTES})')})"
+    by_route = [
+        one.replace("sum by (job)", f"sum by ({_ROUTES})") for one in (asked.errors, asked.rate)
+    ]
     options = replace(given.config.query, timeout_seconds=_TIMEOUT_S)
-    result = await given.engine.instant(query, given.clock.now_ms(), options)
+    now_ms = given.clock.now_ms()
+    failed, all_of_them = await asyncio.gather(
+        given.engine.instant(f"topk by (job) (1, {by_route[0]})", now_ms, options),
+        given.engine.instant(by_route[1], now_ms, options),
+    )
+    rates = {labels: float(all_of_them.values[row, 0]) for row, labels in _rows(all_of_them)}
     return {
-        label_sets.get(labels, "job"): " ".join(value for name, value in labels if name != "job")
-        for labels in result.labels
+        label_sets.get(labels, "job"): Worst(
+            " ".join(value for name, value in sorted(labels, key=_by_method) if name != "job"),
+            float(failed.values[row, 0]) / rates[labels] if rates.get(labels) else 0.0,
+        )
+        for row, labels in _rows(failed)
     }
+
+
+def _rows(result: Result) -> list[tuple[int, Labels]]:
+    return [(row, labels) for row, labels in enumerate(result.labels) if result.present[row, 0]]
+
+
+def _by_method(pair: tuple[str, str]) -> bool:
+    return "method" not in pair[0]

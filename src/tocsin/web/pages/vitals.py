@@ -13,6 +13,7 @@ from tocsin.web.pages import filters
 
 ERRORS_CRITICAL = 0.05
 ERRORS_WARNING = 0.01
+_ROUTE_CRITICAL = 0.2
 _FEWEST_ERRORS = 2.0
 _SLOWER = 3.0
 _SLOW_SECONDS = 0.25
@@ -82,6 +83,14 @@ class Vitals:
 
 
 @dataclass(frozen=True, slots=True)
+class Worst:
+    """The route of a service that fails most often; `ratio` is the share of its requests."""
+
+    route: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something wrong with a service; `of` names the vital sign: errors, slow or memory."""
 
@@ -102,11 +111,11 @@ def error_ratio(rate: Line, errors: Line | None) -> Line:
 
 
 def findings(
-    job: str, vitals: Vitals, window_s: float, worst: Mapping[str, str]
+    job: str, vitals: Vitals, window_s: float, worst: Mapping[str, Worst]
 ) -> Sequence[Finding]:
     """What is wrong with this service; `worst` names the route that fails most, by job."""
     found = [
-        _errors(job, vitals, window_s, worst.get(job, "")),
+        _errors(job, vitals, window_s, worst.get(job, Worst("", 0.0))),
         _slowness(job, vitals, window_s),
         _growth(job, vitals.memory),
     ]
@@ -122,13 +131,16 @@ def is_failing(vitals: Vitals, window_s: float) -> bool:
     return ratio >= ERRORS_WARNING and ratio * rate * window_s >= _FEWEST_ERRORS
 
 
-def _errors(job: str, vitals: Vitals, window_s: float, worst: str) -> Finding | None:
+def _errors(job: str, vitals: Vitals, window_s: float, worst: Worst) -> Finding | None:
     if not is_failing(vitals, window_s) or vitals.errors is None:
         return None
     ratio = vitals.errors.last or 0.0
     since = vitals.errors.since(vitals.errors.values >= ERRORS_WARNING)
-    state = "critical" if ratio >= ERRORS_CRITICAL else "warning"
-    why = f"mostly {worst}" if worst else "answers with 5xx"
+    serious = ratio >= ERRORS_CRITICAL or worst.ratio >= _ROUTE_CRITICAL
+    state = "critical" if serious else "warning"
+    why = "answers with 5xx"
+    if worst.route:
+        why = f"mostly {worst.route}, of which {filters.percent(worst.ratio)} fail"
     return Finding(
         job, "errors", state, f"{filters.percent(ratio)} of {job}'s requests fail", why, since
     )

@@ -171,7 +171,7 @@ export class TcChart extends HTMLElement {
     return {
       width: this.box?.clientWidth ?? 600,
       height: this.box?.clientHeight ?? 240,
-      padding: [10, 12, 0, 4],
+      padding: [10, 20, 0, 4],
       series: [{}, ...series],
       scales: {
         x: { time: true, range: this.hasAttribute("query") ? () => [start, end] : undefined },
