@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import tocsin
+from tocsin.alert.manager import RuleManager
+from tocsin.alert.ports import Surroundings
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.keeping import open_kept
 from tocsin.app.product import Parts, Tocsin
 from tocsin.app.pushed import KeptGroups
+from tocsin.app.rules import rule_plan
 from tocsin.app.scraping import scrape_configuration
 from tocsin.app.settings_tree import Config
 from tocsin.ingest.intake import Intake
@@ -40,6 +43,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     the data folder or a database cannot be used.
     """
     plan = scrape_configuration(loaded)
+    rule_plan(loaded)  # so that a mistake is told before anything is opened
     config = loaded.config
     kept = await open_kept(config, clock)
     registry = SeriesRegistry()
@@ -86,6 +90,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         guard=guard,
         intake=intake,
         scrape=ScrapeManager(writer, guard, clock),
+        rules=RuleManager(Surroundings(clock, engine, source, guard, writer)),
         retention=retention,
         rollup=Rollup(kept.store, clock),
         people=people,

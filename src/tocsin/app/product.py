@@ -10,9 +10,12 @@ from pathlib import Path
 
 import psutil
 
+from tocsin.alert.manager import RuleManager
+from tocsin.alert.template import World
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
 from tocsin.app.keeping import Kept
+from tocsin.app.rules import RulePlan, rule_files, rule_plan
 from tocsin.app.scraping import built_in_jobs, scrape_configuration
 from tocsin.ingest.background import Background
 from tocsin.ingest.intake import Intake
@@ -66,6 +69,7 @@ class Parts:
     guard: CardinalityGuard
     intake: Intake
     scrape: ScrapeManager
+    rules: RuleManager
     retention: Retention
     rollup: Rollup
     people: People
@@ -86,6 +90,7 @@ class Tocsin:
         self._make_web_config = web_config
         self._web_config = web_config(loaded, self._warnings)
         self._plan = plan
+        self._rule_plan = RulePlan()
         self._nearby: Sequence[Nearby] = ()
         self._note = ""
         self._why_not_ready = "starting"
@@ -125,6 +130,8 @@ class Tocsin:
         if config.scrape.nearby:
             self._nearby = await self._find_nearby()
         await self._scrape()
+        self._rule_plan = rule_plan(self.loaded)
+        await self._evaluate()
         await self._background.start(self.tasks, statsd_address=config.listen.statsd)
         self.tasks.start("retention", parts.retention.run)
         self.tasks.start("rollup", parts.rollup.run)
@@ -135,22 +142,25 @@ class Tocsin:
     async def apply(self, loaded: Loaded) -> None:
         """Put a configuration in force, as far as that goes without a restart.
 
-        Raises ConfigError before anything has changed when its `prometheus.yml` is wrong.
+        Raises ConfigError or RuleFileError before anything has changed when its `prometheus.yml`
+        or a rule file is wrong.
         """
-        plan = scrape_configuration(loaded)
+        plan, rules = scrape_configuration(loaded), rule_plan(loaded)
         parts, config = self.parts, loaded.config
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )
         await parts.retention.configure(config.retention)
-        self.loaded, self._plan = loaded, plan
+        self.loaded, self._plan, self._rule_plan = loaded, plan, rules
         self._web_config = self._make_web_config(loaded, self._warnings)
         await self._scrape()
+        await self._evaluate()
 
     async def stop(self) -> None:
         """Take nothing more, keep what was accepted, and end every process within 10 s."""
         self._why_not_ready = "stopping"
         parts = self.parts
+        await parts.rules.stop()
         await parts.scrape.stop()
         await self._backups.stop()
         for listener in self._listeners():
@@ -169,6 +179,11 @@ class Tocsin:
     def reload_with(self, reload: Reload) -> None:
         """What `POST /-/reload` and the page's button call."""
         self._reload = reload
+
+    @property
+    def sources(self) -> list[Path]:
+        """The files whose change means a reload."""
+        return [*self.loaded.sources, *self._plan.sources, *rule_files(self.loaded)]
 
     def note_reload(self, note: str) -> None:
         """What people should know of the last reload; empty when all is well."""
@@ -197,7 +212,7 @@ class Tocsin:
 
     def _warnings(self) -> Sequence[str]:
         note = (self._note,) if self._note else ()
-        return (*self.loaded.warnings, *self._plan.warnings, *note)
+        return (*self.loaded.warnings, *self._plan.warnings, *self._rule_plan.warnings, *note)
 
     async def _start_grpc(self, address: str) -> None:
         port = await self._grpc.start(address)
@@ -216,6 +231,11 @@ class Tocsin:
         key = self.parts.authenticator.own_key
         jobs = built_in_jobs(self.loaded.config.scrape, own, key, self._nearby)
         await self.parts.scrape.apply(self._plan, jobs)
+
+    async def _evaluate(self) -> None:
+        url = self.loaded.config.listen.external_url or self.http.url
+        world = World(self._rule_plan.external_labels, url.rstrip("/"))
+        await self.parts.rules.apply(self._rule_plan.groups, world, self._web_config.query)
 
     def _oldest_day(self) -> int:
         """The day since 1970 before which nothing is kept any more."""
@@ -257,6 +277,7 @@ class Tocsin:
             intake=parts.intake,
             guard=parts.guard,
             scrape=parts.scrape,
+            rules=parts.rules,
             users=parts.people.users,
             sessions=parts.people.sessions,
             tokens=parts.people.tokens,

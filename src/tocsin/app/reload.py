@@ -35,7 +35,7 @@ class Reloader:
         self._clock = clock
         self._wanted = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._stamps = _stamps(tocsin.loaded.sources)
+        self._stamps = _stamps(tocsin.sources)
         tocsin.reload_with(self.reload)
         _successful.set(1)
         _at.set(clock.now())
@@ -51,7 +51,7 @@ class Reloader:
                 async with asyncio.timeout(_WATCH_SECONDS):
                     await self._wanted.wait()
             except TimeoutError:
-                found = await asyncio.to_thread(_stamps, self._tocsin.loaded.sources)
+                found = await asyncio.to_thread(_stamps, self._tocsin.sources)
                 if found == self._stamps:
                     continue
             self._wanted.clear()
@@ -60,7 +60,7 @@ class Reloader:
     async def reload(self) -> ReloadOutcome:
         """Read and apply; a mistake anywhere changes nothing and is told."""
         async with self._turn:
-            self._stamps = await asyncio.to_thread(_stamps, self._tocsin.loaded.sources)
+            self._stamps = await asyncio.to_thread(_stamps, self._tocsin.sources)
             try:
                 loaded = await asyncio.to_thread(load_config, self._path, self._flags)
                 outcome = await self._apply(loaded)
@@ -71,7 +71,7 @@ class Reloader:
                 return ReloadOutcome(error=str(error))
             _successful.set(1)
             _at.set(self._clock.now())
-            self._stamps = await asyncio.to_thread(_stamps, loaded.sources)
+            self._stamps = await asyncio.to_thread(_stamps, self._tocsin.sources)
             _log.info("config_applied", changed=outcome.changed, restart=outcome.needs_restart)
             return outcome
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tocsin.cli.exits import Exit
-from tocsin.kit.fault import Fault
+from tocsin.kit.fault import Fault, Rejected
 
 app = typer.Typer(help="Find the mistakes before they are deployed.", no_args_is_help=True)
 
@@ -32,22 +32,91 @@ def config(
     Exit codes: 0 right, 1 wrong.
     """
     from tocsin.app.config import load_config
+    from tocsin.app.rules import rule_plan
     from tocsin.app.scraping import scrape_configuration
 
     try:
         loaded = load_config(file)
         plan = scrape_configuration(loaded)
+        evaluated = rule_plan(loaded)
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
-    for warning in (*loaded.warnings, *plan.warnings):
+    for warning in (*loaded.warnings, *plan.warnings, *evaluated.warnings):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
     read = (
         ", ".join(str(path) for path in (*loaded.sources, *plan.sources)) or "no file: the defaults"
     )
     jobs = len(plan.jobs)
-    typer.echo(f"right: {read}; {jobs} scrape job{'' if jobs == 1 else 's'}")
+    groups = len(evaluated.groups)
+    typer.echo(
+        f"right: {read}; {jobs} scrape job{'' if jobs == 1 else 's'}, "
+        f"{groups} group{'' if groups == 1 else 's'} of rules"
+    )
     if show:
         from tocsin.app.effective import effective_yaml
 
         typer.echo(effective_yaml(loaded.config))
+
+
+@app.command()
+def rules(
+    files: Annotated[list[Path], typer.Argument(help="Rule files of Prometheus.")],
+    url: Annotated[
+        str, typer.Option(envvar="TOCSIN_URL", help="Ask this server which metrics there are.")
+    ] = "",
+    token: Annotated[
+        str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
+    ] = "",
+) -> None:
+    """Read rule files as they are evaluated; say what is wrong, where, and what looks unwise.
+
+    Exit codes: 0 right, 1 wrong, 2 the server does not answer.
+    """
+    from tocsin.alert.advice import advice
+    from tocsin.alert.rule_file import Defaults, read
+
+    groups = []
+    wrong = False
+    for file in files:
+        try:
+            found = read(file, Defaults())
+        except Fault as error:
+            typer.secho(str(error), err=True, fg="red")
+            wrong = True
+            continue
+        groups += found
+        count = sum(len(group.rules) for group in found)
+        typer.echo(f"{file}: {count} rule{'' if count == 1 else 's'} found")
+    known = _metrics(url, token) if url else None
+    for words in advice(groups, known.__contains__ if known is not None else None):
+        typer.secho(f"warning: {words}", err=True, fg="yellow")
+    if wrong:
+        raise typer.Exit(Exit.WRONG)
+
+
+def _metrics(url: str, token: str) -> set[str]:
+    """The names that a server knows."""
+    import asyncio
+
+    import aiohttp
+
+    async def names() -> set[str]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        limit = aiohttp.ClientTimeout(total=30)
+        async with (
+            aiohttp.ClientSession(timeout=limit, headers=headers) as session,
+            session.get(f"{url.rstrip('/')}/api/v1/label/__name__/values") as response,
+        ):
+            if response.status != 200:
+                raise Rejected(f"{url} answers {response.status}; pass --token or set TOCSIN_TOKEN")
+            return set((await response.json())["data"])
+
+    try:
+        return asyncio.run(names())
+    except Rejected as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(Exit.WRONG) from None
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        typer.secho(f"{url} does not answer as expected: {error}", err=True, fg="red")
+        raise typer.Exit(Exit.UNREACHABLE) from None

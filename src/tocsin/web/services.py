@@ -13,6 +13,7 @@ from tocsin.kit.clock import Clock
 from tocsin.model.series import SeriesSource
 
 if TYPE_CHECKING:
+    from tocsin.alert.manager import RuleManager
     from tocsin.ingest.config import IngestConfig
     from tocsin.ingest.intake import Intake
     from tocsin.ingest.limits import CardinalityGuard
@@ -118,6 +119,7 @@ class Services:
     intake: Intake
     guard: CardinalityGuard
     scrape: ScrapeManager
+    rules: RuleManager
     users: Users
     sessions: Sessions
     tokens: Tokens

@@ -237,6 +237,7 @@ def parts() -> SimpleNamespace:
         source=source,
         engine=Engine(source, clock),
         config=config,
+        rules=SimpleNamespace(groups=[]),
         status=lambda: status,
         state=status,
         reload=reload,

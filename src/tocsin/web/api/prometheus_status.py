@@ -18,10 +18,10 @@ from tocsin.model.labels import Matcher, get
 from tocsin.model.samples import Metadata
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse_selector
-from tocsin.query.promql.quoting import quote
 from tocsin.scrape.loop import TargetState
 from tocsin.web.api.prometheus_answer import answering, success
 from tocsin.web.api.prometheus_params import BadParameter, Params
+from tocsin.web.api.prometheus_rules import alerts, rules
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.routing import get as only_read
 from tocsin.web.services import services
@@ -195,19 +195,6 @@ def _metadata_limit(params: Params) -> int | None:
     if not text.lstrip("+-").isdecimal():
         raise BadParameter("limit must be a number")
     return None if int(text) < 0 else int(text)
-
-
-async def rules(request: Request) -> Response:
-    """Rule groups; there are none before alerting arrives."""
-    kind = (await Params.of(request)).text("type").lower()
-    if kind not in ("", "alert", "record"):
-        raise BadParameter.named("type", f"not supported value {quote(kind)}")
-    return success({"groups": []})
-
-
-async def alerts(_request: Request) -> Response:
-    """Alerts that are pending or firing."""
-    return success({"alerts": []})
 
 
 async def alertmanagers(_request: Request) -> Response:

@@ -1,0 +1,130 @@
+"""What does a file of rule tests say? promtool's format, unchanged.
+
+Source: prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules.
+"""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from tocsin.alert import series_notation
+from tocsin.kit.document import Document
+from tocsin.kit.fault import Rejected
+from tocsin.kit.quantity import Duration
+from tocsin.kit.yaml import decode, load
+from tocsin.model.labels import Labels
+
+
+class InputSeries(msgspec.Struct, frozen=True):
+    """A series and its values in the expanding notation."""
+
+    series: str
+    values: str
+
+
+class ExpectedAlert(msgspec.Struct, frozen=True):
+    """A firing alert; `alertname` need not be among its labels."""
+
+    exp_labels: dict[str, str] = {}
+    exp_annotations: dict[str, str] = {}
+
+
+class AlertTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which alerts of one name fire at a time; none when `exp_alerts` is empty."""
+
+    eval_time: Duration = Duration(0)
+    alertname: str
+    exp_alerts: tuple[ExpectedAlert, ...] = ()
+
+
+class ExpectedSample(msgspec.Struct, frozen=True):
+    """One element of a query's result."""
+
+    labels: str = ""
+    value: float = 0.0
+    histogram: str = ""
+
+
+class QueryTest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query gives at a time."""
+
+    expr: str
+    eval_time: Duration = Duration(0)
+    exp_samples: tuple[ExpectedSample, ...] = ()
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Input, and what is expected of it."""
+
+    name: str = ""
+    interval: Duration = Duration(0)
+    input_series: tuple[InputSeries, ...] = ()
+    alert_rule_test: tuple[AlertTest, ...] = ()
+    promql_expr_test: tuple[QueryTest, ...] = ()
+    external_labels: dict[str, str] = {}
+    external_url: str = ""
+
+    @property
+    def length_ms(self) -> int:
+        """How long it has to run."""
+        alerts = [test.eval_time.ms for test in self.alert_rule_test]
+        return max([*alerts, *(test.eval_time.ms for test in self.promql_expr_test)], default=0)
+
+
+class CaseFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of tests."""
+
+    rule_files: tuple[str, ...] = ()
+    evaluation_interval: Duration = Duration(60)
+    group_eval_order: tuple[str, ...] = ()
+    fuzzy_compare: bool = False
+    tests: tuple[Case, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """A file of tests with the rule files that it names. `warnings` are patterns without files."""
+
+    file: CaseFile
+    rule_files: tuple[Path, ...]
+    series: tuple[tuple[tuple[Labels, tuple[float | None, ...]], ...], ...]
+    """The input of each test."""
+    warnings: tuple[str, ...]
+
+
+def read(path: Path) -> Cases:
+    """Raises ConfigError with the place of the first mistake."""
+    document = load(path)
+    file = decode(document, CaseFile)
+    if len(set(file.group_eval_order)) < len(file.group_eval_order):
+        raise document.error("a group is named twice", "group_eval_order")
+    found: list[Path] = []
+    warnings = []
+    for pattern in file.rule_files:
+        matching = sorted(glob.glob(str(path.parent / pattern)))
+        found += [Path(name) for name in matching]
+        if not matching:
+            warnings.append(f"no file matches {pattern}")
+    series = tuple(_input(document, number, case) for number, case in enumerate(file.tests))
+    return Cases(file, tuple(dict.fromkeys(found)), series, tuple(warnings))
+
+
+def _input(
+    document: Document, number: int, case: Case
+) -> tuple[tuple[Labels, tuple[float | None, ...]], ...]:
+    made = []
+    for index, one in enumerate(case.input_series):
+        where = ("tests", number, "input_series", index)
+        try:
+            labels = series_notation.labels_of(one.series)
+        except Rejected as error:
+            raise document.error(str(error), *where, "series") from error
+        try:
+            made.append((labels, tuple(series_notation.values_of(one.values))))
+        except Rejected as error:
+            raise document.error(str(error), *where, "values") from error
+    return tuple(made)

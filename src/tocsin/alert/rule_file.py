@@ -1,0 +1,228 @@
+"""What does a rule file of Prometheus say? Read unchanged, every mistake with its place.
+
+Source: prometheus.io/docs/prometheus/latest/configuration/recording_rules and alerting_rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from tocsin.alert import template
+from tocsin.kit.document import ConfigError, Document, Place
+from tocsin.kit.fault import Rejected
+from tocsin.kit.quantity import Duration
+from tocsin.kit.yaml import decode, load
+from tocsin.model.labels import NAME, Labels
+from tocsin.query.promql import ast
+from tocsin.query.promql.check import type_of
+from tocsin.query.promql.errors import ParseError
+from tocsin.query.promql.parse import parse
+from tocsin.query.promql.printer import to_text
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: an alert of this name, or a recording rule whose result is kept under it.
+
+    A label without a value takes that label away from the result.
+    """
+
+    name: str
+    expr: str
+    """The expression in its canonical form."""
+    labels: Labels
+    is_alert: bool
+    hold_ms: int = 0
+    keep_firing_ms: int = 0
+    annotations: tuple[tuple[str, str], ...] = ()
+    place: Place = field(default=Place("", 0, 0), compare=False)
+
+    @property
+    def key(self) -> tuple[bool, str, Labels]:
+        """What stays the same when a rule is edited but goes on: its kind, name and labels."""
+        return self.is_alert, self.name, self.labels
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """Rules that are evaluated together, in order. Intervals in milliseconds; 0 is no limit."""
+
+    name: str
+    file: str
+    interval_ms: int
+    limit: int
+    query_offset_ms: int
+    rules: tuple[Rule, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What names it."""
+        return self.file, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What `global` of a `prometheus.yml` gives to groups that say nothing."""
+
+    interval_ms: int = 60_000
+    query_offset_ms: int = 0
+
+
+class _RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
+    record: str = ""
+    alert: str = ""
+    expr: str = ""
+    for_: Duration = msgspec.field(default=Duration(0), name="for")
+    keep_firing_for: Duration = Duration(0)
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class _GroupEntry(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    interval: Duration = Duration(0)
+    limit: int = 0
+    query_offset: Duration | None = None
+    labels: dict[str, str] = {}
+    rules: list[object] = []
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    groups: list[object] = []
+
+
+class RuleFileError(Rejected):
+    """All mistakes of rule files, one a line."""
+
+    def __init__(self, problems: list[ConfigError]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+def read(path: Path, defaults: Defaults) -> list[RuleGroup]:
+    """The groups of one file; raises RuleFileError with every mistake in it."""
+    try:
+        document = load(path)
+        count = len(decode(document, _File).groups)
+    except ConfigError as error:
+        raise RuleFileError([error]) from error
+    problems: list[ConfigError] = []
+    groups: list[RuleGroup] = []
+    seen: set[str] = set()
+    for index in range(count):
+        part = document.get("groups", index)
+        if part is None:
+            continue
+        try:
+            group = _group(part, str(path), defaults, problems)
+        except ConfigError as error:
+            problems.append(error)
+            continue
+        if group.name in seen:
+            words = f"the group name {group.name!r} is repeated in the same file"
+            problems.append(part.error(words, "name"))
+        seen.add(group.name)
+        groups.append(group)
+    if problems:
+        raise RuleFileError(problems)
+    return groups
+
+
+def _group(part: Document, file: str, defaults: Defaults, problems: list[ConfigError]) -> RuleGroup:
+    entry = decode(part, _GroupEntry)
+    if not entry.name:
+        problems.append(part.error("the group has no name", "name"))
+    _check_labels(part, entry.labels, problems)
+    rules = []
+    for index in range(len(entry.rules)):
+        below = part.get("rules", index)
+        if below is None:
+            continue
+        try:
+            rules.append(_rule(below, entry, problems))
+        except ConfigError as error:
+            problems.append(error)
+    offset = entry.query_offset
+    return RuleGroup(
+        entry.name,
+        file,
+        entry.interval.ms or defaults.interval_ms,
+        max(0, entry.limit),
+        defaults.query_offset_ms if offset is None else offset.ms,
+        tuple(rules),
+    )
+
+
+def _rule(part: Document, group: _GroupEntry, problems: list[ConfigError]) -> Rule:
+    entry = decode(part, _RuleEntry)
+    problems.extend(_kind_problems(part, entry))
+    _check_labels(part, entry.labels, problems)
+    expr = _expression(part, entry.expr, problems)
+    if entry.alert:
+        _check_templates(part, entry, problems)
+    return Rule(
+        name=entry.alert or entry.record,
+        expr=expr,
+        labels=tuple(sorted({**group.labels, **entry.labels}.items())),
+        is_alert=bool(entry.alert),
+        hold_ms=entry.for_.ms,
+        keep_firing_ms=entry.keep_firing_for.ms,
+        annotations=tuple(sorted(entry.annotations.items())),
+        place=part.node.place,
+    )
+
+
+def _kind_problems(part: Document, entry: _RuleEntry) -> Iterator[ConfigError]:
+    if entry.record and entry.alert:
+        yield part.error("only one of record and alert may be set", "alert")
+    if not entry.record and not entry.alert:
+        yield part.error("one of record and alert must be set")
+    if not entry.record:
+        return
+    for key, given in (
+        ("annotations", entry.annotations),
+        ("for", entry.for_),
+        ("keep_firing_for", entry.keep_firing_for),
+    ):
+        if given:
+            yield part.error("a recording rule does not have this; remove it", key)
+    if "{" in entry.record or "}" in entry.record:
+        words = f"braces in the name of a recording rule: {entry.record}; they belong into expr"
+        yield part.error(words, "record")
+
+
+def _expression(part: Document, text: str, problems: list[ConfigError]) -> str:
+    if not text.strip():
+        problems.append(part.error("the expression is missing", "expr"))
+        return ""
+    try:
+        parsed = parse(text)
+    except ParseError as error:
+        problems.append(part.error(f"could not parse expression: {error}", "expr"))
+        return text
+    kind = type_of(parsed)
+    if kind not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
+        words = f"the expression gives a {kind.value}, a rule needs an instant vector or a scalar"
+        problems.append(part.error(words, "expr"))
+    return to_text(parsed)
+
+
+def _check_labels(part: Document, given: dict[str, str], problems: list[ConfigError]) -> None:
+    problems.extend(
+        part.error(f"invalid label name: {name!r}", "labels", name)
+        for name in given
+        if not name or name == NAME
+    )
+
+
+def _check_templates(part: Document, entry: _RuleEntry, problems: list[ConfigError]) -> None:
+    for key, texts in (("labels", entry.labels), ("annotations", entry.annotations)):
+        for name, text in texts.items():
+            try:
+                template.check(text, entry.alert)
+            except Rejected as error:
+                problems.append(part.error(f"bad template: {error}", key, name))
