@@ -18,7 +18,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"<[^>{]*\sstyle=", "style attribute; give it a class"),
     (r"<[^>{]*\son[a-z]+=", "event attribute; listen in a module"),
     (r"(?:src|href)=\"https?://", "address of another host"),
-    (r"\|\s*safe(?!\s*}}</script>)", "unescaped value"),
+    (r"\|\s*safe\b", "unescaped value"),
     (r"hx-on", "htmx would evaluate it; listen in a module"),
     (r"javascript:", "script in an address"),
 )
