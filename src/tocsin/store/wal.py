@@ -19,6 +19,8 @@ from tocsin.store.wal_record import Data, Rows
 _PATTERN = "*.wal"
 _BUFFERS_AT_ONCE = 512
 """The system takes at most 1,024 buffers in one write (IOV_MAX)."""
+_BEYOND = 1 << 62
+"""An offset after every record of a segment."""
 _TIDY_BYTES = 1 << 20
 """A segment that is applied as a whole goes once it is that large, and not only when full."""
 
@@ -92,6 +94,7 @@ class WriteAheadLog:
         pieces = [piece for one in rows for piece in wal_record.encode(one) if len(piece)]
         size = sum(len(piece) for piece in pieces)
         with self._guard:
+            self._check_open()
             held = self.size_bytes
             if held and held + size > self._limit_bytes:
                 raise LogFull(
@@ -106,12 +109,13 @@ class WriteAheadLog:
 
     def begin(self, until: Position, token: str) -> None:
         """Everything up to there is going to be inserted as one, under this token."""
-        self._set_mark(Mark(self._mark.applied, until, token))
+        with self._guard:
+            self._set_mark(Mark(self._mark.applied, until, token))
 
     def applied(self, until: Position) -> None:
         """The store has everything up to there; segments before it are deleted."""
-        self._set_mark(Mark(until, until, ""))
         with self._guard:
+            self._set_mark(Mark(until, until, ""))
             size = self._sizes.get(self._number, 0)
             if until == Position(self._number, size) and size >= _TIDY_BYTES:
                 self._end_segment()
@@ -148,7 +152,8 @@ class WriteAheadLog:
             for number in list(self._sizes):
                 self._delete(number)
             self._report()
-        self._set_mark(Mark(Position(self._number, 1 << 62), Position(self._number, 1 << 62), ""))
+            end = Position(self._number, _BEYOND)
+            self._set_mark(Mark(end, end, ""))
 
     def close(self) -> None:
         """Let go of the folder; what is in it stays."""
@@ -194,7 +199,12 @@ class WriteAheadLog:
         self._path(number).unlink(missing_ok=True)
         del self._sizes[number]
 
+    def _check_open(self) -> None:
+        if self._lock < 0:
+            raise Temporary("the write-ahead log is closed: Tocsin is shutting down", 5.0)
+
     def _set_mark(self, mark: Mark) -> None:
+        self._check_open()
         try:
             write_mark(self.folder, mark, fsync=self._fsync)
         except OSError as error:

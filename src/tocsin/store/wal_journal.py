@@ -104,6 +104,10 @@ class Journal:
             _log.warning("left_in_log", rows=self.pending.count, why="inserted at the next start")
         await asyncio.to_thread(self._wal.close)
 
+    def die(self) -> None:
+        """Let go of the log as the end of the process does: nothing is inserted any more."""
+        self._wal.close()
+
     def _full(self) -> DiskFull | LogFull:
         fault = self._flusher.fault
         if isinstance(fault, DiskFull):
