@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.web.pages import (
+    alerts,
     assets,
     browse,
     catalogue,
@@ -19,6 +20,7 @@ from tocsin.web.routing import Addresses
 PAGES: Addresses = (
     *assets.ADDRESSES,
     *overview.ADDRESSES,
+    *alerts.ADDRESSES,
     *explore.ADDRESSES,
     *browse.ADDRESSES,
     *targets.ADDRESSES,

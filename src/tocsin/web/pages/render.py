@@ -35,6 +35,8 @@ class Place:
 # Parts that have not arrived are not listed: no link leads nowhere.
 PLACES = (
     Place("/", "Overview", "overview", "o"),
+    Place("/alerts", "Alerts", "bell", "a"),
+    Place("/rules", "Rules", "check", "r"),
     Place("/explore", "Explore", "explore", "e"),
     Place("/browse", "Metrics", "metrics", "m"),
     Place("/targets", "Targets", "targets", "t"),
@@ -123,7 +125,7 @@ def environment() -> Environment:
 
 
 def _import_map(*, editor: bool = False) -> Markup:
-    return Markup(modules.import_map(editor=editor))  # noqa: S704 - our own JSON of file names
+    return Markup(modules.import_map(editor=editor))
 
 
 def viewer(request: Request) -> Viewer:
