@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import tocsin
 from tocsin.alert.manager import RuleManager
 from tocsin.alert.ports import Surroundings
+from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
-from tocsin.app.keeping import open_kept
+from tocsin.app.keeping import log_folder, open_kept
 from tocsin.app.product import Parts, Tocsin
 from tocsin.app.pushed import KeptGroups
+from tocsin.app.receivers import check_receivers
 from tocsin.app.rules import rule_plan
 from tocsin.app.scraping import scrape_configuration
 from tocsin.app.settings_tree import Config
@@ -24,12 +27,15 @@ from tocsin.query.promql.result import QueryOptions
 from tocsin.scrape.manager import ScrapeManager
 from tocsin.state.push_groups import PushGroups
 from tocsin.state.settings import Settings
+from tocsin.store.client import Store
+from tocsin.store.disk import DiskWatch
 from tocsin.store.recent import RecentWindow
 from tocsin.store.retention import Retention
 from tocsin.store.rollup import Rollup
 from tocsin.store.sample_cache import SampleCache
 from tocsin.store.series import SeriesRegistry
 from tocsin.store.source import MetricSource
+from tocsin.store.wal_journal import Journal
 from tocsin.store.writer import Writer
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.people import People
@@ -44,14 +50,17 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     """
     plan = scrape_configuration(loaded)
     rule_plan(loaded)  # so that a mistake is told before anything is opened
+    check_receivers(loaded, clock)
     config = loaded.config
     kept = await open_kept(config, clock)
+    alerting = Alerting(kept.database, clock)
     registry = SeriesRegistry()
     recent = RecentWindow(clock)
     cache = sample_cache(config, clock)
     retention = Retention(
         kept.store, config.retention, clock, cluster=config.store.cluster, deleted=cache.clear
     )
+    journal = write_ahead_log(config, kept.store, clock)
     source = MetricSource(
         kept.store,
         registry,
@@ -59,6 +68,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         clock,
         raw_days=lambda: retention.config.raw_days,
         cache=cache,
+        journal=journal,
     )
     engine = CachingEngine(source, clock, engine_limits(config))
 
@@ -66,7 +76,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         cache.saw(oldest_ms)
         engine.saw(oldest_ms)
 
-    writer = Writer(kept.store, registry, recent, clock, committed=committed)
+    writer = Writer(kept.store, registry, recent, clock, committed=committed, journal=journal)
     guard = CardinalityGuard(registry, config.ingest.limits, clock)
     groups = KeptGroups(PushGroups(kept.database), clock)
     await groups.load()
@@ -90,7 +100,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         guard=guard,
         intake=intake,
         scrape=ScrapeManager(writer, guard, clock),
-        rules=RuleManager(Surroundings(clock, engine, source, guard, writer)),
+        rules=RuleManager(Surroundings(clock, engine, source, guard, writer, alerting.dispatcher)),
+        alerting=alerting,
         retention=retention,
         rollup=Rollup(kept.store, clock),
         people=people,
@@ -103,6 +114,14 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
 def retention_seconds(config: Config) -> float:
     """How old a sample may be to be kept at all."""
     return config.retention.raw_days * 86_400.0
+
+
+def write_ahead_log(config: Config, store: Store, clock: Clock) -> Journal:
+    """Where a write is kept when it is answered: in the data folder, wherever the store is."""
+    disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
+    return Journal(
+        store, log_folder(config), clock, fsync=config.store.fsync, check_room=disk.check
+    )
 
 
 def sample_cache(config: Config, clock: Clock) -> SampleCache:
@@ -139,6 +158,7 @@ def web_config(loaded: Loaded, warnings: Callable[[], Sequence[str]]) -> WebConf
         query=query_options(config),
         effective=lambda: effective(config),
         prometheus_text=lambda: shown_yaml(loaded.prometheus),
+        alertmanager_text=lambda: shown_yaml(loaded.alertmanager),
         flags={"data": config.data, "http": listen.http, "auth": config.auth.mode},
         warnings=warnings,
     )

@@ -201,8 +201,6 @@ def _warnings(config: Config) -> tuple[str, ...]:
     found = []
     if config.auth.is_off:
         found.append("login is off: everybody who reaches this machine's loopback may do anything")
-    if config.alertmanager is not None:
-        found.append("alertmanager is read and kept, but this version does not route alerts yet")
     reachable = [a for a in config.listen.addresses if not a.is_loopback]
     if reachable and not config.listen.external_url.startswith("https://"):
         found.append(

@@ -12,9 +12,11 @@ import psutil
 
 from tocsin.alert.manager import RuleManager
 from tocsin.alert.template import World
+from tocsin.app.alerting import Alerting
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
 from tocsin.app.keeping import Kept
+from tocsin.app.receivers import check_receivers
 from tocsin.app.rules import RulePlan, rule_files, rule_plan
 from tocsin.app.scraping import built_in_jobs, scrape_configuration
 from tocsin.ingest.background import Background
@@ -69,6 +71,7 @@ class Parts:
     guard: CardinalityGuard
     intake: Intake
     scrape: ScrapeManager
+    alerting: Alerting
     rules: RuleManager
     retention: Retention
     rollup: Rollup
@@ -116,6 +119,7 @@ class Tocsin:
         self.one_time_password = (
             None if config.auth.is_off else await parts.people.users.ensure_admin()
         )
+        await parts.writer.open()
         await load_series(parts.kept.store, parts.registry, since_day=self._oldest_day())
         await load_recent(parts.kept.store, parts.registry, parts.recent, parts.clock)
         for rule in await parts.settings.get(DROP_RULES, list[str], []):
@@ -130,6 +134,7 @@ class Tocsin:
         if config.scrape.nearby:
             self._nearby = await self._find_nearby()
         await self._scrape()
+        await parts.alerting.start(self.loaded, self._external_url, self.tasks)
         self._rule_plan = rule_plan(self.loaded)
         await self._evaluate()
         await self._background.start(self.tasks, statsd_address=config.listen.statsd)
@@ -147,6 +152,7 @@ class Tocsin:
         """
         plan, rules = scrape_configuration(loaded), rule_plan(loaded)
         parts, config = self.parts, loaded.config
+        check_receivers(loaded, parts.clock)
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )
@@ -154,6 +160,7 @@ class Tocsin:
         self.loaded, self._plan, self._rule_plan = loaded, plan, rules
         self._web_config = self._make_web_config(loaded, self._warnings)
         await self._scrape()
+        await parts.alerting.apply(loaded, self._external_url)
         await self._evaluate()
 
     async def stop(self) -> None:
@@ -169,11 +176,13 @@ class Tocsin:
         for listener in self._listeners():
             await listener.stopped.wait()
         await self._background.stop()
+        await parts.alerting.stop()
         if not await parts.writer.drain(5.0):
             _log.error("not_everything_was_kept", why="the store did not answer in time")
         with contextlib.suppress(Temporary):
             await parts.people.flush()
         await self.tasks.stop_all(limit_seconds=1.0)
+        await parts.alerting.close()
         await parts.kept.close()
 
     def reload_with(self, reload: Reload) -> None:
@@ -212,7 +221,13 @@ class Tocsin:
 
     def _warnings(self) -> Sequence[str]:
         note = (self._note,) if self._note else ()
-        return (*self.loaded.warnings, *self._plan.warnings, *self._rule_plan.warnings, *note)
+        return (
+            *self.loaded.warnings,
+            *self._plan.warnings,
+            *self.parts.alerting.warnings,
+            *self._rule_plan.warnings,
+            *note,
+        )
 
     async def _start_grpc(self, address: str) -> None:
         port = await self._grpc.start(address)
@@ -236,6 +251,10 @@ class Tocsin:
         url = self.loaded.config.listen.external_url or self.http.url
         world = World(self._rule_plan.external_labels, url.rstrip("/"))
         await self.parts.rules.apply(self._rule_plan.groups, world, self._web_config.query)
+
+    @property
+    def _external_url(self) -> str:
+        return (self.loaded.config.listen.external_url or self.http.url).rstrip("/")
 
     def _oldest_day(self) -> int:
         """The day since 1970 before which nothing is kept any more."""
@@ -278,6 +297,7 @@ class Tocsin:
             guard=parts.guard,
             scrape=parts.scrape,
             rules=parts.rules,
+            alerts=parts.alerting.dispatcher,
             users=parts.people.users,
             sessions=parts.people.sessions,
             tokens=parts.people.tokens,

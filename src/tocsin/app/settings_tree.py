@@ -124,7 +124,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prometheus: Document | None = None
     """Path of a `prometheus.yml`, or its content in place. It is used as it stands."""
     alertmanager: Document | None = None
-    """Path of an `alertmanager.yml`, or its content in place. Read and kept, not used yet."""
+    """Path of an `alertmanager.yml`, or its content in place. It is used as it stands."""
     ingest: IngestConfig = IngestConfig()
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()

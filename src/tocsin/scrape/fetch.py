@@ -42,6 +42,8 @@ class Answer:
     content_type: str
     body: bytes
     wire_bytes: int
+    retry_after: str = ""
+    """The header of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,24 @@ class Fetcher:
         except TimeoutError as error:
             raise Temporary(f"no complete answer within {timeout:g} s") from error
 
+    async def post(
+        self,
+        url: str,
+        options: HttpOptions,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        timeout: float,
+        limit_bytes: int,
+    ) -> Answer:
+        """POST the body; raises as `get`. Any status is an answer."""
+        try:
+            async with asyncio.timeout(timeout):
+                sent = await self._headers(options, headers)
+                return await self._request(url, options, sent, limit_bytes, body=body)
+        except TimeoutError as error:
+            raise Temporary(f"no complete answer within {timeout:g} s") from error
+
     async def _headers(self, options: HttpOptions, given: Mapping[str, str]) -> dict[str, str]:
         sent = {"User-Agent": USER_AGENT, **given}
         for name, value in options.extra_headers(self.folder):
@@ -140,26 +160,28 @@ class Fetcher:
         *,
         socket: str = "",
         form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> Answer:
         follow = options.follow_redirects if isinstance(options, HttpOptions) else True
         tls = options.tls_config
         try:
             async with self._session(socket).request(
-                "GET" if form is None else "POST",
+                "GET" if form is None and body is None else "POST",
                 URL(url),
                 headers=headers,
-                data=form,
+                data=form if body is None else body,
                 allow_redirects=follow,
                 max_redirects=_MOST_REDIRECTS,
                 ssl=self._context(tls) if url.startswith("https:") else True,
                 server_hostname=tls.server_name or None,
                 proxy=_proxy(url, options),
             ) as response:
-                body = await _read(response, limit_bytes)
+                found = await _read(response, limit_bytes)
                 encoding = response.headers.get("Content-Encoding", "")
                 content_type = response.headers.get("Content-Type", "")
-                inflated = inflate(body, encoding, limit_bytes)
-                return Answer(response.status, content_type, inflated, len(body))
+                inflated = inflate(found, encoding, limit_bytes)
+                after = response.headers.get("Retry-After", "")
+                return Answer(response.status, content_type, inflated, len(found), after)
         except aiohttp.ClientError as error:
             raise Temporary(words(error)) from error
         except (OSError, ValueError) as error:

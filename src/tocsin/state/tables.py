@@ -100,3 +100,19 @@ AUDIT = Table(
     Column("ip", String(64), nullable=False),
     Index("ix_audit_at", "at"),
 )
+
+
+def _shelf(name: str) -> Table:
+    """A table of things that only their owner understands; see `state.shelf`."""
+    return Table(
+        name,
+        METADATA,
+        Column("hash", String(64), primary_key=True),
+        Column("content", LargeBinary, nullable=False),
+        Column("updated_at", BigInteger, nullable=False),
+    )
+
+
+ALERTS = _shelf("alerts")
+SILENCES = _shelf("silences")
+NOTIFICATION_LOG = _shelf("notification_log")

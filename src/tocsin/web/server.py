@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from tocsin.web import ingest, session
 from tocsin.web.api import (
     admin,
+    alertmanager,
     backup,
     federate,
     health,
@@ -21,6 +22,7 @@ from tocsin.web.api import (
     prometheus_read,
     prometheus_series,
     prometheus_status,
+    silences,
 )
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.guard import Front, Guard
@@ -46,6 +48,8 @@ ADDRESSES: Addresses = (
     *prometheus_status.ADDRESSES,
     *prometheus_read.ADDRESSES,
     *federate.ADDRESSES,
+    *alertmanager.ADDRESSES,
+    *silences.ADDRESSES,
     *ingest.ADDRESSES,
     *admin.ADDRESSES,
     *backup.ADDRESSES,

@@ -13,6 +13,7 @@ from tocsin.kit.clock import Clock
 from tocsin.model.series import SeriesSource
 
 if TYPE_CHECKING:
+    from tocsin.alert.dispatch import Dispatcher
     from tocsin.alert.manager import RuleManager
     from tocsin.ingest.config import IngestConfig
     from tocsin.ingest.intake import Intake
@@ -46,6 +47,8 @@ class WebConfig:
     """The configuration in force, secrets hidden, as plain data."""
     prometheus_text: Callable[[], str]
     """The `prometheus.yml` in force, for `/api/v1/status/config`; empty when there is none."""
+    alertmanager_text: Callable[[], str]
+    """The `alertmanager.yml` in force, secrets hidden; empty when there is none."""
     flags: Mapping[str, str]
     """The command line's settings, for `/api/v1/status/flags`."""
     warnings: Callable[[], Sequence[str]]
@@ -120,6 +123,7 @@ class Services:
     guard: CardinalityGuard
     scrape: ScrapeManager
     rules: RuleManager
+    alerts: Dispatcher
     users: Users
     sessions: Sessions
     tokens: Tokens

@@ -1,0 +1,139 @@
+"""Alerts that are kept, routed and told: what the rooms `alert`, `notify` and `state` come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from tocsin.alert.book import Known
+from tocsin.alert.dispatch import Dispatcher
+from tocsin.alert.notification_log import LogEntry, NotificationLog
+from tocsin.alert.silence import Silence, Silences
+from tocsin.app.config import Loaded
+from tocsin.app.receivers import read_receivers
+from tocsin.kit.clock import Clock
+from tocsin.kit.tasks import Tasks
+from tocsin.model.labels import Labels
+from tocsin.scrape.fetch import Fetcher
+from tocsin.state.database import Database
+from tocsin.state.shelf import Kept, Shelf
+from tocsin.state.tables import ALERTS, NOTIFICATION_LOG, SILENCES
+
+_DRAIN_SECONDS = 2.0
+
+
+class KeptAlerts:
+    """Alerts on their shelf."""
+
+    def __init__(self, database: Database) -> None:
+        self._shelf = Shelf(database, ALERTS)
+
+    async def save(self, known: Iterable[Known]) -> None:
+        """Keep them, replacing those of the same labels."""
+        await self._shelf.save(
+            {_key(one.alert.labels): _kept(one, one.alert.updated_ms) for one in known}
+        )
+
+    async def forget(self, labels: Iterable[Labels]) -> None:
+        """Keep them no longer."""
+        await self._shelf.forget(_key(one) for one in labels)
+
+    async def all(self) -> list[Known]:
+        """Every one."""
+        return [msgspec.json.decode(one.content, type=Known) for one in await self._shelf.all()]
+
+
+class KeptSilences:
+    """Silences on their shelf."""
+
+    def __init__(self, database: Database) -> None:
+        self._shelf = Shelf(database, SILENCES)
+
+    async def save(self, silences: Iterable[Silence]) -> None:
+        """Keep them, replacing those of the same id."""
+        await self._shelf.save({one.id: _kept(one, one.updated_ms) for one in silences})
+
+    async def forget(self, ids: Iterable[str]) -> None:
+        """Keep them no longer."""
+        await self._shelf.forget(ids)
+
+    async def all(self) -> list[Silence]:
+        """Every one."""
+        return [msgspec.json.decode(one.content, type=Silence) for one in await self._shelf.all()]
+
+
+class KeptLog:
+    """The notification log on its shelf."""
+
+    def __init__(self, database: Database) -> None:
+        self._shelf = Shelf(database, NOTIFICATION_LOG)
+
+    async def save(self, entries: Iterable[LogEntry]) -> None:
+        """Keep them, replacing those of the same key."""
+        await self._shelf.save({one.key: _kept(one, one.sent_ms) for one in entries})
+
+    async def forget(self, keys: Iterable[str]) -> None:
+        """Keep them no longer."""
+        await self._shelf.forget(keys)
+
+    async def all(self) -> list[LogEntry]:
+        """Every one."""
+        return [msgspec.json.decode(one.content, type=LogEntry) for one in await self._shelf.all()]
+
+
+def _key(labels: Labels) -> str:
+    return msgspec.json.encode(labels).decode()
+
+
+def _kept(value: object, updated_at: int) -> Kept:
+    return Kept(content=msgspec.json.encode(value), updated_at=updated_at)
+
+
+class Alerting:
+    """The dispatcher with its senders; `start`, `apply` for each configuration, `stop`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.dispatcher = Dispatcher(
+            clock,
+            KeptAlerts(database),
+            NotificationLog(KeptLog(database)),
+            Silences(KeptSilences(database), clock),
+        )
+        self._clock = clock
+        self._fetcher = Fetcher(clock, Path(), connections=64)
+        self._warnings: Sequence[str] = ()
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the author of the `alertmanager.yml` should know."""
+        return self._warnings
+
+    async def start(self, loaded: Loaded, external_url: str, tasks: Tasks) -> None:
+        """Read what is kept, and begin to tell."""
+        await self.dispatcher.load()
+        await self.apply(loaded, external_url)
+        tasks.start("dispatch", self.dispatcher.run)
+
+    async def apply(self, loaded: Loaded, external_url: str) -> None:
+        """Put a configuration in force; raises ConfigError before anything has changed."""
+        document = loaded.alertmanager
+        self._fetcher.folder = loaded.alertmanager_folder
+        if document is None:
+            self._warnings = ()
+            self.dispatcher.configure(None, {})
+            return
+        found = read_receivers(
+            document, loaded.alertmanager_folder, self._fetcher, self._clock, external_url
+        )
+        self._warnings = found.warnings
+        self.dispatcher.configure(found.plan, found.integrations)
+
+    async def stop(self) -> None:
+        """Let what is on its way arrive, for 2 s; what does not is told after the next start."""
+        await self.dispatcher.drain(_DRAIN_SECONDS)
+
+    async def close(self) -> None:
+        """Close all connections; to be done once nothing is told any more."""
+        await self._fetcher.close()
