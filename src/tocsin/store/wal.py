@@ -82,6 +82,11 @@ class WriteAheadLog:
         return sum(self._sizes.values())
 
     @property
+    def begins_segment(self) -> bool:
+        """Whether the next append makes a file, and waits for the disk."""
+        return self._file < 0 or self._sizes[self._number] >= self._segment_bytes
+
+    @property
     def interrupted(self) -> Mark | None:
         """An insert whose outcome nobody knows: it is to be repeated with the same rows."""
         return self._mark if self._mark.until > self._mark.applied else None
@@ -164,7 +169,7 @@ class WriteAheadLog:
                 self._lock = -1
 
     def _write(self, pieces: Sequence[Data], size: int) -> Position:
-        if self._file < 0 or self._sizes[self._number] >= self._segment_bytes:
+        if self.begins_segment:
             self._begin_segment()
         before = self._sizes[self._number]
         try:

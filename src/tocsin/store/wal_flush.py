@@ -59,7 +59,7 @@ class FlushConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     bytes: int = 16 << 20
     pending_rows: int = 2_000_000
     pending_bytes: int = 64 << 20
-    insert_seconds: float = 60.0
+    insert_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

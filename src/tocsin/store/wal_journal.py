@@ -75,7 +75,7 @@ class Journal:
         size = sum(len(one.data) for one in rows)
         # The order in the log is the order in which rows become pending.
         async with self._turn:
-            if size <= _QUICK_BYTES and not self._fsync:
+            if size <= _QUICK_BYTES and not self._fsync and not self._wal.begins_segment:
                 until = self._wal.append(rows)
             else:
                 until = await asyncio.to_thread(self._wal.append, rows)

@@ -181,6 +181,9 @@ class Writer:
 
     def _abandon_samples(self, batches: list[SampleBatch]) -> None:
         """The store may hold them all the same: memory must not claim to know everything."""
+        if self._journal is not None:
+            # The log takes all or nothing, and what is not pending is not inserted.
+            return
         for batch in batches:
             if len(batch):
                 self._recent.miss(batch.refs, batch.ts)
