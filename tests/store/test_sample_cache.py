@@ -170,6 +170,32 @@ async def test_new_series_are_read_alone() -> None:
     assert shelf.loads[1:] == [([3], start, end)]
 
 
+async def test_those_who_ask_at_once_share_one_read() -> None:
+    _, shelf, cache = filled()
+    start, end = NOW - 50 * MINUTE, NOW - 10 * MINUTE
+    found = await asyncio.gather(
+        *(
+            cache.read(np.arange(4), start + late * MINUTE, end, EVERYTHING, shelf.load)
+            for late in range(5)
+        )
+    )
+    assert len(shelf.loads) == 1
+    for late, data in enumerate(found):
+        assert as_dict(data) == shelf.between(np.arange(4), start + late * MINUTE, end)
+
+
+async def test_who_waits_for_a_read_that_fails_reads_by_itself() -> None:
+    _, shelf, cache = filled()
+    start, end = NOW - 50 * MINUTE, NOW - 10 * MINUTE
+    first, second = await asyncio.gather(
+        cache.read(np.arange(4), start, end, 10, shelf.load),
+        cache.read(np.arange(4), start, end, EVERYTHING, shelf.load),
+        return_exceptions=True,
+    )
+    assert isinstance(first, TooLarge)
+    assert isinstance(second, Ragged)
+
+
 async def test_two_stretches_of_time_are_held_beside_each_other() -> None:
     _, shelf, cache = filled()
     ranges = [(NOW - 90 * MINUTE, NOW - 60 * MINUTE), (NOW - 40 * MINUTE, NOW - 10 * MINUTE)]

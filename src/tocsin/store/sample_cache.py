@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +92,7 @@ class SampleCache:
         self._block = np.full((_WAYS, 16), _NOBODY, np.int32)
         self._row = np.zeros((_WAYS, 16), np.int32)
         self._readings: set[_Reading] = set()
+        self._loading: dict[bytes, asyncio.Event] = {}
 
     @property
     def nbytes(self) -> int:
@@ -123,24 +125,47 @@ class SampleCache:
         if not self._max_bytes or start_ms > settled_ms:
             return await load(refs, start_ms, end_ms, limit_samples)
         reading = _Reading()
+        settled_ms = min(settled_ms, end_ms)
+        budget = _Budget(limit_samples)
+        wanted = _Wanted(start_ms, end_ms, settled_ms, budget, load, reading)
         self._readings.add(reading)
         try:
-            hits, missing = self._plan(refs, start_ms, min(end_ms, settled_ms))
-            budget = _Budget(limit_samples)
-            parts: list[Ragged] = []
-            if hits:
-                settled_ms = min(settled_ms, end_ms)
-                wanted = _Wanted(start_ms, end_ms, settled_ms, budget, load, reading)
-                parts.append(await self._served(hits, wanted))
-            if len(missing):
-                fresh = await budget.load(load, missing, start_ms, end_ms)
-                until_ms = min(end_ms, settled_ms, reading.until_ms - 1)
-                self._keep(as_it_is(fresh, missing), start_ms, until_ms, end_ms - start_ms)
-                _samples.labels("loaded").inc(len(fresh.ts))
-                parts.append(fresh)
+            async with self._planned(refs, wanted) as (hits, missing):
+                parts = [await self._served(hits, wanted)] if hits else []
+                if len(missing):
+                    parts.append(await self._fresh(missing, wanted))
         finally:
             self._readings.discard(reading)
         return parts[0] if len(parts) == 1 else await _laid_out([piece_of(p) for p in parts])
+
+    @asynccontextmanager
+    async def _planned(self, refs: Refs, wanted: _Wanted) -> AsyncIterator[tuple[list[_Hit], Refs]]:
+        """What blocks have, and the series that none has.
+
+        Panels that open together ask for the same series: the others wait until one has read them.
+        """
+        hits, missing = self._plan(refs, wanted.start_ms, wanted.settled_ms)
+        while (others := self._loading.get(missing.tobytes())) is not None:
+            await others.wait()
+            hits, missing = self._plan(refs, wanted.start_ms, wanted.settled_ms)
+        if not len(missing):
+            yield hits, missing
+            return
+        key = missing.tobytes()
+        done = self._loading[key] = asyncio.Event()
+        try:
+            yield hits, missing
+        finally:
+            del self._loading[key]
+            done.set()
+
+    async def _fresh(self, refs: Refs, wanted: _Wanted) -> Ragged:
+        """Series that no block has; now one has them."""
+        data = await wanted.loaded(refs, wanted.start_ms, wanted.end_ms)
+        until_ms = min(wanted.settled_ms, wanted.reading.until_ms - 1)
+        widest_ms = wanted.end_ms - wanted.start_ms
+        self._keep(as_it_is(data, refs), wanted.start_ms, until_ms, widest_ms)
+        return data
 
     # finding
 
