@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tocsin.cli.exits import Exit
+from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import Fault, Rejected
 
 app = typer.Typer(help="Find the mistakes before they are deployed.", no_args_is_help=True)
@@ -32,6 +33,7 @@ def config(
     Exit codes: 0 right, 1 wrong.
     """
     from tocsin.app.config import load_config
+    from tocsin.app.receivers import check_receivers
     from tocsin.app.rules import rule_plan
     from tocsin.app.scraping import scrape_configuration
 
@@ -39,10 +41,11 @@ def config(
         loaded = load_config(file)
         plan = scrape_configuration(loaded)
         evaluated = rule_plan(loaded)
+        routed = check_receivers(loaded, SystemClock())
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
-    for warning in (*loaded.warnings, *plan.warnings, *evaluated.warnings):
+    for warning in (*loaded.warnings, *plan.warnings, *evaluated.warnings, *routed):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
     read = (
         ", ".join(str(path) for path in (*loaded.sources, *plan.sources)) or "no file: the defaults"
@@ -120,3 +123,37 @@ def _metrics(url: str, token: str) -> set[str]:
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         typer.secho(f"{url} does not answer as expected: {error}", err=True, fg="red")
         raise typer.Exit(Exit.UNREACHABLE) from None
+
+
+@app.command()
+def alertmanager(
+    files: Annotated[list[Path], typer.Argument(help="Files such as alertmanager.yml.")],
+) -> None:
+    """Read Alertmanager's configuration files, and say what is wrong with them and where.
+
+    Exit codes: 0 all are right, 1 one is wrong.
+    """
+    from tocsin.app.receivers import read_receivers
+    from tocsin.kit.yaml import load
+    from tocsin.scrape.fetch import Fetcher
+
+    clock, wrong = SystemClock(), 0
+    for file in files:
+        folder = file.resolve().parent
+        try:
+            found = read_receivers(load(file), folder, Fetcher(clock, folder), clock, "")
+        except Fault as error:
+            wrong += 1
+            typer.secho(str(error), err=True, fg="red")
+            continue
+        for warning in found.warnings:
+            typer.secho(f"warning: {warning}", err=True, fg="yellow")
+        routes = len(list(found.plan.root.walk()))
+        senders = sum(map(len, found.integrations.values()))
+        typer.echo(
+            f"right: {file}; {routes} route{'' if routes == 1 else 's'}, "
+            f"{len(found.integrations)} receiver{'' if len(found.integrations) == 1 else 's'} "
+            f"told in {senders} way{'' if senders == 1 else 's'}"
+        )
+    if wrong:
+        raise typer.Exit(Exit.WRONG)

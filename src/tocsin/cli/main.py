@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tocsin
-from tocsin.cli import check, demo, keep, query, serve, status, test, token, user
+from tocsin.cli import check, demo, keep, query, routes, serve, status, test, token, user
 
 app = typer.Typer(
     name="tocsin",
@@ -40,6 +40,7 @@ app.command()(keep.backup)
 app.command()(keep.restore)
 app.add_typer(demo.app, name="demo")
 app.add_typer(check.app, name="check")
+app.add_typer(routes.app, name="routes")
 app.add_typer(test.app, name="test")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
