@@ -20,6 +20,8 @@ from tocsin.store.migrate import migrate
 from tocsin.store.recent import RecentWindow
 from tocsin.store.series import SeriesRegistry
 from tocsin.store.source import MetricSource
+from tocsin.store.wal_flush import FlushConfig
+from tocsin.store.wal_journal import Journal
 from tocsin.store.writer import Writer, WriterConfig
 
 SENDERS, ROUNDS, KILLS = 4, 60, 3
@@ -64,5 +66,58 @@ async def test_everything_answered_is_there_after_kill_9(tmp_path: Path) -> None
         assert len(data.labels) == SENDERS * 50
         assert (np.diff(data.offsets) == ROUNDS).all()
         assert (data.values == data.ts - start).all()
+    await store.close()
+    await child.stop()
+
+
+@pytest.mark.slow
+async def test_with_a_log_nothing_is_lost_or_doubled_by_kill_9_of_the_engine(
+    tmp_path: Path,
+) -> None:
+    """Events have no key: only tokens keep an insert that is repeated from doubling them."""
+    clock, random = SystemClock(), Random(2)
+    child = EngineChild(tmp_path / "telemetry", clock)
+    await child.start()
+    store = await Store.connect(child.endpoint, database="t", clock=clock)
+    await migrate(store)
+    registry, recent = SeriesRegistry(), RecentWindow(clock)
+    start = clock.now_ms()
+    journal = Journal(store, tmp_path / "log", clock, FlushConfig(seconds=0.02, rows=500))
+    writer = Writer(store, registry, recent, clock, journal=journal)
+    source = MetricSource(store, registry, recent, clock, journal=journal)
+    await writer.open()
+    work = asyncio.create_task(writer.run())
+
+    async def send(sender: int) -> None:
+        refs = np.array([registry.add(lbl.make([("s", f"{sender}/{n}")])) for n in range(50)])
+        for number in range(ROUNDS):
+            ts = np.full(50, start + number, np.int64)
+            await writer.write(SampleBatch(refs, ts, np.full(50, float(number))))
+            row = b'{"ts":"%d","name":"%d/%d"}\n' % (start // 1000, sender, number)
+            await writer.write_rows("events", ("ts", "name"), row, 1)
+            if not number % 5:
+                assert await journal.flush(60.0)
+
+    async def kill() -> None:
+        for _ in range(KILLS * 3):
+            await clock.sleep(random.uniform(0.05, 0.4))
+            if child.pid is not None:
+                os.kill(child.pid, signal.SIGKILL)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(kill())
+        for sender in range(SENDERS):
+            tasks.create_task(send(sender))
+    data = await source.select([], start, start + ROUNDS, limit_samples=LIMIT)
+    assert (np.diff(data.offsets) == ROUNDS).all()
+    assert await writer.drain(60.0)
+    await work
+    assert list((tmp_path / "log").glob("*.wal")) == []
+    data = await source.select([], start, start + ROUNDS, limit_samples=LIMIT)
+    assert len(data.labels) == SENDERS * 50
+    assert (np.diff(data.offsets) == ROUNDS).all()
+    sql = "SELECT count(), uniqExact(name) FROM events"
+    counted = await store.fetch_bytes(sql, fmt="TSV")
+    assert counted == b"%d\t%d\n" % (SENDERS * ROUNDS, SENDERS * ROUNDS)
     await store.close()
     await child.stop()
