@@ -23,6 +23,9 @@ _QUIET = """\
 retention: {raw_days: 120}
 scrape: {host: false, itself: false}
 """
+_UNCACHED = """\
+store: {sample_cache: 0}
+"""
 
 
 @dataclass
@@ -118,7 +121,7 @@ def commands(folder: Path, port: int) -> dict[str, list[str]]:
         found["victoriametrics"] = [
             *(binary, f"-storageDataPath={folder / 'data'}", f"-httpListenAddr={listen}"),
             *("-retentionPeriod=12", "-loggerLevel=ERROR", "-search.maxUniqueTimeseries=1000000"),
-            *("-search.disableCache", "-search.latencyOffset=0s"),
+            "-search.latencyOffset=0s",
         ]
     return found
 
@@ -126,14 +129,19 @@ def commands(folder: Path, port: int) -> dict[str, list[str]]:
 @contextmanager
 def running(
     names: tuple[str, ...] = ("tocsin", "prometheus", "victoriametrics"),
+    *,
+    caches: bool = True,
 ) -> Iterator[list[Peer]]:
-    """Start those of the servers that are installed; end them afterwards."""
+    """Start those of the servers that are installed; end them afterwards.
+
+    Without `caches` Tocsin keeps no samples that queries have read, and VictoriaMetrics no results.
+    """
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as root:
         peers: list[Peer] = []
         try:
             # One by one, so that those already started are ended when the next one fails.
             for name in names:
-                if peer := _start(name, Path(root) / name):
+                if peer := _start(name, Path(root) / name, caches=caches):
                     peers += [peer]
             yield peers
         finally:
@@ -141,14 +149,16 @@ def running(
                 peer.stop()
 
 
-def _start(name: str, folder: Path) -> Peer | None:
+def _start(name: str, folder: Path, *, caches: bool) -> Peer | None:
     folder.mkdir()
     port = free_port()
     command = commands(folder, port).get(name)
     if command is None:
         print(f"{name} is not installed: left out (scripts/peers.sh installs it)")
         return None
-    (folder / "tocsin.yaml").write_text(_QUIET)
+    if name == "victoriametrics" and not caches:
+        command.append("-search.disableCache")
+    (folder / "tocsin.yaml").write_text(_QUIET if caches else _QUIET + _UNCACHED)
     (folder / "prometheus.yml").write_text(json.dumps({"global": {"scrape_interval": "1h"}}))
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     peer = Peer(name, f"http://127.0.0.1:{port}", folder, process, command)

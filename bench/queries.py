@@ -1,16 +1,21 @@
 """How long do the queries of dashboards take, beside Prometheus and VictoriaMetrics?
 
-usage: python -m bench.queries [ROUNDS]
+usage: python -m bench.queries [ROUNDS] [--uncached]
 
 1,000 counters and 200 histograms of 12 buckets over 6 hours at 15 s are written to every server;
-then each query runs ROUNDS times on each in turn, and the median is printed with its ratio.
+then each query runs on each in turn. Printed for each server, in milliseconds: `first`, when
+nobody has asked for these samples yet; the median and the 95th percentile of ROUNDS more, each over
+another range, so that no result can be reused (samples that were read can); and `again`, the median
+of ROUNDS repetitions over one range, as panels ask until their step ends. The ratio is Tocsin's
+median to the other's. With `--uncached` Tocsin keeps no samples and VictoriaMetrics no results:
+every round is a cold one.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import statistics
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -76,44 +81,52 @@ def ask(peer: Peer, path: str, form: dict[str, str]) -> float:
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    parser = argparse.ArgumentParser()
+    parser.add_argument("rounds", nargs="?", type=int, default=7)
+    parser.add_argument("--uncached", action="store_true")
+    asked = parser.parse_args()
     sets = [*join_sets(), *histogram_sets()]
     random.Random(1).shuffle(sets)
     end = int(time.time()) // 60 * 60 - 60
     start_ms = end * 1000 - (_STEPS - 1) * _STEP_MS
-    with running() as peers:
+    with running(caches=not asked.uncached) as peers:
         bodies = lanes(sets, start_ms, _STEPS, _STEP_MS, per_request=2200)
         for peer in peers:
             feed(peer.url, bodies)
         del bodies
-        print(f"{'median ms':28}" + "".join(f"{peer.name:>18}" for peer in peers))
+        print(f"{'ms: first/median/p95/again':28}" + "".join(f"{p.name:>34}" for p in peers))
         for title, query in RANGE_QUERIES.items():
             form = {"query": query, "end": str(end), "step": "60"}
             # Another start each round: an aligned answer would come from a cache.
             forms = [
-                {**form, "start": str(end - _HOURS * 3600 + 300 + i)} for i in range(rounds + 1)
+                {**form, "start": str(end - _HOURS * 3600 + 300 + i)}
+                for i in range(asked.rounds + 1)
             ]
             compare(title, peers, "/api/v1/query_range", forms)
         for title, query in INSTANT_QUERIES.items():
-            forms = [{"query": query, "time": str(end - i)} for i in range(rounds + 1)]
+            forms = [{"query": query, "time": str(end - i)} for i in range(asked.rounds + 1)]
             compare(title, peers, "/api/v1/query", forms)
 
 
 def compare(title: str, peers: list[Peer], path: str, forms: list[dict[str, str]]) -> None:
-    """Print the median of each server, after one round that is not counted."""
-    times: dict[str, list[float]] = {peer.name: [] for peer in peers}
-    for number, form in enumerate(forms):
+    """Print the times of each server."""
+    fresh: dict[str, list[float]] = {peer.name: [] for peer in peers}
+    again: dict[str, list[float]] = {peer.name: [] for peer in peers}
+    for form in forms:
         for peer in peers:
-            took = ask(peer, path, form)
-            if number:
-                times[peer.name].append(took)
-    medians = {name: statistics.median(found) * 1000 for name, found in times.items()}
-    ours = medians["tocsin"]
-    cells = "".join(
-        f"{ms:10.1f} ({ours / ms:4.2f}x)" if name != "tocsin" else f"{ms:18.1f}"
-        for name, ms in medians.items()
-    )
-    print(f"{title:28}{cells}", flush=True)
+            fresh[peer.name].append(ask(peer, path, form) * 1000)
+    for _ in forms[1:]:
+        for peer in peers:
+            again[peer.name].append(ask(peer, path, forms[-1]) * 1000)
+    ours = statistics.median(fresh["tocsin"][1:])
+    cells = ""
+    for name, (first, *others) in fresh.items():
+        median = statistics.median(others)
+        highest = sorted(others)[int(len(others) * 0.95)]
+        ratio = "" if name == "tocsin" else f"({ours / median:.2f}x)"
+        repeated = statistics.median(again[name])
+        cells += f"{first:8.1f}{median:7.1f}{highest:7.1f}{repeated:6.1f}{ratio:>8}"
+    print(f"{title:26}{cells}", flush=True)
 
 
 if __name__ == "__main__":
