@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tocsin.app.config import load_config
 from tocsin.app.run import Running, run
+from tocsin.demo.rules import RULES
 from tocsin.demo.switches import KINDS
 from tocsin.demo.troupe import Troupe
 from tocsin.state.tokens import Scope
@@ -26,7 +27,13 @@ scrape:
   interval: 5s
 """
 _JOBS = ("shop", "worker", "partner")
-_PROMETHEUS = "global:\n  scrape_interval: 5s\nscrape_configs:\n" + "".join(
+_PROMETHEUS = """\
+global:
+  scrape_interval: 5s
+  evaluation_interval: 5s
+rule_files: [rules.yml]
+scrape_configs:
+""" + "".join(
     f"  - job_name: {job}\n    file_sd_configs:\n"
     f"      - files: [targets-{job}.json]\n        refresh_interval: 5s\n"
     for job in _JOBS
@@ -43,6 +50,7 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     folder = folder_of(data)
     folder.mkdir(parents=True, exist_ok=True)
     config = _written(folder / "tocsin.yaml", _CONFIG)
+    _written(folder / "rules.yml", RULES)
     _written(folder / "prometheus.yml", _PROMETHEUS)
     for job in _JOBS:
         _write_targets(folder, job, [])
