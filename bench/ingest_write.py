@@ -27,6 +27,7 @@ from tocsin.store.migrate import migrate
 from tocsin.store.recent import RecentWindow
 from tocsin.store.series import SeriesRegistry
 from tocsin.store.source import MetricSource
+from tocsin.store.wal_journal import Journal
 from tocsin.store.writer import Writer
 
 STEP_MS = 15_000
@@ -53,7 +54,9 @@ async def measure(folder: Path, series: int, points: int) -> None:
     registry, recent = SeriesRegistry(), RecentWindow(clock)
     recent.begin(clock.now_ms() - recent.window_ms)
     recent.open()
-    writer = Writer(store, registry, recent, clock)
+    journal = Journal(store, folder / "log", clock)
+    writer = Writer(store, registry, recent, clock, journal=journal)
+    await writer.open()
     work = asyncio.create_task(writer.run())
     began = time.perf_counter()
     refs = np.array([registry.add(labels_of(number)) for number in range(series)], np.int64)
