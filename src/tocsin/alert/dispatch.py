@@ -30,7 +30,8 @@ _log = log.get("dispatch")
 _groups_open = gauge.gauge("alert_groups", "Groups of alerts that are open.")
 _alerts_known = gauge.gauge("alerts_known", "Alerts that are known, resolved ones for a while.")
 _received = gauge.counter("alerts_received", "Alerts that were told.", ("source",))
-_TIDY_SECONDS = 30.0
+_TIDY_MS = 30_000
+_IDLE_MS = 600_000
 _LEAST_TIME_MS = 10_000
 
 
@@ -78,6 +79,7 @@ class Dispatcher:
         self._order = itertools.count()
         self._due: list[tuple[int, int, Group]] = []
         self._wake = asyncio.Event()
+        self._tidied_ms = clock.now_ms()
         self._flushing: set[asyncio.Task[None]] = set()
 
     @property
@@ -116,6 +118,8 @@ class Dispatcher:
         """Take alerts; they are kept when this returns. Raises Temporary when they cannot be."""
         now = self._clock.now_ms()
         timeout = self._plan.resolve_timeout_ms if self._plan else RESOLVE_TIMEOUT_MS
+        if now >= self._tidied_ms + _TIDY_MS:
+            self._drop_empty()
         changed: list[Known] = []
         for alert in alerts:
             known = self._book.put(told(alert, now, timeout), now)
@@ -132,14 +136,18 @@ class Dispatcher:
             group.is_busy = False
             self._schedule(group, group.due_ms)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tidy())
             while True:
                 self._wake.clear()
                 for group in self._take_due():
                     task = tasks.create_task(self._flush(group))
                     self._flushing.add(task)
                     task.add_done_callback(self._flushing.discard)
-                await self._until_due(tasks)
+                now = self._clock.now_ms()
+                if now >= self._tidied_ms + _TIDY_MS:
+                    await self._tidy(now)
+                alarm = tasks.create_task(self._ring(now))
+                await self._wake.wait()
+                alarm.cancel()
 
     async def drain(self, limit_seconds: float) -> None:
         """Let messages that are on their way arrive."""
@@ -206,16 +214,11 @@ class Dispatcher:
             group.was_told = True
             yield group
 
-    async def _until_due(self, tasks: asyncio.TaskGroup) -> None:
-        waits: set[asyncio.Task[bool]] = {tasks.create_task(_woken(self._wake))}
-        if self._due:
-            seconds = max(0, self._due[0][0] - self._clock.now_ms()) / 1000
-            waits.add(tasks.create_task(_slept(self._clock, seconds)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
+    async def _ring(self, now_ms: int) -> None:
+        """Wake the loop when the next group is due, or to tidy when none is for long."""
+        due_ms = self._due[0][0] if self._due else now_ms + _IDLE_MS
+        await self._clock.sleep(max(1, min(due_ms - now_ms, _IDLE_MS)) / 1000)
+        self._wake.set()
 
     async def _flush(self, group: Group) -> None:
         route, now = group.route, self._clock.now_ms()
@@ -286,35 +289,28 @@ class Dispatcher:
         await self._log.sent(key, firing, resolved, now, repeat)
         return True
 
-    async def _tidy(self) -> None:
-        while True:
-            await self._clock.sleep(_TIDY_SECONDS)
-            now = self._clock.now_ms()
-            for place, group in list(self._groups.items()):
-                if not group.alerts and not group.is_busy:
-                    del self._groups[place]
-            _groups_open.set(len(self._groups))
-            waiting = {labels for group in self._groups.values() for labels in group.alerts}
-            gone = self._book.forget_resolved(now, waiting)
-            for labels in gone:
-                self._inhibitor.forget(labels)
-            _alerts_known.set(len(self._book))
-            try:
-                if gone:
-                    await self._keeper.forget(gone)
-                await self._log.tidy(now)
-                await self.silences.tidy()
-            except Temporary as error:
-                _log.warning("not_tidied", error=str(error))
+    def _drop_empty(self) -> None:
+        """A group whose alerts are all over and told is gone; the next alert begins another."""
+        for place, group in list(self._groups.items()):
+            if not group.alerts and not group.is_busy:
+                del self._groups[place]
+        _groups_open.set(len(self._groups))
 
-
-async def _woken(wake: asyncio.Event) -> bool:
-    return await wake.wait()
-
-
-async def _slept(clock: Clock, seconds: float) -> bool:
-    await clock.sleep(seconds)
-    return True
+    async def _tidy(self, now_ms: int) -> None:
+        self._tidied_ms = now_ms
+        self._drop_empty()
+        waiting = {labels for group in self._groups.values() for labels in group.alerts}
+        gone = self._book.forget_resolved(now_ms, waiting)
+        for labels in gone:
+            self._inhibitor.forget(labels)
+        _alerts_known.set(len(self._book))
+        try:
+            if gone:
+                await self._keeper.forget(gone)
+            await self._log.tidy(now_ms)
+            await self.silences.tidy()
+        except Temporary as error:
+            _log.warning("not_tidied", error=str(error))
 
 
 def _told(alert: Alert, now_ms: int) -> NoticeAlert:
