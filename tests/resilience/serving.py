@@ -17,7 +17,7 @@ import psutil
 
 from tests.ingest.write_messages import message
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 _POLL_SECONDS = 0.05
 
 Sample = tuple[int, float]
@@ -36,7 +36,7 @@ class Serving:
         self.config.write_text(config or "scrape: {host: false, itself: false}\n")
         self.url = ""
         self.process: asyncio.subprocess.Process | None = None
-        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120))
 
     def command(self, *more: str) -> list[str]:
         """What starts it."""
@@ -154,7 +154,7 @@ async def serving(
 
 
 async def eventually(
-    holds: Callable[[], bool] | Callable[[], Awaitable[bool]], *, limit: float = 30.0
+    holds: Callable[[], bool] | Callable[[], Awaitable[bool]], *, limit: float = 90.0
 ) -> None:
     """Return once it holds; raises TimeoutError after `limit` seconds."""
     async with asyncio.timeout(limit):

@@ -75,7 +75,7 @@ async def test_a_client_that_leaves_ends_its_query_in_the_engine(loaded: Tocsin)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    await eventually(ended, limit=5)
+    await eventually(ended)
 
 
 async def test_ingest_goes_on_beside_queries_that_are_too_much(loaded: Tocsin) -> None:
@@ -94,7 +94,7 @@ async def test_ingest_goes_on_beside_queries_that_are_too_much(loaded: Tocsin) -
         sent = time.monotonic()
         statuses.append(await write(loaded, "beside", loaded.parts.clock.now_ms()))
         slowest = max(slowest, time.monotonic() - sent)
-        assert time.monotonic() - began < 60, "a query is not bounded"
+        assert time.monotonic() - began < 120, "a query is not bounded"
     assert all(status < 300 for status in statuses)
     for one in heavy:
         status, answer = one.result()

@@ -106,7 +106,6 @@ async def _acknowledged_again(senders: list[Sender]) -> None:
         lambda: all(
             len(sender.acknowledged) > count for sender, count in zip(senders, before, strict=True)
         ),
-        limit=60,
     )
 
 
@@ -129,13 +128,13 @@ async def test_a_hung_engine_is_killed_and_its_writes_are_answered(tmp_path: Pat
         status, retry = await tocsin.write({"a": (now + 1, 2.0)})
         assert status < 300 or (status == 503 and int(retry) >= 1)
         with suppress(TimeoutError):
-            await asyncio.to_thread(engine.wait, 60)
+            await asyncio.to_thread(engine.wait, 120)
         assert not engine.is_running()
 
         async def writes() -> bool:
             return (await tocsin.write({"a": (now + 2, 3.0)}))[0] < 300
 
-        await eventually(writes, limit=60)
+        await eventually(writes)
         kept = dict((await tocsin.samples("kept[15m]"))["a"])
         assert kept[now] == 1.0
         assert kept[now + 2] == 3.0

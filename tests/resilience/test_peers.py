@@ -15,7 +15,7 @@ from tests.resilience.serving import Serving, serving
 pytestmark = pytest.mark.slow
 
 _CONFIG = "scrape: {host: false, itself: false}\ningest: {body: {timeout: 2s}}\n"
-_ANSWER_SECONDS = 40.0
+_ANSWER_SECONDS = 90.0
 _HEAD = b"POST /api/v1/write HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
