@@ -3,115 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.web.pages.paths import PATHS
 from tocsin.web.pages import filters
 
 pytestmark = pytest.mark.browser
-
-_STARTS_WITHIN_SECONDS = 30
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Tocsin of the tests' own, without login, that scrapes itself."""
-    folder = tmp_path_factory.mktemp("tocsin")
-    ready = folder / "ready.json"
-    command = [
-        sys.executable,
-        "-m",
-        "tocsin",
-        "serve",
-        "--auth",
-        "off",
-        "--data",
-        str(folder / "d"),
-    ]
-    command += ["--http", "127.0.0.1:0", "--otlp-http", "off", "--otlp-grpc", "off"]
-    process = subprocess.Popen([*command, "--ready-file", str(ready)], cwd=folder)
-    try:
-        yield _wait_for(ready, process)
-    finally:
-        process.terminate()
-        process.wait(15)
-
-
-def _wait_for(ready: Path, process: subprocess.Popen[bytes]) -> str:
-    until = time.monotonic() + _STARTS_WITHIN_SECONDS
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            break
-        if ready.exists() and ready.read_text():
-            return str(json.loads(ready.read_text())["http"])
-        time.sleep(0.05)
-    raise AssertionError("tocsin did not become ready")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-            ],
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Browser, address: str) -> Iterator[Page]:
-    """A page; what its console complains of, blocked by the policy too, fails the test."""
-    context = chromium.new_context(base_url=address, viewport={"width": 1440, "height": 900})
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on(
-        "console",
-        lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
-    )
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "request",
-        lambda sent: None if sent.url.startswith(address) else complaints.append(sent.url),
-    )
-    yield opened
-    context.close()
-    assert complaints == []
-
-
-PATHS = (
-    "/",
-    "/explore",
-    "/explore?a=up&b=vector(1)&view=stacked&explain=1",
-    "/explore?a=up&view=table",
-    "/browse",
-    "/browse?metric=up",
-    "/browse/cardinality",
-    "/targets",
-    "/system",
-    "/settings",
-    "/settings/people",
-    "/settings/me",
-    "/settings/configuration",
-    "/ui",
-)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -134,7 +33,7 @@ def test_a_query_is_typed_completed_and_drawn(page: Page) -> None:
     assert "a=sum%28scrape_duration_seconds%29" in page.url
 
 
-def test_a_wrong_query_says_where(page: Page, address: str) -> None:
+def test_a_wrong_query_says_where(page: Page) -> None:
     page.goto("/explore")
     page.get_by_role("textbox", name="PromQL query").wait_for()
     page.route(

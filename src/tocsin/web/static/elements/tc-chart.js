@@ -192,7 +192,7 @@ export class TcChart extends HTMLElement {
           plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
           zoom(from, to);
         }],
-        draw: [(plot) => { drawThresholds(plot, this.thresholds); drawNotes(plot, this.notes); placeMarks(plot, this.marks, unit); }],
+        draw: [(plot) => { drawThresholds(plot, this.thresholds); drawNotes(plot, this.notes); placeMarks(plot, this.marks); }],
       },
     };
   }

@@ -17,7 +17,7 @@ export function explainPanel(given) {
     ["Reading", duration(given.fetch_seconds)], ["Evaluating", duration(given.evaluate_seconds)],
   ])) facts.append(el("span", {}, `${name} `, el("b", { class: "num", text: words })));
   const most = Math.max(...given.parts.map((part) => part.own_seconds), 1e-9);
-  const head = el("tr", {}, ...["Part of the query", "", "Own time", "With its parts", "Series in", "Series out"].map((words, index) => el("th", { class: index > 1 ? "num" : "", text: words })));
+  const head = el("tr", {}, ...["Part of the query", "Share of time", "Own time", "With its parts", "Series in", "Series out"].map((words, index) => el("th", { class: index > 1 ? "num" : "", scope: "col" }, index === 1 ? el("span", { class: "sr", text: words }) : words)));
   const rows = given.parts.map((part) => el("tr", {},
     el("td", { class: "node" }, `${"\u00a0\u00a0".repeat(part.depth)}${part.depth ? "└ " : ""}${part.text || part.kind}`),
     el("td", { class: "share" }, el("meter", { class: "bar", min: 0, max: most, value: part.own_seconds, "aria-hidden": "true" })),

@@ -1,7 +1,7 @@
 // Exemplars on a chart: one diamond each, a button that says what it is an example of.
 
 import { copy, el, icon } from "./dom.js";
-import { absolute, withUnit } from "./format.js";
+import { absolute, guessUnit, withUnit } from "./format.js";
 import { name } from "./series.js";
 
 const DRAWN = 200;
@@ -13,15 +13,14 @@ const TRACE = /^(trace_?id|traceID|span_?id)$/i;
  * Put the marks over the plot; those beyond its scale stand at the edge. The largest are kept.
  * @param {import("uplot")} plot
  * @param {Mark[]} marks
- * @param {string} unit of the values
  */
-export function placeMarks(plot, marks, unit) {
+export function placeMarks(plot, marks) {
   for (const old of plot.over.querySelectorAll(".exemplar, .exemplar-card")) old.remove();
   const { clientWidth: width, clientHeight: height } = plot.over;
   const inside = marks.filter(({ at }) => { const x = plot.valToPos(at, "x"); return x >= 0 && x <= width; });
   for (const mark of inside.sort((a, b) => b.value - a.value).slice(0, DRAWN)) {
-    const words = `Exemplar ${withUnit(mark.value, unit)} at ${absolute(mark.at)}`;
-    const button = el("button", { class: "exemplar", type: "button", title: words, "aria-label": words, "aria-expanded": "false", onclick: () => open(plot, mark, button, unit) });
+    const words = `Exemplar ${valueOf(mark)} at ${absolute(mark.at)}`;
+    const button = el("button", { class: "exemplar", type: "button", title: words, "aria-label": words, "aria-expanded": "false", onclick: () => open(plot, mark, button) });
     // A drag that begins on a mark is not a zoom.
     button.addEventListener("mousedown", (event) => event.stopPropagation());
     button.style.left = `${plot.valToPos(mark.at, "x")}px`;
@@ -30,8 +29,13 @@ export function placeMarks(plot, marks, unit) {
   }
 }
 
-/** @param {import("uplot")} plot @param {Mark} mark @param {HTMLElement} button @param {string} unit */
-function open(plot, mark, button, unit) {
+/** @param {Mark} mark an exemplar is of its metric's own unit, not of what the query makes of it */
+function valueOf(mark) {
+  return withUnit(mark.value, guessUnit((mark.series.__name__ ?? "").replace(/_(bucket|count|sum|total)$/, "")));
+}
+
+/** @param {import("uplot")} plot @param {Mark} mark @param {HTMLElement} button */
+function open(plot, mark, button) {
   const wasOpen = button.getAttribute("aria-expanded") === "true";
   plot.over.querySelector(".exemplar-card")?.remove();
   for (const other of plot.over.querySelectorAll(".exemplar")) other.setAttribute("aria-expanded", "false");
@@ -43,7 +47,7 @@ function open(plot, mark, button, unit) {
     el("dd", {}, el("code", { text: value }), ...(TRACE.test(label) ? [el("button", { class: "button bare small square", type: "button", title: `Copy ${label}`, "aria-label": `Copy ${label}`, onclick: () => copy(value, `Copied ${label}`) }, icon("copy"))] : [])),
   ]);
   const card = el("div", { class: "exemplar-card", role: "group", "aria-label": "Exemplar" },
-    el("div", { class: "row" }, el("b", { class: "num", text: withUnit(mark.value, unit) }), el("span", { class: "quiet", text: absolute(mark.at) }),
+    el("div", { class: "row" }, el("b", { class: "num", text: valueOf(mark) }), el("span", { class: "quiet", text: absolute(mark.at) }),
       el("button", { class: "button bare small square push", type: "button", "aria-label": "Close", onclick: close }, icon("close"))),
     el("dl", { class: "pairs" }, ...rows), el("code", { class: "quiet", text: name(mark.series) }));
   for (const kind of ["mousedown", "mousemove", "dblclick"]) card.addEventListener(kind, (event) => event.stopPropagation());
