@@ -240,14 +240,20 @@ class GroupRun:
 def _read_later(rules: Sequence[Rule]) -> list[bool]:
     """For each rule whether a later one of the group may read what it writes."""
     answers: list[bool] = []
-    readers: list[ast.VectorSelector] = []
+    named: set[str] = set()
+    unnamed: list[list[Matcher]] = []
     for rule in reversed(rules):
         names = (ALERTS, FOR_STATE) if rule.is_alert else (rule.name,)
-        answers.append(any(_may_read(selector, names) for selector in readers))
-        readers += [node for node in walk(parse(rule.expr)) if isinstance(node, ast.VectorSelector)]
+        answers.append(any(name in named or _may_read(unnamed, name) for name in names))
+        for node in walk(parse(rule.expr)):
+            if isinstance(node, ast.VectorSelector):
+                on_name = [matcher for matcher in node.matchers if matcher.name == NAME]
+                if len(on_name) == 1 and on_name[0].op is MatchOp.EQUAL:
+                    named.add(on_name[0].value)
+                else:
+                    unnamed.append(on_name)
     return answers[::-1]
 
 
-def _may_read(selector: ast.VectorSelector, names: Sequence[str]) -> bool:
-    on_name = [matcher for matcher in selector.matchers if matcher.name == NAME]
-    return any(all(matcher.matches(name) for matcher in on_name) for name in names)
+def _may_read(selectors: Sequence[Sequence[Matcher]], name: str) -> bool:
+    return any(all(one.matches(name) for one in matchers) for matchers in selectors)

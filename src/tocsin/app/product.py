@@ -135,7 +135,7 @@ class Tocsin:
             self._nearby = await self._find_nearby()
         await self._scrape()
         await parts.alerting.start(self.loaded, self._external_url, self.tasks)
-        self._rule_plan = rule_plan(self.loaded)
+        self._rule_plan = await asyncio.to_thread(rule_plan, self.loaded)
         await self._evaluate()
         await self._background.start(self.tasks, statsd_address=config.listen.statsd)
         self.tasks.start("retention", parts.retention.run)
@@ -150,7 +150,8 @@ class Tocsin:
         Raises ConfigError or RuleFileError before anything has changed when its `prometheus.yml`
         or a rule file is wrong.
         """
-        plan, rules = scrape_configuration(loaded), rule_plan(loaded)
+        plan = scrape_configuration(loaded)
+        rules = await asyncio.to_thread(rule_plan, loaded)
         parts, config = self.parts, loaded.config
         check_receivers(loaded, parts.clock)
         parts.intake.configure(
