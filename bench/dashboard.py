@@ -58,17 +58,24 @@ class Taken:
 
 
 class Source:
-    """The same samples for every server, step by step."""
+    """The same samples for every server, step by step: counters, and the buckets of histograms."""
 
-    def __init__(self, sets: list[Labels]) -> None:
-        chance = random.Random(3)
-        self._chance = chance
-        self._sets = [encode_labels(labels) for labels in sets]
-        self._values = [float(chance.randrange(10_000)) for _ in sets]
+    def __init__(self, counters: list[Labels], buckets: list[Labels], bounds: int) -> None:
+        self._chance = random.Random(3)
+        self._sets = [encode_labels(labels) for labels in [*counters, *buckets]]
+        self._counters = len(counters)
+        self._bounds = bounds
+        self._values = [0.0] * len(self._sets)
 
     def step(self, at_ms: int) -> bytes:
         """One request with a sample for every series."""
-        self._values = [value + self._chance.randrange(20) for value in self._values]
+        grown = 0
+        for number in range(len(self._values)):
+            bucket = number - self._counters
+            # A bucket counts what the narrower ones of its histogram do, too.
+            within = bucket >= 0 and bucket % self._bounds
+            grown = self._chance.randrange(20) + (grown if within else 0)
+            self._values[number] += grown
         return body(self._sets, self._values, at_ms)
 
 
@@ -109,7 +116,7 @@ def main() -> None:
     parser.add_argument("--duration", type=float, default=30.0)
     parser.add_argument("--hours", type=float, default=1.0)
     asked = parser.parse_args()
-    source = Source([*join_sets(), *histogram_sets()])
+    source = Source(join_sets(), histogram_sets(), bounds=12)
     begin = int(time.time() - asked.hours * 3600) // _SCRAPE_SECONDS * _SCRAPE_SECONDS
     ended = threading.Event()
     with running() as peers, ThreadPoolExecutor(_AT_ONCE) as pool:
