@@ -62,9 +62,9 @@ class Product:
 
 
 @contextmanager
-def running(folder: Path, *flags: str) -> Iterator[Product]:
-    """A Tocsin with `CONFIG` and these flags; it has ended, within its own limit, on return."""
-    (folder / "tocsin.yaml").write_text(CONFIG)
+def running(folder: Path, *flags: str, config: str = CONFIG) -> Iterator[Product]:
+    """A Tocsin with that file and these flags; it has ended, within its own limit, on return."""
+    (folder / "tocsin.yaml").write_text(config)
     (folder / "targets.json").write_text("[]")
     (folder / "text-targets.json").write_text("[]")
     ready, errors, output = folder / "ready.json", folder / "errors.log", folder / "output.log"

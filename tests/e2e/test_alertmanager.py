@@ -1,0 +1,180 @@
+"""The same alerts through Tocsin and the real Alertmanager; the real amtool against Tocsin."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.product import eventually, running
+from tests.e2e.programs import beside, output_of, path_of
+from tests.notify.servers import Mails, Taken, http_receiver, mail_server
+
+pytestmark = pytest.mark.slow
+
+EXTERNAL_URL = "http://am.example"
+ROUTES = """
+route:
+  receiver: web.hook
+  group_by: [alertname]
+  group_wait: 1s
+  group_interval: 2s
+  repeat_interval: 1h
+  routes:
+    - match_re: {severity: "a|b"}
+      receiver: slack
+    - match: {severity: critical, aa: b}
+      receiver: pager
+      continue: true
+    - match: {severity: critical}
+      receiver: mail
+inhibit_rules:
+  - {source_match: {severity: critical}, target_match: {severity: minor}, equal: [aa]}
+receivers:
+  - name: web.hook
+    webhook_configs: [{url: '%(http)s/hook'}]
+  - name: slack
+    slack_configs: [{api_url: '%(http)s/slack', channel: '#x', send_resolved: true}]
+  - name: pager
+    pagerduty_configs: [{routing_key: KEY, url: '%(http)s/pager'}]
+  - name: mail
+    email_configs:
+      - {to: x@y.zz, from: a@b.cc, smarthost: '127.0.0.1:%(smtp)d', require_tls: false,
+         send_resolved: true}
+"""
+START = "2026-01-01T10:00:00Z"
+FIRING: list[dict[str, object]] = [
+    {
+        "labels": {"alertname": "A", "severity": "a", "instance": "i<1>"},
+        "annotations": {"summary": 'S "q" & é'},
+        "startsAt": START,
+        "generatorURL": "http://g/x?a=1&b=2",
+    },
+    {
+        "labels": {"alertname": "A", "severity": "a", "instance": "i2", "job": "j"},
+        "annotations": {"summary": "S2"},
+        "startsAt": "2026-01-01T10:00:00.123Z",
+    },
+    {"labels": {"alertname": "B", "x": "y"}, "startsAt": START},
+    {"labels": {"alertname": "C", "severity": "critical", "aa": "b"}, "startsAt": START},
+    {"labels": {"alertname": "D", "severity": "minor", "aa": "b"}, "startsAt": START},
+]
+RESOLVED = [{**alert, "endsAt": "2026-01-01T11:00:00Z"} for alert in (FIRING[0], FIRING[3])]
+
+
+def test_the_same_alerts_make_the_same_messages(tmp_path: Path) -> None:
+    path_of("prometheus-alertmanager", "alertmanager")
+    theirs = tmp_path / "theirs"
+    ours = tmp_path / "ours"
+    theirs.mkdir()
+    ours.mkdir()
+    with receivers() as (taken, mails), alertmanager(theirs, taken, mails) as url:
+        wanted = told(url, taken, mails)
+    with receivers() as (taken, mails), tocsin(ours, taken, mails) as url:
+        found = told(url, taken, mails)
+    assert found == wanted
+    assert len(wanted[0]) == 6  # D is told once C, which held it back, is over
+    assert len(wanted[1]) == 2
+
+
+def test_amtool_asks_adds_and_silences(tmp_path: Path) -> None:
+    amtool = path_of("amtool")
+    with receivers() as (taken, mails), tocsin(tmp_path, taken, mails) as address:
+        for url in (address, address.removesuffix("/alertmanager")):
+            call(amtool, url, "alert", "add", "foo", "tool=r1")
+            assert "foo" in call(amtool, url, "alert", "query", "tool=r1")
+            silence = call(amtool, url, "silence", "add", "tool=r1", "-c", "work").split()[-1]
+            assert silence in call(amtool, url, "silence", "query", "tool=r1")
+            assert "foo" not in call(amtool, url, "alert", "query", "tool=r1")
+            assert "suppressed" in call(amtool, url, "alert", "query", "-s", "tool=r1")
+            call(amtool, url, "silence", "update", "-d", "2h", silence)
+            call(amtool, url, "silence", "expire", silence)
+            assert silence not in call(amtool, url, "silence", "query")
+            assert "web.hook" in call(amtool, url, "config", "show")
+            assert "disabled" in call(amtool, url, "cluster", "show")
+
+
+def call(amtool: str, url: str, *words: str) -> str:
+    """amtool's answer without its word about versions, which are not the same."""
+    return output_of([amtool, f"--alertmanager.url={url}", *words])
+
+
+@contextmanager
+def receivers() -> Iterator[tuple[Taken, Mails]]:
+    with http_receiver() as taken, mail_server() as mails:
+        yield taken, mails
+
+
+@contextmanager
+def alertmanager(folder: Path, taken: Taken, mails: Mails) -> Iterator[str]:
+    """The real one, on a port that was free a moment ago."""
+    with http_receiver() as free:
+        port = free.port
+    file = folder / "am.yml"
+    file.write_text(ROUTES % {"http": taken.url, "smtp": mails.port})
+    command = [path_of("prometheus-alertmanager", "alertmanager"), f"--config.file={file}"]
+    command += [f"--storage.path={folder / 'data'}", "--cluster.listen-address="]
+    command += [f"--web.listen-address=127.0.0.1:{port}", f"--web.external-url={EXTERNAL_URL}"]
+    with beside(command, folder):
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: _answers(url + "/-/ready"))
+        yield url
+
+
+@contextmanager
+def tocsin(folder: Path, taken: Taken, mails: Mails) -> Iterator[str]:
+    (folder / "am.yml").write_text(ROUTES % {"http": taken.url, "smtp": mails.port})
+    with running(folder, "--auth", "off", config=CONFIG) as product:
+        yield f"{product.http}/alertmanager"
+
+
+CONFIG = f"""
+alertmanager: am.yml
+scrape: {{host: false, itself: false}}
+listen: {{external_url: '{EXTERNAL_URL}', statsd: 127.0.0.1:0}}
+"""
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return int(response.status) == 200
+    except OSError:
+        return False
+
+
+def post(url: str, alerts: Sequence[dict[str, object]]) -> None:
+    request = urllib.request.Request(
+        f"{url}/api/v2/alerts", json.dumps(alerts).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        assert response.status == 200
+
+
+def told(url: str, taken: Taken, mails: Mails) -> tuple[list[tuple[str, bytes]], list[str]]:
+    """What the receivers got: all fire, then two are over."""
+    post(url, FIRING)
+    eventually(lambda: len(taken.requests) >= 3 and mails.envelopes)
+    post(url, RESOLVED)
+    eventually(lambda: len(taken.requests) >= 6 and len(mails.envelopes) >= 2)
+    time.sleep(2.5)  # one more interval, in which nothing may come
+    return sorted(taken.requests), [_mail(envelope.content) for envelope in mails.envelopes]
+
+
+def _mail(content: bytes | str | None) -> str:
+    """The subject and the words of the HTML part that tell of alerts: the design is our own."""
+    assert isinstance(content, bytes)
+    message = message_from_bytes(content, policy=default)
+    part = message.get_body(("html",))
+    assert part is not None
+    words = re.sub(r"<style.*?</style>|<[^>]+>", " ", part.get_content(), flags=re.S)
+    lines = re.findall(r"\d+ alerts? for|\[\d+\] \w+|\w+ ?= ?\w+|Labels|Annotations", words)
+    return f"{message['Subject']}: {' '.join(lines)}"
