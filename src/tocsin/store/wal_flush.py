@@ -5,49 +5,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault, Permanent, Temporary
-from tocsin.store.errors import QueryTimeout, QueryTooLarge
 from tocsin.store.pending import Group, Pending
 from tocsin.store.wal import WriteAheadLog
+from tocsin.store.wal_again import Asked, insert_again
+from tocsin.store.wal_insert import Insert, insert_all, insert_one, inserts_of
 from tocsin.store.wal_mark import Position
 from tocsin.store.wal_record import Rows
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _TRIES_ALONE = 3
-_INSERT_BYTES = 8 << 20
 _REPLAY_BYTES = 16 << 20
-_RANKS = {"series": 0, "samples": 1, "exemplars": 2, "metric_metadata": 3}
-"""A sample's series is in the store before the sample."""
-
 _log = log.get("store.flush")
 _seconds = gauge.histogram("wal_flush_seconds", "Time to insert a group of logged rows.")
 _flushed = gauge.counter("wal_flushed_rows", "Logged rows that the store has taken.")
 _replayed = gauge.counter("wal_replayed_rows", "Rows inserted from the log at the start.")
 _failures = gauge.counter("wal_flush_failures", "Groups that the store did not take.", ("fault",))
 _aside = gauge.counter("wal_refused_rows", "Rows that the store refuses, kept in a file.")
-
-
-class Sink(Protocol):
-    """What inserting needs of the store (`client.Store`)."""
-
-    async def insert(
-        self,
-        table: str,
-        columns: Sequence[str],
-        data: bytes,
-        fmt: str,
-        *,
-        token: str = "",
-        timeout_seconds: float,
-    ) -> None: ...
 
 
 class FlushConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,68 +42,12 @@ class FlushConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     insert_seconds: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """One statement: rows of one table, of several records."""
-
-    rows: tuple[Rows, ...]
-
-    def data(self) -> bytes:
-        """All of it in a row."""
-        first = self.rows[0].data
-        if len(self.rows) == 1 and isinstance(first, bytes):
-            return first
-        return b"".join(one.data for one in self.rows)
-
-
-def inserts_of(rows: Sequence[Rows]) -> list[Insert]:
-    """The statements for these rows, the same ones for the same rows, series before samples."""
-    by_table: dict[tuple[int, str, tuple[str, ...], str], list[Rows]] = {}
-    for one in rows:
-        key = (_RANKS.get(one.table, len(_RANKS)), one.table, one.columns, one.format)
-        by_table.setdefault(key, []).append(one)
-    found = []
-    for key in sorted(by_table):
-        gathered: list[Rows] = []
-        size = 0
-        for one in by_table[key]:
-            if gathered and size + len(one.data) > _INSERT_BYTES:
-                found.append(Insert(tuple(gathered)))
-                gathered, size = [], 0
-            gathered.append(one)
-            size += len(one.data)
-        found.append(Insert(tuple(gathered)))
-    return found
-
-
-async def insert_all(
-    store: Sink, rows: Sequence[Rows], *, token: str = "", timeout_seconds: float
-) -> None:
-    """Insert rows; with a token, repeating the same rows under it doubles nothing."""
-    for number, one in enumerate(inserts_of(rows)):
-        first = one.rows[0]
-        data = one.data()
-        try:
-            await store.insert(
-                first.table,
-                first.columns,
-                data,
-                first.format,
-                token=f"{token}-{number}" if token else "",
-                timeout_seconds=timeout_seconds,
-            )
-        except (QueryTimeout, QueryTooLarge) as error:
-            # No fault of who sent the data.
-            said = f"the store did not take rows for {first.table}: {error}"
-            raise Temporary(said, 1.0) from error
-
-
 class Flusher:
     """Inserts what is pending: one group at a time, again and again until the store has it."""
 
     def __init__(
         self,
-        store: Sink,
+        store: Asked,
         wal: WriteAheadLog,
         pending: Pending,
         clock: Clock,
@@ -228,10 +152,12 @@ class Flusher:
         self._tell()
 
     async def _attempt(self, group: Group) -> Fault | None:
+        # Nobody knows what of an insert that failed, or was given up, the store has taken.
+        insert = insert_again if self._token else insert_all
         self._token = self._token or secrets.token_hex(8)
         try:
             await asyncio.to_thread(self._wal.begin, group.until, self._token)
-            await insert_all(
+            await insert(
                 self._store,
                 group.rows,
                 token=self._token,
@@ -256,26 +182,36 @@ class Flusher:
 
 
 async def separated(
-    store: Sink, wal: WriteAheadLog, rows: Sequence[Rows], token: str, config: FlushConfig
+    store: Asked, wal: WriteAheadLog, rows: Sequence[Rows], token: str, config: FlushConfig
 ) -> list[Rows] | None:
-    """Insert each record alone, and set aside those that are refused; what is left to insert.
+    """Insert what the store takes of a refused group, and set aside the records it refuses alone.
 
-    None when the store went away meanwhile: then all of it is left.
+    Returns what is left to insert: nothing, or None for all when the store went away meanwhile.
     """
-    for number, one in enumerate(rows):
+    limit = config.insert_seconds
+    for number, insert in enumerate(inserts_of(rows)):
+        # Under the group's tokens: what the store took of it before is not doubled.
+        own = f"{token}-{number}"
         try:
-            await insert_all(
-                store, [one], token=f"{token}/{number}", timeout_seconds=config.insert_seconds
-            )
+            await insert_one(store, insert, token=own, timeout_seconds=limit)
+            continue
         except (Temporary, Permanent):
             return None
         except Fault as fault:
-            _aside.inc(one.count)
-            await asyncio.to_thread(wal.quarantine, one, str(fault))
+            _log.warning("insert_refused", table=insert.rows[0].table, reason=str(fault))
+        for place, one in enumerate(insert.rows):
+            try:
+                alone = Insert((one,))
+                await insert_one(store, alone, token=f"{own}/{place}", timeout_seconds=limit)
+            except (Temporary, Permanent):
+                return None
+            except Fault as fault:
+                _aside.inc(one.count)
+                await asyncio.to_thread(wal.quarantine, one, str(fault))
     return []
 
 
-async def replay(store: Sink, wal: WriteAheadLog, config: FlushConfig | None = None) -> int:
+async def replay(store: Asked, wal: WriteAheadLog, config: FlushConfig | None = None) -> int:
     """Insert what an earlier process acknowledged and did not insert; how many rows.
 
     To be done after `wal.open` and before anything is read or written. Raises Temporary when the
@@ -308,17 +244,18 @@ async def replay(store: Sink, wal: WriteAheadLog, config: FlushConfig | None = N
 
 
 async def _replay_group(
-    store: Sink,
+    store: Asked,
     wal: WriteAheadLog,
     rows: list[Rows],
     until: Position,
     token: str,
     config: FlushConfig,
 ) -> int:
+    insert = insert_again if token else insert_all
     token = token or secrets.token_hex(8)
     await asyncio.to_thread(wal.begin, until, token)
     try:
-        await insert_all(store, rows, token=token, timeout_seconds=config.insert_seconds)
+        await insert(store, rows, token=token, timeout_seconds=config.insert_seconds)
     except (Temporary, Permanent):
         raise
     except Fault as fault:

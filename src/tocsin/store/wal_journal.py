@@ -11,7 +11,8 @@ from tocsin.kit.clock import Clock
 from tocsin.store.errors import DiskFull, LogFull
 from tocsin.store.pending import Loose, Pending
 from tocsin.store.wal import WriteAheadLog
-from tocsin.store.wal_flush import FlushConfig, Flusher, Sink, replay
+from tocsin.store.wal_again import Asked
+from tocsin.store.wal_flush import FlushConfig, Flusher, replay
 from tocsin.store.wal_record import Rows
 
 _ROOM_SECONDS = 10.0
@@ -30,7 +31,7 @@ class Journal:
 
     def __init__(
         self,
-        store: Sink,
+        store: Asked,
         folder: Path,
         clock: Clock,
         config: FlushConfig | None = None,

@@ -20,7 +20,7 @@ from tocsin.store.group import GroupCommit, WriterConfig
 from tocsin.store.pending import NOTHING, Loose
 from tocsin.store.recent import RecentWindow
 from tocsin.store.series import SeriesRegistry
-from tocsin.store.wal_flush import Sink, insert_all
+from tocsin.store.wal_insert import Sink, insert_all
 from tocsin.store.wal_journal import Journal
 from tocsin.store.wal_record import Rows
 

@@ -1,0 +1,84 @@
+"""Are rows in the store whose insert was repeated because nobody knew how the first one ended?
+
+The engine notes a token just before it adds the part: killed in between, it takes the repetition
+for a double and drops it. So one row of each part that must be there is looked for.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from tocsin.kit import log
+from tocsin.kit.fault import Fault, Temporary
+from tocsin.store.client import quoted
+from tocsin.store.wal_insert import KEYED, Sink, insert_all, inserts_of
+from tocsin.store.wal_record import Rows
+
+_DAY_SECONDS = 86_400
+_TOLD_APART_BY = ("name", "user_id", "session_id", "trace_id", "span_id")
+_log = log.get("store.flush")
+
+
+class Asked(Sink, Protocol):
+    """A store that can also be asked."""
+
+    async def fetch_bytes(self, sql: str, params: Mapping[str, str] | None = None) -> bytes: ...
+
+
+class _Row(msgspec.Struct):
+    ts: str = ""
+
+
+async def insert_again(
+    store: Asked, rows: Sequence[Rows], *, token: str, timeout_seconds: float
+) -> None:
+    """Insert rows that may be in the store already, and make sure that they are there once."""
+    await insert_all(store, rows, token=token, timeout_seconds=timeout_seconds)
+    for insert in inserts_of(rows):
+        first = insert.rows[0]
+        if first.table in KEYED or first.format != "JSONEachRow" or "ts" not in first.columns:
+            continue
+        for part in _parts(insert.data()):
+            if await _is_there(store, first.table, part[0]):
+                continue
+            lost = Rows(first.table, first.columns, first.format, len(part), b"".join(part))
+            _log.warning("token_without_rows", table=first.table, rows=len(part))
+            await insert_all(
+                store, [lost], token=secrets.token_hex(8), timeout_seconds=timeout_seconds
+            )
+
+
+def _parts(data: bytes) -> list[list[bytes]]:
+    """The lines by day: the engine makes one part of each, whole or not at all.
+
+    None when their times are no seconds in a text, as those of events are.
+    """
+    decoder = msgspec.json.Decoder(_Row)
+    days: dict[int, list[bytes]] = {}
+    for line in data.splitlines(keepends=True):
+        try:
+            day = int(float(decoder.decode(line).ts)) // _DAY_SECONDS
+        except (msgspec.MsgspecError, ValueError, OverflowError):
+            return []
+        days.setdefault(day, []).append(line)
+    return list(days.values())
+
+
+async def _is_there(store: Asked, table: str, line: bytes) -> bool:
+    row = msgspec.json.decode(line, type=dict[str, object])
+    nanoseconds = int(Decimal(str(row["ts"])) * 1_000_000_000)
+    known = {name: str(row[name]) for name in _TOLD_APART_BY if name in row}
+    sql = f"SELECT count() FROM {quoted(table)}"
+    sql += " WHERE ts = fromUnixTimestamp64Nano({ts:Int64}, 'UTC')"
+    sql += "".join(f" AND {name} = {{{name}:String}}" for name in known)
+    try:
+        # One row of fixed width, a UInt64.
+        found = await store.fetch_bytes(sql, known | {"ts": str(nanoseconds)})
+    except Fault as error:
+        raise Temporary(f"whether {table} has the rows cannot be told: {error}", 1.0) from error
+    return any(found)
