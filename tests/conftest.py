@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.store.child import EngineChild
@@ -52,6 +54,16 @@ async def store(empty_store: Store) -> Store:
     for name in (await empty_store.fetch_bytes(sql, fmt="TSV")).decode().split():
         await empty_store.command(f"ALTER TABLE {name} REMOVE TTL")
     return empty_store
+
+
+# Slow machines are no bugs: no example is timed. Where a result must repeat, the examples do too.
+settings.register_profile(
+    "tocsin",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tocsin")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
