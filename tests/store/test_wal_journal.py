@@ -269,6 +269,32 @@ async def test_rows_that_the_store_refuses_are_kept_in_a_file_and_hold_up_nothin
     assert b"poison" in bytes(found.rows.data)
 
 
+async def test_a_disk_without_room_refuses_writes_before_they_are_logged(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    def check_room() -> None:
+        raise DiskFull("only 1 MiB is free", 30.0)
+
+    journal = Journal(Engine(), tmp_path, clock, check_room=check_room)
+    await journal.open()
+    with pytest.raises(DiskFull, match="1 MiB"):
+        await journal.keep(event(b"a"), NOTHING)
+    assert not files(tmp_path, "*.wal")
+    journal.die()
+
+
+async def test_with_fsync_rows_take_the_same_way(tmp_path: Path, clock: FakeClock) -> None:
+    engine = Engine()
+    journal = Journal(engine, tmp_path / "made", clock, fsync=True)
+    assert await journal.open() == 0
+    await asyncio.gather(*(journal.keep(event(b"%d" % n), NOTHING) for n in range(5)))
+    journal.die()
+    again = Journal(engine, tmp_path / "made", clock, fsync=True)
+    assert await again.open() == 5
+    assert engine.events == {b"%d" % n: 1 for n in range(5)}
+    again.die()
+
+
 async def test_draining_leaves_nothing_behind(tmp_path: Path, clock: FakeClock) -> None:
     engine = Engine()
     async with running(engine, tmp_path, clock) as journal:

@@ -35,6 +35,7 @@ from tocsin.store.rollup import Rollup
 from tocsin.store.sample_cache import SampleCache
 from tocsin.store.series import SeriesRegistry
 from tocsin.store.source import MetricSource
+from tocsin.store.wal_flush import FlushConfig
 from tocsin.store.wal_journal import Journal
 from tocsin.store.writer import Writer
 from tocsin.web.authenticator import Authenticator
@@ -120,7 +121,12 @@ def write_ahead_log(config: Config, store: Store, clock: Clock) -> Journal:
     """Where a write is kept when it is answered: in the data folder, wherever the store is."""
     disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
     return Journal(
-        store, log_folder(config), clock, fsync=config.store.fsync, check_room=disk.check
+        store,
+        log_folder(config),
+        clock,
+        FlushConfig(seconds=config.store.flush_seconds),
+        fsync=config.store.fsync,
+        check_room=disk.check,
     )
 
 

@@ -42,6 +42,9 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     with an engine of Tocsin's own: what others write to a ClickHouse is not seen here."""
     min_free_bytes: Size = Size(512 * MIB)
     """Writes are refused while less than this is free on the disk; queries go on."""
+    flush_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 2.0
+    """How long samples may wait in the log before they are inserted, many at once. Queries see them
+    before, and a killed process loses none."""
     fsync: bool = False
     """Also survive a power cut, for slower writes. A killed process loses nothing either way."""
 
