@@ -138,3 +138,19 @@ async def test_a_new_configuration_is_applied_however_it_is_asked_for(tmp_path: 
 
 async def _are(tocsin: Serving, jobs: set[str]) -> bool:
     return await _jobs(tocsin) == jobs
+
+
+async def test_it_ends_in_time_although_the_engine_hangs(tmp_path: Path) -> None:
+    async with serving(tmp_path) as tocsin:
+        now = time.time_ns() // 1_000_000
+        assert (await tocsin.write({"a": (now, 1.0)}))[0] < 300
+        engine = tocsin.engine
+        assert engine is not None
+        engine.suspend()
+        asked = asyncio.create_task(tocsin.get("/api/v1/query", query="kept[3d]"))
+        await asyncio.sleep(0)
+        assert await tocsin.stop(limit=15) == 0
+        await asyncio.wait([asked])
+        assert asked.exception() is None or isinstance(asked.exception(), aiohttp.ClientError)
+        await tocsin.start()
+        assert (await tocsin.samples("kept[10m]"))["a"] == [(now, 1.0)]

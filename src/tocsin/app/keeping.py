@@ -25,12 +25,12 @@ class Kept:
     store: Store
     database: Database
 
-    async def close(self) -> None:
-        """Close both, the engine's process last."""
+    async def close(self, *, limit_seconds: float = 8.0) -> None:
+        """Close both, the engine's process last; what of that does not end in time is killed."""
         await self.store.close()
         await self.database.close()
         if self.child is not None:
-            await self.child.stop()
+            await self.child.stop(limit_seconds=limit_seconds)
 
 
 def telemetry_folder(config: Config) -> Path:

@@ -51,6 +51,8 @@ from tocsin.web.services import ReloadOutcome, Services, SystemStatus, WebConfig
 _log = log.get("tocsin")
 _FLUSH_SECONDS = 30.0
 _LISTEN_SECONDS = 10.0
+_STOP_SECONDS = 9.0
+_DRAIN_SECONDS = 3.0
 _DAY_SECONDS = 86_400.0
 
 Reload = Callable[[], Awaitable[ReloadOutcome]]
@@ -168,23 +170,24 @@ class Tocsin:
         """Take nothing more, keep what was accepted, and end every process within 10 s."""
         self._why_not_ready = "stopping"
         parts = self.parts
+        until = parts.clock.monotonic() + _STOP_SECONDS
         await parts.rules.stop()
         await parts.scrape.stop()
         await self._backups.stop()
         for listener in self._listeners():
             listener.stop()
-        await self._grpc.stop(grace_seconds=3.0)
+        await self._grpc.stop(grace_seconds=2.0)
         for listener in self._listeners():
             await listener.stopped.wait()
         await self._background.stop()
         await parts.alerting.stop()
-        if not await parts.writer.drain(5.0):
+        if not await parts.writer.drain(_DRAIN_SECONDS):
             _log.error("not_everything_was_kept", why="the store did not answer in time")
         with contextlib.suppress(Temporary):
             await parts.people.flush()
         await self.tasks.stop_all(limit_seconds=1.0)
         await parts.alerting.close()
-        await parts.kept.close()
+        await parts.kept.close(limit_seconds=max(1.0, until - parts.clock.monotonic()))
 
     def reload_with(self, reload: Reload) -> None:
         """What `POST /-/reload` and the page's button call."""

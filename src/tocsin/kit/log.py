@@ -8,6 +8,10 @@ from typing import cast
 
 import structlog
 
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
     """A logger whose first argument is the event's name and whose keywords are its facts."""
@@ -24,9 +28,14 @@ def configure(*, as_json: bool, level: str = "info") -> None:
     ]
     render: list[structlog.typing.Processor]
     if as_json:
-        render = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        render = [_TRACEBACKS, structlog.processors.JSONRenderer()]
     else:
-        render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Plain: the other way a traceback shows every variable, secrets too.
+        render = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     structlog.configure(
         processors=[*shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -92,7 +92,7 @@ class EngineChild:
         self._tasks.start("engine_watch", self._watch)
         return self.endpoint
 
-    async def stop(self) -> None:
+    async def stop(self, *, limit_seconds: float = _STOP_SECONDS) -> None:
         """Let running queries end (at most a few seconds), then end the child."""
         await self._tasks.stop_all()
         _up.set(0)
@@ -101,7 +101,7 @@ class EngineChild:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             try:
-                async with asyncio.timeout(_STOP_SECONDS):
+                async with asyncio.timeout(limit_seconds):
                     await process.wait()
             except TimeoutError:
                 _log.warning("engine_would_not_stop", pid=process.pid)

@@ -21,6 +21,7 @@ HEADER_BYTES = 128 << 10
 """How long they may be. Queries in the URL of a GET can be long."""
 
 _IDLE_SECONDS = 75
+_GRACE_SECONDS = 3
 _MOST_CONNECTIONS = 4096
 
 
@@ -115,7 +116,7 @@ class Listener:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=_IDLE_SECONDS,
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
             limit_concurrency=_MOST_CONNECTIONS,
             backlog=2048,
         )
@@ -132,7 +133,7 @@ class Listener:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def run(self) -> None:
-        """Serve until `stop` is called; requests under way are finished, within 5 s."""
+        """Serve until `stop` is called; requests under way are finished, within 3 s."""
         try:
             await self._server.serve(sockets=[self._socket])
         finally:
