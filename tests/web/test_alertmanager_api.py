@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from tests.alert.memory import World
+from tests.ingest.asgi import Answer, Site, site
+from tocsin.ingest.config import IngestConfig
+from tocsin.web.api import alertmanager, silences
+from tocsin.web.routing import Access
+
+TEXT = """
+global: {resolve_timeout: 10m}
+route: {receiver: team, group_by: [alertname], routes: [{match: {who: boss}, receiver: boss}]}
+receivers: [{name: team}, {name: boss}]
+inhibit_rules: [{source_matchers: [a=1], target_matchers: [a=2]}]
+"""
+NOW = "2023-11-14T22:13:20.000Z"
+
+
+class Audit:
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+    async def record(self, who: str, what: str, target: str, **more: object) -> None:
+        self.entries.append(what)
+
+
+@pytest.fixture
+async def api() -> Site:
+    found = site()
+    world = World(found.clock, TEXT)
+    await world.start()
+    addresses = (*alertmanager.ADDRESSES, *silences.ADDRESSES)
+    app = Starlette(routes=[Route(a.path, a.handler, methods=list(a.methods)) for a in addresses])
+    config = SimpleNamespace(
+        ingest=IngestConfig(), version="9", alertmanager_text=lambda: "route: {}\n"
+    )
+    app.state.services = SimpleNamespace(
+        alerts=world.dispatcher,
+        clock=found.clock,
+        config=config,
+        status=lambda: SimpleNamespace(started_at=found.clock.now()),
+    )
+    app.state.people = SimpleNamespace(audit=Audit())
+    found.app = app
+    return found
+
+
+async def post(api: Site, path: str, value: object) -> Answer:
+    return await api.call("POST", path, msgspec.json.encode(value))
+
+
+async def names(api: Site, query: str = "") -> list[str]:
+    answer = await api.call("GET", f"/api/v2/alerts{query}")
+    assert answer.status == 200, answer.body
+    return sorted(alert["labels"]["alertname"] for alert in answer.json())
+
+
+def alert(name: str, **labels: str) -> dict[str, object]:
+    return {"labels": {"alertname": name, **labels}}
+
+
+async def test_status_answers_what_amtool_asks_first(api: Site) -> None:
+    answer = (await api.call("GET", "/alertmanager/api/v2/status")).json()
+    assert answer["cluster"] == {"name": "tocsin", "peers": [], "status": "disabled"}
+    assert answer["config"] == {"original": "route: {}\n"}
+    assert answer["uptime"] == NOW
+    assert answer["versionInfo"]["version"] == "0.28.0"
+
+
+async def test_an_alert_looks_as_alertmanager_shows_it(api: Site) -> None:
+    zero = "0001-01-01T00:00:00.000Z"
+    posted = {**alert("Down", empty=""), "startsAt": zero, "endsAt": zero, "generatorURL": "g"}
+    assert (await post(api, "/alertmanager/api/v2/alerts", [posted])).status == 200
+    [shown] = (await api.call("GET", "/api/v2/alerts")).json()
+    assert shown == {
+        "annotations": {},
+        "endsAt": "2023-11-14T22:23:20.000Z",
+        "fingerprint": shown["fingerprint"],
+        "receivers": [{"name": "team"}],
+        "startsAt": NOW,
+        "status": {"inhibitedBy": [], "silencedBy": [], "state": "active"},
+        "updatedAt": NOW,
+        "generatorURL": "g",
+        "labels": {"alertname": "Down"},
+    }
+    [old] = (await api.call("GET", "/alertmanager/api/v1/alerts")).json()["data"]
+    assert old["receivers"] == ["team"]
+
+
+async def test_alerts_are_chosen_by_filter_receiver_and_state(api: Site) -> None:
+    await post(
+        api, "/api/v2/alerts", [alert("A", a="1"), alert("B", a="2"), alert("C", who="boss")]
+    )
+    silence = {
+        "matchers": [{"name": "who", "value": "boss", "isRegex": False, "isEqual": True}],
+        "startsAt": NOW,
+        "endsAt": "2023-11-14T23:13:20Z",
+        "createdBy": "me",
+        "comment": "work",
+    }
+    answer = await post(api, "/api/v2/silences", silence)
+    assert answer.status == 200
+    assert await names(api) == ["A", "B", "C"]
+    assert await names(api, "?filter=a%3D~%221|3%22") == ["A"]
+    assert await names(api, "?receiver=bo.*") == ["C"]
+    assert await names(api, "?inhibited=false&silenced=false") == ["A"]
+    assert await names(api, "?active=false") == ["B", "C"]
+    [held] = (await api.call("GET", "/api/v2/alerts?active=false&inhibited=false")).json()
+    assert held["status"]["silencedBy"] == [answer.json()["silenceID"]]
+    groups = (await api.call("GET", "/api/v2/alerts/groups")).json()
+    assert [(g["labels"], g["receiver"]) for g in groups] == [
+        ({"alertname": "A"}, {"name": "team"}),
+        ({"alertname": "B"}, {"name": "team"}),
+        ({"alertname": "C"}, {"name": "boss"}),
+    ]
+
+
+async def test_a_resolved_alert_is_listed_no_more(api: Site) -> None:
+    await post(api, "/api/v2/alerts", [alert("A")])
+    await post(api, "/api/v2/alerts", [{**alert("A"), "endsAt": NOW}])
+    assert await names(api) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"nonsense", "the body is not a list of alerts"),
+        (b'[{"labels": {}}]', "at least one label pair required"),
+        (b'[{"labels": {"a": "b"}, "startsAt": "yesterday"}]', "startsAt must be a time"),
+        (
+            b'[{"labels":{"a":"b"},"startsAt":"2026-01-02T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}]',
+            "start time must be before end time",
+        ),
+    ],
+)
+async def test_a_wrong_alert_is_refused_with_a_reason(api: Site, body: bytes, words: str) -> None:
+    answer = await api.call("POST", "/api/v2/alerts", body)
+    assert answer.status == 400
+    assert words in answer.json()
+
+
+async def test_good_alerts_beside_a_wrong_one_are_kept(api: Site) -> None:
+    answer = await post(api, "/api/v2/alerts", [{"labels": {}}, alert("Good")])
+    assert answer.status == 400
+    assert await names(api) == ["Good"]
+
+
+async def test_silences_are_listed_read_and_ended(api: Site) -> None:
+    silence = {
+        "matchers": [{"name": "a", "value": "b.*", "isRegex": True}],
+        "startsAt": "2023-11-14T22:00:00+00:00",
+        "endsAt": "2023-11-15T23:13:20.123456789Z",
+        "createdBy": "me",
+        "comment": "work",
+    }
+    made = (await post(api, "/api/v2/silences", silence)).json()["silenceID"]
+    one = (await api.call("GET", f"/api/v2/silence/{made}")).json()
+    assert one["startsAt"] == NOW
+    assert one["endsAt"] == "2023-11-15T23:13:20.123Z"
+    assert one["status"] == {"state": "active"}
+    assert one["matchers"] == [{"isEqual": True, "isRegex": True, "name": "a", "value": "b.*"}]
+    assert (await api.call("GET", "/api/v2/silences?filter=a%3Dx")).json() == []
+    assert (await api.call("DELETE", f"/api/v2/silence/{made}")).status == 200
+    assert (await api.call("DELETE", f"/api/v2/silence/{made}")).status == 400
+    [listed] = (await api.call("GET", "/api/v2/silences")).json()
+    assert listed["status"] == {"state": "expired"}
+    assert api.app.state.people.audit.entries == ["silence_set", "silence_expired"]
+
+
+async def test_unknown_and_wrong_silences_are_told_apart(api: Site) -> None:
+    unknown = "5c2fdd3e-0000-4000-8000-000000000000"
+    assert (await api.call("GET", f"/api/v2/silence/{unknown}")).status == 404
+    answer = await api.call("GET", "/api/v2/silence/nope")
+    assert (answer.status, answer.json()["code"]) == (422, 601)
+    empty = {"matchers": [], "startsAt": NOW, "endsAt": NOW, "createdBy": "a", "comment": "b"}
+    assert (await post(api, "/api/v2/silences", empty)).status == 400
+
+
+def test_every_address_asks_for_the_right_scope() -> None:
+    asks = {
+        (address.path.partition("/api/")[2], address.methods[0]): address.access
+        for address in (*alertmanager.ADDRESSES, *silences.ADDRESSES)
+        if "/api/" in address.path
+    }
+    assert asks["v2/alerts", "POST"] is Access.INGEST
+    assert asks["v2/silences", "POST"] is Access.ADMIN
+    assert asks["v2/silence/{id}", "DELETE"] is Access.ADMIN
+    assert {access for (_, method), access in asks.items() if method == "GET"} == {Access.READ}
