@@ -257,6 +257,20 @@ def test_tightened_samples_come_back_bit_for_bit(
     assert as_dict(laid_out([piece])) == found
 
 
+@pytest.mark.parametrize("length", [3, 300])
+def test_many_series_with_times_of_their_own_are_cut_alike(length: int) -> None:
+    found = {
+        (ref, NOW + at * MINUTE + ref * 7): np.float64(at).tobytes()
+        for ref in range(600)
+        for at in range(length)
+    }
+    data = ragged(found)
+    start, end = NOW + MINUTE, NOW + 200 * MINUTE
+    piece = as_it_is(data, data.refs).between(np.arange(600), start, end)
+    expected = {key: value for key, value in found.items() if start <= key[1] <= end}
+    assert as_dict(laid_out([piece])) == expected
+
+
 def test_counters_of_one_target_take_four_bytes_a_sample() -> None:
     found = {
         (ref, NOW + at * MINUTE): np.float64(at * ref).tobytes()

@@ -16,6 +16,9 @@ from tocsin.store.ragged import Piece, Ragged, Times, Values
 
 Rows = NDArray[np.int64]
 
+_MANY_CLOCKS, _SHORT = 500, 200
+"""Beyond so many stretches that are so short on average, looking at every time is cheaper."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
@@ -37,21 +40,33 @@ class Packed:
     def between(self, rows: Rows, start_ms: int, end_ms: int) -> Piece:
         """The samples of some rows from `start_ms` to `end_ms` (both included)."""
         clocks, which = np.unique(self.clock[rows], return_inverse=True)
-        firsts = np.empty((len(clocks), 2), np.int64)
-        bounds = zip(
-            self.clock_starts[clocks].tolist(), self.clock_starts[clocks + 1].tolist(), strict=True
-        )
-        for number, (begin, stop) in enumerate(bounds):
-            firsts[number] = self.ts[begin:stop].searchsorted((start_ms, end_ms + 1))
-        first = firsts[which, 0]
+        begins, stops = self.clock_starts[clocks], self.clock_starts[clocks + 1]
+        firsts = _bounds(self.ts, begins, stops, (start_ms, end_ms + 1))[which]
+        first = firsts[:, 0]
         return Piece(
             self.refs[rows],
-            firsts[which, 1] - first,
+            firsts[:, 1] - first,
             self.ts,
             self.clock_starts[self.clock[rows]] + first,
             self.values,
             self.starts[rows] + first,
         )
+
+
+def _bounds(
+    ts: Times, begins: NDArray[np.int64], stops: NDArray[np.int64], times: tuple[int, int]
+) -> NDArray[np.int64]:
+    """How many times of each stretch of `ts` come before each of `times`."""
+    found = np.empty((len(begins), 2), np.int64)
+    if len(begins) > _MANY_CLOCKS and len(ts) < _SHORT * len(begins):
+        for column, at_ms in enumerate(times):
+            before = np.zeros(len(ts) + 1, np.int64)
+            np.cumsum(ts < at_ms, out=before[1:])
+            found[:, column] = before[stops] - before[begins]
+        return found
+    for row, (begin, stop) in enumerate(zip(begins.tolist(), stops.tolist(), strict=True)):
+        found[row] = ts[begin:stop].searchsorted(times)
+    return found
 
 
 def as_it_is(data: Ragged, refs: NDArray[np.int64]) -> Packed:

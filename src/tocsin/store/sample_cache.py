@@ -34,6 +34,7 @@ _MOST_BLOCKS = 16
 _LONG_TAIL_MS = 300_000
 """Samples after a block's end are loaded each time until there are so many of them."""
 _THREAD_SAMPLES = 100_000
+_THREAD_ROWS = 5_000
 _NOBODY = -1
 _FOR_EVER = 2**62
 
@@ -195,7 +196,11 @@ class SampleCache:
             hit.block.last_use = self._next
             hit.block.widest_ms = max(hit.block.widest_ms, wanted.end_ms - wanted.start_ms)
         known_ms = min(wanted.end_ms, *(hit.block.until_ms for hit in hits))
-        pieces = [hit.block.packed.between(hit.rows, wanted.start_ms, known_ms) for hit in hits]
+        rows = sum(len(hit.rows) for hit in hits)
+        if rows < _THREAD_ROWS:
+            pieces = _pieces(hits, wanted.start_ms, known_ms)
+        else:
+            pieces = await asyncio.to_thread(_pieces, hits, wanted.start_ms, known_ms)
         kept = sum(int(piece.counts.sum()) for piece in pieces)
         wanted.budget.spend(kept)
         _samples.labels("cached").inc(kept)
@@ -347,6 +352,10 @@ class _Wanted:
         found = await self.budget.load(self.load, refs, start_ms, end_ms)
         _samples.labels("loaded").inc(len(found.ts))
         return found
+
+
+def _pieces(hits: Sequence[_Hit], start_ms: int, end_ms: int) -> list[Piece]:
+    return [hit.block.packed.between(hit.rows, start_ms, end_ms) for hit in hits]
 
 
 def _has_half(block: _Block, start_ms: int, end_ms: int) -> bool:
