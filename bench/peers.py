@@ -130,18 +130,20 @@ def commands(folder: Path, port: int) -> dict[str, list[str]]:
 def running(
     names: tuple[str, ...] = ("tocsin", "prometheus", "victoriametrics"),
     *,
-    caches: bool = True,
+    samples_kept: bool = True,
+    results_kept: bool = True,
 ) -> Iterator[list[Peer]]:
     """Start those of the servers that are installed; end them afterwards.
 
-    Without `caches` Tocsin keeps no samples that queries have read, and VictoriaMetrics no results.
+    `samples_kept` is Tocsin's cache of samples that queries have read, `results_kept` is
+    VictoriaMetrics' cache of results, which also moves a query's ends to multiples of its step.
     """
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as root:
         peers: list[Peer] = []
         try:
             # One by one, so that those already started are ended when the next one fails.
             for name in names:
-                if peer := _start(name, Path(root) / name, caches=caches):
+                if peer := _start(name, Path(root) / name, samples_kept, results_kept):
                     peers += [peer]
             yield peers
         finally:
@@ -149,16 +151,16 @@ def running(
                 peer.stop()
 
 
-def _start(name: str, folder: Path, *, caches: bool) -> Peer | None:
+def _start(name: str, folder: Path, samples_kept: bool, results_kept: bool) -> Peer | None:
     folder.mkdir()
     port = free_port()
     command = commands(folder, port).get(name)
     if command is None:
         print(f"{name} is not installed: left out (scripts/peers.sh installs it)")
         return None
-    if name == "victoriametrics" and not caches:
+    if name == "victoriametrics" and not results_kept:
         command.append("-search.disableCache")
-    (folder / "tocsin.yaml").write_text(_QUIET if caches else _QUIET + _UNCACHED)
+    (folder / "tocsin.yaml").write_text(_QUIET if samples_kept else _QUIET + _UNCACHED)
     (folder / "prometheus.yml").write_text(json.dumps({"global": {"scrape_interval": "1h"}}))
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     peer = Peer(name, f"http://127.0.0.1:{port}", folder, process, command)
