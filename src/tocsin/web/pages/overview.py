@@ -134,7 +134,9 @@ def _services(
     names = [*scraped, *(job for job in {**series, **asked.vitals} if job not in scraped)]
     found = [_service(name, scraped.get(name), series.get(name, 0), asked, wrong) for name in names]
     urgency = {"critical": 0, "warning": 1}
-    return sorted(found, key=lambda one: (urgency.get(one.state, 2), one.job))
+    return sorted(
+        found, key=lambda one: (urgency.get(one.state, 2), not one.vitals.answers, one.job)
+    )
 
 
 def _service(
