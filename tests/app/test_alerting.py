@@ -1,0 +1,147 @@
+"""Alerts through everything but HTTP in: kept in a real database, told to a real receiver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.notify.servers import Taken, http_receiver
+from tocsin.alert.silence import Silence, SilenceMatcher
+from tocsin.app.alerting import Alerting
+from tocsin.app.config import Loaded, load_config
+from tocsin.kit.clock import SystemClock
+from tocsin.kit.document import ConfigError
+from tocsin.kit.tasks import Tasks
+from tocsin.model.alerts import Alert
+from tocsin.model.labels import from_mapping
+from tocsin.state.database import Database
+
+ROUTES = """
+alertmanager:
+  route: {{receiver: team, group_wait: 0s, group_interval: 1s, group_by: [alertname]}}
+  receivers: [{{name: team, webhook_configs: [{{url: '{url}'}}]}}]
+"""
+
+
+def loaded(tmp_path: Path, text: str) -> Loaded:
+    (tmp_path / "tocsin.yaml").write_text(text)
+    return load_config(tmp_path / "tocsin.yaml", environment={})
+
+
+async def until(look: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not look():  # noqa: ASYNC110 - what is looked at is in another thread
+            await asyncio.sleep(0.02)
+
+
+class Process:
+    """One life of the product: `kill` leaves everything as it is."""
+
+    def __init__(self, tmp_path: Path, config: Loaded) -> None:
+        self.clock = SystemClock()
+        self.tasks = Tasks(self.clock)
+        self._database = Database(f"sqlite:///{tmp_path}/state.db")
+        self._config = config
+        self.alerting = Alerting(self._database, self.clock)
+
+    async def start(self) -> None:
+        await self._database.open()
+        await self.alerting.start(self._config, "http://tocsin.example", self.tasks)
+
+    async def kill(self) -> None:
+        await self.tasks.stop_all()
+        await self.alerting.close()
+        await self._database.close()
+
+    def alert(self, *, ends: bool = False) -> Alert:
+        now = self.clock.now_ms()
+        labels = from_mapping({"alertname": "Down"})
+        return Alert(labels=labels, starts_ms=now - 1000, ends_ms=now if ends else 0, source="api")
+
+
+def statuses(taken: Taken) -> list[str]:
+    return ["firing" if b'"status":"firing"' in body else "resolved" for _, body in taken.requests]
+
+
+async def test_a_kill_loses_no_alert_no_silence_and_tells_nothing_twice(tmp_path: Path) -> None:
+    with http_receiver() as taken:
+        config = loaded(tmp_path, ROUTES.format(url=taken.url))
+        first = Process(tmp_path, config)
+        await first.start()
+        await first.alerting.dispatcher.put([first.alert()])
+        silences = first.alerting.dispatcher.silences
+        now = first.clock.now_ms()
+        matcher = SilenceMatcher(name="alertname", op="=", value="Other")
+        kept = await silences.set(
+            Silence(
+                matchers=(matcher,),
+                starts_ms=now,
+                ends_ms=now + 60_000,
+                created_by="me",
+                comment="work",
+            )
+        )
+        await until(lambda: statuses(taken) == ["firing"])
+        await first.kill()
+
+        second = Process(tmp_path, config)
+        await second.start()
+        assert second.alerting.dispatcher.silences.get(kept.id) == kept
+        [known] = second.alerting.dispatcher.states()
+        assert known.alert.labels == first.alert().labels
+        await second.alerting.dispatcher.put([second.alert(ends=True)])
+        await until(lambda: len(taken.requests) > 1)
+        assert statuses(taken) == ["firing", "resolved"]
+        await second.kill()
+
+
+async def test_a_crash_while_sending_sends_again(tmp_path: Path) -> None:
+    with http_receiver() as taken:
+        config = loaded(tmp_path, ROUTES.format(url=taken.url))
+        first = Process(tmp_path, config)
+        taken.answers = [(503, {"Retry-After": "30"}, b""), (200, {}, b"")]
+        await first.start()
+        await first.alerting.dispatcher.put([first.alert()])
+        await until(lambda: len(taken.requests) == 1)
+        await first.kill()
+
+        second = Process(tmp_path, config)
+        await second.start()
+        await until(lambda: len(taken.requests) == 2)
+        assert statuses(taken) == ["firing", "firing"]
+        await second.kill()
+
+
+async def test_without_routes_alerts_are_listed_and_nobody_is_told(tmp_path: Path) -> None:
+    process = Process(tmp_path, loaded(tmp_path, ""))
+    await process.start()
+    await process.alerting.dispatcher.put([process.alert()])
+    [state] = process.alerting.dispatcher.states()
+    assert state.receivers == ()
+    assert process.alerting.dispatcher.groups == []
+    await process.kill()
+
+
+async def test_kinds_that_are_not_supported_are_named(tmp_path: Path) -> None:
+    text = """
+alertmanager:
+  route: {receiver: team}
+  receivers: [{name: team, telegram_configs: [{chat_id: 1}]}]
+"""
+    process = Process(tmp_path, loaded(tmp_path, text))
+    await process.start()
+    [warning] = process.alerting.warnings
+    assert "receiver 'team': telegram_configs is not supported yet" in warning
+    await process.kill()
+
+
+async def test_a_template_file_that_is_none_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "a.tmpl").write_text("{{ define ")
+    text = ROUTES.format(url="http://127.0.0.1/") + "  templates: ['*.tmpl']\n"
+    process = Process(tmp_path, loaded(tmp_path, text))
+    with pytest.raises(ConfigError, match=r"a\.tmpl"):
+        await process.start()
+    await process.kill()
