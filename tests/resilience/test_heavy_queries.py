@@ -29,6 +29,7 @@ async def loaded(tmp_path: Path) -> AsyncIterator[Tocsin]:
         start = clock.now_ms() - 2 * _DAY_MS
         assert await write(tocsin, "heavy", start) < 300
         assert await write(tocsin, "heavy", clock.now_ms()) < 300
+        assert await tocsin.parts.writer.flush()  # plain SQL sees what the store has
         store = tocsin.parts.kept.store
         await store.command(
             "INSERT INTO samples SELECT (SELECT id FROM series WHERE metric = 'heavy' LIMIT 1), "
