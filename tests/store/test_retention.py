@@ -41,8 +41,11 @@ async def test_the_oldest_day_goes_first_beyond_the_budget(store: Store) -> None
     await _write_days(store, 4)
     (samples,) = [each for each in await usage(store) if each.table == "samples"]
     budget = RetentionConfig(max_disk_bytes=Size(samples.bytes_on_disk * 6 // 10))
-    retention = Retention(store, budget, FakeClock(TODAY / 1000))
+    told: list[None] = []
+    clock = FakeClock(TODAY / 1000)
+    retention = Retention(store, budget, clock, deleted=lambda: told.append(None))
     dropped = await retention.enforce_budget()
+    assert told
     assert [each.table for each in dropped] == ["samples", "samples"]
     assert [str(each.first_day) for each in dropped] == ["2023-11-11", "2023-11-12"]
     assert dropped == list(retention.dropped)
