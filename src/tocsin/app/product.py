@@ -98,6 +98,8 @@ class Tocsin:
         self._rule_plan = RulePlan()
         self._nearby: Sequence[Nearby] = ()
         self._note = ""
+        self._config_applied = True
+        self._config_applied_at = parts.clock.now()
         self._why_not_ready = "starting"
         self._reload: Reload | None = None
         self._started_at = parts.clock.now()
@@ -198,9 +200,12 @@ class Tocsin:
         """The files whose change means a reload."""
         return [*self.loaded.sources, *self._plan.sources, *rule_files(self.loaded)]
 
-    def note_reload(self, note: str) -> None:
+    def note_reload(self, note: str, *, applied: bool) -> None:
         """What people should know of the last reload; empty when all is well."""
         self._note = note
+        self._config_applied = applied
+        if applied:
+            self._config_applied_at = self.parts.clock.now()
 
     def status(self) -> SystemStatus:
         """How Tocsin is just now."""
@@ -218,6 +223,8 @@ class Tocsin:
             engine_pid=pid,
             memory_bytes=memory,
             disk_free_bytes=psutil.disk_usage(self.loaded.config.data).free,
+            config_applied=self._config_applied,
+            config_applied_at=self._config_applied_at,
         )
 
     def _listeners(self) -> list[Listener]:

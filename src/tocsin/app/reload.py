@@ -67,7 +67,7 @@ class Reloader:
             except Fault as error:
                 _successful.set(0)
                 _log.error("config_refused", error=str(error))
-                self._tocsin.note_reload(str(error))
+                self._tocsin.note_reload(str(error), applied=False)
                 return ReloadOutcome(error=str(error))
             _successful.set(1)
             _at.set(self._clock.now())
@@ -80,7 +80,7 @@ class Reloader:
         await self._tocsin.apply(loaded)
         later = tuple(change.key for change in changes if not change.is_live)
         note = f"these settings take effect after a restart: {', '.join(later)}" if later else ""
-        self._tocsin.note_reload(note)
+        self._tocsin.note_reload(note, applied=True)
         return ReloadOutcome(changed=tuple(change.key for change in changes), needs_restart=later)
 
 

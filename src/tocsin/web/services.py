@@ -77,6 +77,9 @@ class SystemStatus:
     memory_bytes: Mapping[str, int]
     """Resident memory by process: "main", "engine"."""
     disk_free_bytes: int
+    config_applied: bool = True
+    """Whether the last reading of the configuration was put in force."""
+    config_applied_at: float = 0.0
 
 
 class BackupState(msgspec.Struct, kw_only=True):

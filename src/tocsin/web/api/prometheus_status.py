@@ -13,7 +13,6 @@ from itertools import islice
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from tocsin.kit.gauge import REGISTRY
 from tocsin.model.labels import Matcher, get
 from tocsin.model.samples import Metadata
 from tocsin.query.promql.errors import ParseError
@@ -62,17 +61,16 @@ async def build_info(request: Request) -> Response:
 async def runtime_info(request: Request) -> Response:
     """How long and in which surroundings Tocsin has been running."""
     found = services(request)
-    started = found.status().started_at
-    applied = REGISTRY.get_sample_value("tocsin_config_last_reload_successful")
-    applied_at = REGISTRY.get_sample_value("tocsin_config_last_reload_success_timestamp_seconds")
+    status = found.status()
+    started = status.started_at
     return success(
         {
             "startTime": _rfc3339(started),
             "CWD": os.getcwd(),
             "hostname": platform.node(),
             "serverTime": _rfc3339(found.clock.now()),
-            "reloadConfigSuccess": applied != 0,
-            "lastConfigTime": _rfc3339(applied_at or started),
+            "reloadConfigSuccess": status.config_applied,
+            "lastConfigTime": _rfc3339(status.config_applied_at or started),
             "corruptionCount": 0,
             "goroutineCount": 0,
             "GOMAXPROCS": os.cpu_count() or 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.web.pages.connect import scraping
 from tocsin.web.pages.render import page
 from tocsin.web.routing import Access, Addresses, get
 
@@ -20,7 +21,9 @@ SAMPLE_ROWS = (
 
 
 async def _catalogue(request: Request) -> Response:
-    return page(request, "pages/catalogue.html", states=STATES, rows=SAMPLE_ROWS)
+    return page(
+        request, "pages/catalogue.html", states=STATES, rows=SAMPLE_ROWS, snippets=scraping()
+    )
 
 
 ADDRESSES: Addresses = (get("/ui", _catalogue, Access.READ),)

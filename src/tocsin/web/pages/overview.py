@@ -13,6 +13,7 @@ from starlette.responses import Response
 from tocsin.ingest.intake import Sender
 from tocsin.store.series import Cardinality
 from tocsin.web.pages import connect, filters, scrape_view
+from tocsin.web.pages.alerts import AlertsView, alerts_view
 from tocsin.web.pages.connect import Snippet, scraping
 from tocsin.web.pages.render import Alarm, page
 from tocsin.web.pages.target_rows import JobRows, TargetRow, by_job
@@ -231,6 +232,20 @@ def _unsaid(config: WebConfig) -> list[str]:
     return [words for words in warnings if not (config.auth_off and words.startswith("login is"))]
 
 
+def firing_of(alerts: AlertsView) -> list[Attention]:
+    """The rules that fire, each with the summary of its oldest alert."""
+    found = []
+    for rule in alerts.rules:
+        oldest = min(rule.alerts, key=lambda alert: alert.since_s)
+        count = f" ({filters.grouped(rule.firing)} alerts)" if rule.firing > 1 else ""
+        path = "/alerts?state=firing"
+        why = oldest.summary or rule.expr
+        found.append(
+            Attention(rule.state, f"{rule.name}{count}", why, path, "Alerts", oldest.since_s)
+        )
+    return found
+
+
 async def _overview(request: Request) -> Response:
     given = services(request)
     status = given.status()
@@ -248,16 +263,17 @@ async def _overview(request: Request) -> Response:
     rows, asked = await asyncio.gather(
         scrape_view.with_since(found, given.source, given.clock.now_ms()), ask(given, window_s)
     )
+    firing = firing_of(alerts_view(given.rules.groups, "firing"))
     view = values(
         rows,
         cost,
         senders=given.intake.senders,
         status=status,
-        notices=notices_of(status, _unsaid(given.config), offenders),
+        notices=[*firing, *notices_of(status, _unsaid(given.config), offenders)],
         asked=asked,
     )
     alarm = None
-    if any(one.state in ("critical", "warning") for one in view.services):
+    if firing or any(one.state in ("critical", "warning") for one in view.services):
         oldest = min((a.since_s for a in view.attention if a.since_s), default=None)
         since = f", oldest {filters.ago(oldest, now)}" if oldest else ""
         alarm = Alarm(view.state, f"{view.verdict}{since}", "#attention")

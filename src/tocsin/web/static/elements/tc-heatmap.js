@@ -1,25 +1,51 @@
+import { queryRange, Refused } from "../lib/api.js";
 import { el, tone } from "../lib/dom.js";
 import { absolute, withUnit } from "../lib/format.js";
+import { frame as framed } from "../lib/frames.js";
+import { current, step as stepOf } from "../lib/range.js";
 
 const LEFT = 64;
 const BOTTOM = 22;
 
-/** Classic histogram buckets over time: one row a bucket, the darker the more. Call `show()`. */
+/** Classic histogram buckets over time: one row a bucket, the darker the more. With a `query` (and the bounds' `unit`), or call `show()`. */
 export class TcHeatmap extends HTMLElement {
   connectedCallback() {
     this.box = this.querySelector(".plot") ?? this.appendChild(el("div", { class: "plot" }));
     this.resize = new ResizeObserver(() => this.draw());
     this.resize.observe(this.box);
-    document.addEventListener("tc:theme", this);
+    for (const name of ["tc:theme", "tc:range", "tc:refresh"]) document.addEventListener(name, this);
+    void this.load();
   }
 
   disconnectedCallback() {
     this.resize?.disconnect();
-    document.removeEventListener("tc:theme", this);
+    for (const name of ["tc:theme", "tc:range", "tc:refresh"]) document.removeEventListener(name, this);
   }
 
-  handleEvent() {
-    this.draw();
+  /** @param {Event} event */
+  handleEvent(event) {
+    if (event.type === "tc:theme") this.draw();
+    else void this.load();
+  }
+
+  async load() {
+    const query = this.getAttribute("query");
+    if (!query) return;
+    const { start, end } = current();
+    const step = stepOf(end - start, this.box?.clientWidth || 600);
+    try {
+      const { data } = await queryRange(query, start, end, step);
+      this.show(framed(data.result, start, end, step), this.getAttribute("unit") ?? "");
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.say(error.message);
+    }
+  }
+
+  /** @param {string} words instead of a plot */
+  say(words) {
+    this.rows = [];
+    this.box?.replaceChildren(el("div", { class: "none", role: "note", text: words }));
   }
 
   /** @param {import("../lib/frames.js").Frame} frame @param {string} unit of the bucket bounds */
@@ -42,7 +68,7 @@ export class TcHeatmap extends HTMLElement {
     this.times = frame.times;
     this.unit = unit;
     if (this.rows.length) this.draw();
-    else this.box?.replaceChildren(el("div", { class: "quiet", text: "A heatmap needs series with an le label: ask for rate(…_bucket[5m])." }));
+    else this.say(frame.lines.length ? "A heatmap needs series with an le label: ask for rate(…_bucket[5m])." : "No samples in this range.");
   }
 
   draw() {
