@@ -227,7 +227,13 @@ def parts() -> SimpleNamespace:
         flags={"http": "127.0.0.1:7777", "data": PurePosixPath("/data")},
         warnings=tuple,
     )
-    status = SimpleNamespace(ready=True, reason="", started_at=NOW - 60.0)
+    status = SimpleNamespace(
+        ready=True,
+        reason="",
+        started_at=NOW - 60.0,
+        config_applied=True,
+        config_applied_at=NOW - 60.0,
+    )
 
     async def reload() -> ReloadOutcome:
         return ReloadOutcome(error="" if status.ready else "line 3: no")
