@@ -69,11 +69,20 @@ class Serving:
     def engine(self) -> psutil.Process | None:
         """The engine's process while there is one."""
         assert self.process is not None
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
             for child in psutil.Process(self.process.pid).children():
                 if "tocsin.store.embedded" in child.cmdline():
                     return child
         return None
+
+    def kill_engine(self) -> bool:
+        """`kill -9` of the engine; False while there is none."""
+        engine = self.engine
+        if engine is None:
+            return False
+        with suppress(psutil.NoSuchProcess):
+            engine.kill()
+        return True
 
     async def kill(self) -> None:
         """`kill -9` of the main process."""

@@ -32,7 +32,10 @@ EXIT_HELD = 75
 
 def main() -> int:
     """Serve until SIGTERM or until the parent goes; returns the exit status."""
-    options = msgspec.json.decode(sys.stdin.buffer.readline(), type=EngineOptions)
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        return 0  # the parent died before it could say what to do
+    options = msgspec.json.decode(line, type=EngineOptions)
     _die_with_parent()
     try:
         folder_lock.hold(Path(options.data_dir))
