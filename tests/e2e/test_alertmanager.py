@@ -102,6 +102,25 @@ def test_amtool_asks_adds_and_silences(tmp_path: Path) -> None:
             assert "disabled" in call(amtool, url, "cluster", "show")
 
 
+def test_a_rule_of_our_own_wakes_somebody_and_lets_him_sleep_again(tmp_path: Path) -> None:
+    rule = 'groups: [{name: g, rules: [{alert: Full, expr: "vector(7) > %d", annotations: %s}]}]'
+    annotations = '{summary: "{{ $value }} of 9"}'
+    file = tmp_path / "rules.yml"
+    file.write_text(rule % (5, annotations))
+    with receivers() as (taken, mails):
+        (tmp_path / "am.yml").write_text(ROUTES % {"http": taken.url, "smtp": mails.port})
+        with running(tmp_path, "--auth", "off", config=CONFIG + RULES):
+            eventually(lambda: taken.requests)
+            file.write_text(rule % (9, annotations))
+            eventually(lambda: len(taken.requests) > 1, 60)
+    messages = [json.loads(body) for _, body in taken.requests]
+    assert [message["status"] for message in messages] == ["firing", "resolved"]
+    [told_of] = messages[0]["alerts"]
+    assert told_of["labels"] == {"alertname": "Full"}
+    assert told_of["annotations"] == {"summary": "7 of 9"}
+    assert told_of["generatorURL"].startswith(EXTERNAL_URL + "/")
+
+
 def call(amtool: str, url: str, *words: str) -> str:
     """amtool's answer without its word about versions, which are not the same."""
     return output_of([amtool, f"--alertmanager.url={url}", *words])
@@ -140,6 +159,13 @@ CONFIG = f"""
 alertmanager: am.yml
 scrape: {{host: false, itself: false}}
 listen: {{external_url: '{EXTERNAL_URL}', statsd: 127.0.0.1:0}}
+"""
+
+
+RULES = """
+prometheus:
+  global: {evaluation_interval: 1s}
+  rule_files: [rules.yml]
 """
 
 

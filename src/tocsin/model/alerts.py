@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 from tocsin.model.labels import Labels
+from tocsin.model.notices import fingerprint
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +26,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that name the label set, for URLs and de-duplication."""
-        text = "\xff".join(f"{name}\xfe{value}" for name, value in self.labels)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        """16 hex digits that name the label set, as Alertmanager's API shows them."""
+        return fingerprint(self.labels)
 
     def is_resolved(self, now_ms: int) -> bool:
         """Whether it is over by then."""
