@@ -2,6 +2,8 @@
 
 PATHS = (
     "/",
+    "/alerts",
+    "/rules",
     "/explore",
     "/explore?a=up&b=vector(1)&view=stacked&explain=1",
     "/explore?a=up&view=table",

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.web.pages.samples import NOW, STATUS, frame, target
 from tocsin.ingest.intake import Sender
 from tocsin.store.series import Cardinality
 from tocsin.web.pages import overview
+from tocsin.web.pages.alerts import AlertRow, AlertsView, RuleAlerts
 from tocsin.web.pages.overview import Attention, OverviewView
 from tocsin.web.pages.render import html
 from tocsin.web.pages.target_rows import TargetRow
+from tocsin.web.pages.vital_queries import Asked, questions
+from tocsin.web.pages.vitals import Line, Vitals
 
 COST = Cardinality(
     series=5000, metrics=[("up", 3)], jobs=[("api", 3000), ("shop", 20)], pairs=[], labels=[]
@@ -78,3 +82,35 @@ def test_tocsins_own_trouble_is_told(status: object, what: str) -> None:
     assert isinstance(status, type(STATUS))
     found = overview.notices_of(status, (), ())
     assert what in found[0].what
+
+
+def test_a_rule_that_fires_needs_attention_with_what_its_oldest_alert_says() -> None:
+    def alert(since_s: float, summary: str) -> AlertRow:
+        return AlertRow("critical", "Firing", since_s, 1.0, (), summary, (), ())
+
+    alerts = (alert(NOW - 60, "b is down"), alert(NOW - 600, "a is down"))
+    rule = RuleAlerts("TargetDown", "basics", "up == 0", 60, "critical", 2, 0, alerts, 0)
+    (found,) = overview.firing_of(AlertsView((rule,), 2, 0, 1, 0, "firing"))
+    assert (found.what, found.why) == ("TargetDown (2 alerts)", "a is down")
+    assert (found.state, found.since_s) == ("critical", NOW - 600)
+
+
+def test_a_service_that_fails_stands_before_those_that_are_well() -> None:
+    times = np.arange(20) * 15.0
+    failing = Vitals(
+        rate=Line(times, np.full(20, 5.0)), errors=Line(times, np.r_[np.zeros(10), np.ones(10)])
+    )
+    asked = Asked({"zoo": failing}, {}, questions({"http_requests_total": 4}, 60))
+    shown = overview.values(
+        [target("api"), target("zoo")],
+        COST,
+        senders=[],
+        status=STATUS,
+        notices=(),
+        asked=asked,
+    )
+    assert [one.job for one in shown.services] == ["zoo", "api", "shop"]
+    assert (shown.services[0].word, shown.state) == ("failing", "critical")
+    assert shown.attention[0].path.startswith("/explore?a=")
+    text = html("pages/overview.html", frame(), view=shown, sending=())
+    assert "100 %" in text

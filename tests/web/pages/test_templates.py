@@ -14,7 +14,7 @@ from tocsin.store.config import RetentionConfig
 from tocsin.store.retention import Dropped
 from tocsin.store.series import Cardinality
 from tocsin.store.sizes import TableSize
-from tocsin.web.pages import browse, catalogue, explore, overview, targets
+from tocsin.web.pages import browse, catalogue, connect, explore, overview, targets
 from tocsin.web.pages.render import Viewer, html
 from tocsin.web.pages.system import SystemView
 
@@ -51,9 +51,15 @@ def pages() -> dict[str, str]:
     rows = [target(), target("pay", error="refused")]
     home = overview.values(rows, COST, senders=[], status=STATUS, notices=())
     listed = browse.BrowseView("x", [browse.MetricRow("up", "gauge", 3)], 1, 9, METRIC)
+    snippets = connect.sending("http://tocsin.test", "KEY")
     asked = explore.values({"a": "up", "b": 'rate(x{y="<b>"}[5m])'})
     return {
-        "overview": html("pages/overview.html", frame(), view=home),
+        "overview": html(
+            "pages/overview.html",
+            frame(),
+            view=home,
+            sending=connect.sending("http://tocsin.test", "KEY"),
+        ),
         "targets": html("pages/targets.html", frame("/targets"), view=targets.values(rows, ())),
         "explore": html("pages/explore.html", frame("/explore"), view=asked),
         "browse": html("pages/browse.html", shown, view=listed),
@@ -63,6 +69,7 @@ def pages() -> dict[str, str]:
             frame("/ui"),
             states=catalogue.STATES,
             rows=catalogue.SAMPLE_ROWS,
+            snippets=snippets,
         ),
         "keys": html("pages/settings_keys.html", frame("/settings"), keys=[], **SETTINGS),
         "login": html("pages/login.html", frame("/login"), next="/", name="", problem="Wrong."),

@@ -121,6 +121,7 @@ export class TcChart extends HTMLElement {
 
   fit() {
     if (!this.box?.clientWidth || !this.plot) return;
+    if (this.plot.width === this.box.clientWidth && this.plot.height === this.box.clientHeight) return;
     this.plot.setSize({ width: this.box.clientWidth, height: this.box.clientHeight });
   }
 

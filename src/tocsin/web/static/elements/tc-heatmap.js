@@ -9,6 +9,9 @@ const BOTTOM = 22;
 
 /** Classic histogram buckets over time: one row a bucket, the darker the more. With a `query` (and the bounds' `unit`), or call `show()`. */
 export class TcHeatmap extends HTMLElement {
+  /** @type {{ low: number, high: number, counts: number[] }[]} */
+  rows = [];
+
   connectedCallback() {
     this.box = this.querySelector(".plot") ?? this.appendChild(el("div", { class: "plot" }));
     this.resize = new ResizeObserver(() => this.draw());

@@ -15,18 +15,24 @@ const TRACE = /^(trace_?id|traceID|span_?id)$/i;
  * @param {Mark[]} marks
  */
 export function placeMarks(plot, marks) {
-  for (const old of plot.over.querySelectorAll(".exemplar, .exemplar-card")) old.remove();
+  for (const old of plot.over.querySelectorAll(".exemplar")) old.remove();
+  const card = /** @type {HTMLElement | null} */ (plot.over.querySelector(".exemplar-card"));
   const { clientWidth: width, clientHeight: height } = plot.over;
   const inside = marks.filter(({ at }) => { const x = plot.valToPos(at, "x"); return x >= 0 && x <= width; });
   for (const mark of inside.sort((a, b) => b.value - a.value).slice(0, DRAWN)) {
     const words = `Exemplar ${valueOf(mark)} at ${absolute(mark.at)}`;
-    const button = el("button", { class: "exemplar", type: "button", title: words, "aria-label": words, "aria-expanded": "false", onclick: () => open(plot, mark, button) });
+    const button = el("button", { class: "exemplar", type: "button", title: words, "aria-label": words, "aria-expanded": String(card?.dataset.of === keyOf(mark)), onclick: () => open(plot, mark, button) });
     // A drag that begins on a mark is not a zoom.
     button.addEventListener("mousedown", (event) => event.stopPropagation());
     button.style.left = `${plot.valToPos(mark.at, "x")}px`;
     button.style.top = `${Math.max(4, Math.min(height - 4, plot.valToPos(mark.value, "y")))}px`;
     plot.over.append(button);
   }
+}
+
+/** @param {Mark} mark */
+function keyOf(mark) {
+  return `${mark.at} ${mark.value} ${name(mark.series)}`;
 }
 
 /** @param {Mark} mark an exemplar is of its metric's own unit, not of what the query makes of it */
@@ -46,7 +52,7 @@ function open(plot, mark, button) {
     el("dt", { text: label }),
     el("dd", {}, el("code", { text: value }), ...(TRACE.test(label) ? [el("button", { class: "button bare small square", type: "button", title: `Copy ${label}`, "aria-label": `Copy ${label}`, onclick: () => copy(value, `Copied ${label}`) }, icon("copy"))] : [])),
   ]);
-  const card = el("div", { class: "exemplar-card", role: "group", "aria-label": "Exemplar" },
+  const card = el("div", { class: "exemplar-card", role: "group", "aria-label": "Exemplar", "data-of": keyOf(mark) },
     el("div", { class: "row" }, el("b", { class: "num", text: valueOf(mark) }), el("span", { class: "quiet", text: absolute(mark.at) }),
       el("button", { class: "button bare small square push", type: "button", "aria-label": "Close", onclick: close }, icon("close"))),
     el("dl", { class: "pairs" }, ...rows), el("code", { class: "quiet", text: name(mark.series) }));
