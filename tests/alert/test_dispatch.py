@@ -145,6 +145,18 @@ async def test_a_refused_message_is_offered_again_at_the_next_interval(clock: Fa
         assert [at for at, _, _ in world.recorders["team"].told] == [330.0]
 
 
+async def test_a_bug_in_one_sender_does_not_silence_the_others(clock: FakeClock) -> None:
+    world = World(clock, TWO)
+    world.recorders["broken"].is_broken = lambda: ZeroDivisionError("a bug")
+    async with running(world):
+        await world.tell(alertname="Down", timeout=86_400)
+        await clock.advance(60)
+        assert [at for at, _, _ in world.recorders["team"].told] == [30.0]
+        world.recorders["broken"].is_broken = lambda: None
+        await clock.advance(600)
+        assert [at for at, _, _ in world.recorders["broken"].told] == [330.0]
+
+
 async def test_a_restart_tells_nothing_twice_and_still_tells_the_end(clock: FakeClock) -> None:
     world = World(clock, PLAIN)
     async with running(world):
@@ -222,6 +234,13 @@ async def test_ten_thousand_alerts_in_one_second_become_the_right_groups(
         assert len(taken) == 7
         assert sum(len(notice.alerts) for _, notice in taken) == 10_000
 
+
+TWO = """
+route:
+  receiver: team
+  routes: [{receiver: broken, continue: true, matchers: [alertname=Down]}, {receiver: team}]
+receivers: [{name: team}, {name: broken}]
+"""
 
 WEEK = """
 route: {receiver: team, group_by: [alertname], group_wait: 30s, group_interval: 5m,

@@ -29,6 +29,7 @@ from tocsin.model.notices import Notice, NoticeAlert, fingerprint
 _log = log.get("dispatch")
 _groups_open = gauge.gauge("alert_groups", "Groups of alerts that are open.")
 _alerts_known = gauge.gauge("alerts_known", "Alerts that are known, resolved ones for a while.")
+_crashes = gauge.counter("notification_crashes", "Messages that a bug kept from going out.")
 _received = gauge.counter("alerts_received", "Alerts that were told.", ("source",))
 _TIDY_MS = 30_000
 _IDLE_MS = 600_000
@@ -135,19 +136,22 @@ class Dispatcher:
         for group in self._groups.values():
             group.is_busy = False
             self._schedule(group, group.due_ms)
-        async with asyncio.TaskGroup() as tasks:
+        try:
             while True:
                 self._wake.clear()
                 for group in self._take_due():
-                    task = tasks.create_task(self._flush(group))
-                    self._flushing.add(task)
-                    task.add_done_callback(self._flushing.discard)
+                    self._begin(group)
                 now = self._clock.now_ms()
                 if now >= self._tidied_ms + _TIDY_MS:
                     await self._tidy(now)
-                alarm = tasks.create_task(self._ring(now))
-                await self._wake.wait()
-                alarm.cancel()
+                alarm = asyncio.create_task(self._ring(now), name="dispatch_alarm")
+                try:
+                    await self._wake.wait()
+                finally:
+                    alarm.cancel()
+        finally:
+            for task in self._flushing:
+                task.cancel()
 
     async def drain(self, limit_seconds: float) -> None:
         """Let messages that are on their way arrive."""
@@ -214,6 +218,19 @@ class Dispatcher:
             group.was_told = True
             yield group
 
+    def _begin(self, group: Group) -> None:
+        """Each group is told by a task of its own: a bug in one must not silence the others."""
+        task = asyncio.create_task(self._flush(group), name=f"tell {group.key}")
+        self._flushing.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._flushing.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _crashes.inc()
+            _log.error("telling_crashed", task=task.get_name(), error=repr(error), exc_info=error)
+
     async def _ring(self, now_ms: int) -> None:
         """Wake the loop when the next group is due, or to tidy when none is for long."""
         due_ms = self._due[0][0] if self._due else now_ms + _IDLE_MS
@@ -260,8 +277,12 @@ class Dispatcher:
         )
         integrations = self._integrations.get(group.route.receiver, ())
         answers = await asyncio.gather(
-            *(self._tell_one(one, group.route, notice) for one in integrations)
+            *(self._tell_one(one, group.route, notice) for one in integrations),
+            return_exceptions=True,
         )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer  # once the others have been told
         return all(answers)
 
     async def _tell_one(self, one: Integration, route: Route, notice: Notice) -> bool:
