@@ -96,7 +96,7 @@ def test_a_rule_that_fires_needs_attention_with_what_its_oldest_alert_says() -> 
 
 
 def test_a_service_that_fails_stands_before_those_that_are_well() -> None:
-    times = np.arange(20) * 15.0
+    times = np.arange(20, dtype=np.float64) * 15.0
     failing = Vitals(
         rate=Line(times, np.full(20, 5.0)), errors=Line(times, np.r_[np.zeros(10), np.ones(10)])
     )
