@@ -187,13 +187,14 @@ def merged(stored: Ragged, news: Loose) -> Ragged:
     new_counts = np.bincount(series, minlength=len(refs))
     offsets = np.zeros(len(refs) + 1, np.int64)
     np.cumsum(old_counts + new_counts, out=offsets[1:])
-    shift = offsets[:known] - stored.offsets[:-1]
-    old_at = np.arange(len(stored.ts)) + np.repeat(shift, old_counts[:known])
     before = np.cumsum(new_counts) - new_counts
     new_at = np.arange(len(ts)) - before[series] + offsets[series] + old_counts[series]
     all_ts = np.empty(len(stored.ts) + len(ts), np.int64)
     all_values = np.empty(len(all_ts), np.float64)
-    all_ts[old_at], all_values[old_at] = stored.ts, stored.values
+    # What is stored keeps its order: it fills the places in between.
+    between = np.ones(len(all_ts), np.bool_)
+    between[new_at] = False
+    all_ts[between], all_values[between] = stored.ts, stored.values
     all_ts[new_at], all_values[new_at] = ts, values
     data = Ragged(refs, offsets, all_ts, all_values)
     heads = np.flatnonzero((old_counts > 0) & (new_counts > 0))
