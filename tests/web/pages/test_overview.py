@@ -10,6 +10,7 @@ from tocsin.ingest.intake import Sender
 from tocsin.store.series import Cardinality
 from tocsin.web.pages import overview
 from tocsin.web.pages.alerts import AlertRow, AlertsView, RuleAlerts
+from tocsin.web.pages.connect import sending
 from tocsin.web.pages.overview import Attention, OverviewView
 from tocsin.web.pages.render import html
 from tocsin.web.pages.target_rows import TargetRow
@@ -114,3 +115,15 @@ def test_a_service_that_fails_stands_before_those_that_are_well() -> None:
     assert shown.attention[0].path.startswith("/explore?a=")
     text = html("pages/overview.html", frame(), view=shown, sending=())
     assert "100 %" in text
+
+
+def test_who_has_sent_nothing_yet_is_told_how() -> None:
+    own = Cardinality(series=300, metrics=[], jobs=[("tocsin", 300)], pairs=[], labels=[])
+    shown = overview.values(
+        [target("tocsin"), target("node")], own, senders=[], status=STATUS, notices=()
+    )
+    assert shown.is_new
+    text = html("pages/overview.html", frame(), view=shown, sending=sending("http://a:1", "KEY"))
+    assert "Nothing of yours is here yet" in text
+    assert "http://a:1/api/v1/write" in text
+    assert not view(target("shop")).is_new

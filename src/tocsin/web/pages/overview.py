@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.ingest.intake import Sender
+from tocsin.scrape.host import HOST_JOB
 from tocsin.store.series import Cardinality
 from tocsin.web.pages import connect, filters, scrape_view
 from tocsin.web.pages.alerts import AlertsView, alerts_view
@@ -26,6 +27,8 @@ _ATTENTION_SHOWN = 12
 _SENDERS_SHOWN = 10
 _SERVICES_SHOWN = 50
 _JOBS_COUNTED = 200
+_WAITING = "Waiting for the first samples"
+_OWN = frozenset(("tocsin", HOST_JOB))
 _VITALS = ("rate", "errors", "slow", "memory")
 _WORDS = {"ok": "up", "critical": "down", "warning": "partly down", "unknown": "not scraped yet"}
 _TROUBLES = {"errors": "failing", "slow": "slow", "memory": "growing"}
@@ -70,6 +73,8 @@ class OverviewView:
     attention_count: int
     services: Sequence[Service]
     services_count: int
+    is_new: bool
+    """Nothing is known yet but what Tocsin watches by itself."""
     has_vitals: bool
     vitals_problem: str
     up: int
@@ -105,14 +110,16 @@ def values(
     ]
     services = _services(jobs, cost, asked, wrong)
     attention.sort(key=lambda one: (one.state != "critical", one.since_s or float("inf")))
+    verdict = _verdict(attention, jobs, senders)
     worst = "critical" if any(a.state == "critical" for a in attention) else "warning"
     return OverviewView(
-        verdict=_verdict(attention, jobs, senders),
-        state=worst if attention else ("ok" if jobs or senders else "unknown"),
+        verdict=verdict,
+        state=worst if attention else ("unknown" if verdict == _WAITING else "ok"),
         attention=attention[:_ATTENTION_SHOWN],
         attention_count=len(attention),
         services=services[:_SERVICES_SHOWN],
         services_count=len(services),
+        is_new=all(one.job in _OWN for one in services),
         has_vitals=bool(asked.vitals),
         vitals_problem=asked.problem,
         up=sum(job.up for job in jobs),
@@ -188,8 +195,8 @@ def _verdict(
     if attention:
         count = len(attention)
         return "1 thing needs a look" if count == 1 else f"{count} things need a look"
-    if not jobs and not senders:
-        return "Waiting for the first samples"
+    if not senders and all(job.state == "unknown" for job in jobs):
+        return _WAITING
     return "All is well"
 
 
