@@ -38,8 +38,8 @@ class MetricSource:
 
     `raw_days` tells how many days back single samples reach; what is older is read from the
     five-minute rollups: the last sample of each five minutes, at its own time. What was read from
-    the store stays in `cache`, which has to be told of every commit. What is in `journal` and not in
-    the store yet is seen all the same.
+    the store stays in `cache`, which has to be told of every commit. What is in `journal` and
+    not in the store yet is seen all the same.
     """
 
     def __init__(  # noqa: PLR0913  the composition root hands each part over by itself
