@@ -96,3 +96,12 @@ def test_the_window_holds_four_scrapes_and_what_is_pushed() -> None:
 def test_every_flavour_is_one_that_can_be_asked() -> None:
     names = {one.count for one in vital_queries.FLAVOURS}
     assert len(names) == len(vital_queries.FLAVOURS)
+
+
+def test_a_sparkline_keeps_its_peaks_and_leaves_gaps_out() -> None:
+    values = [1.0] * 240
+    values[100], values[7] = 50.0, np.nan
+    points = line(*values).spark.split()
+    assert (len(points), points.count("50")) == (60, 1)
+    assert line(1, np.nan, 2).spark == "1 2"
+    assert line(1).spark == ""

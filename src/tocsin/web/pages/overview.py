@@ -108,7 +108,7 @@ def values(
         *(found for job in jobs for found in _troubles(job)),
         *(_told(finding, asked) for finding in wrong),
     ]
-    services = _services(jobs, cost, asked, wrong)
+    services, names = _services(jobs, cost, asked, wrong)
     attention.sort(key=lambda one: (one.state != "critical", one.since_s or float("inf")))
     verdict = _verdict(attention, jobs, senders)
     worst = "critical" if any(a.state == "critical" for a in attention) else "warning"
@@ -117,9 +117,9 @@ def values(
         state=worst if attention else ("unknown" if verdict == _WAITING else "ok"),
         attention=attention[:_ATTENTION_SHOWN],
         attention_count=len(attention),
-        services=services[:_SERVICES_SHOWN],
-        services_count=len(services),
-        is_new=all(one.job in _OWN for one in services),
+        services=services,
+        services_count=len(names),
+        is_new=_OWN.issuperset(names),
         has_vitals=bool(asked.vitals),
         vitals_problem=asked.problem,
         up=sum(job.up for job in jobs),
@@ -135,22 +135,34 @@ def values(
 
 def _services(
     jobs: Sequence[JobRows], cost: Cardinality, asked: Asked, wrong: Sequence[Finding]
-) -> list[Service]:
-    """All services, those that need attention first."""
+) -> tuple[list[Service], list[str]]:
+    """The services to show, those that need attention first, and the names of all."""
     scraped = {job.job: job for job in jobs}
     series = dict(cost.jobs)
-    names = [*scraped, *(job for job in {**series, **asked.vitals} if job not in scraped)]
-    found = [_service(name, scraped.get(name), series.get(name, 0), asked, wrong) for name in names]
-    urgency = {"critical": 0, "warning": 1}
-    return sorted(
-        found, key=lambda one: (urgency.get(one.state, 2), not one.vitals.answers, one.job)
-    )
+    troubles: dict[str, dict[str, str]] = {}
+    for one in wrong:
+        troubles.setdefault(one.job, {})[one.of] = one.state
+
+    def order(job: str) -> tuple[int, bool, str]:
+        states = {*troubles.get(job, {}).values(), scraped[job].state if job in scraped else "ok"}
+        urgency = 0 if "critical" in states else 1 if "warning" in states else 2
+        return urgency, not asked.vitals.get(job, Vitals()).answers, job
+
+    names = sorted({**scraped, **series, **asked.vitals}, key=order)
+    shown = [
+        _service(name, scraped.get(name), series.get(name, 0), asked, troubles.get(name, {}))
+        for name in names[:_SERVICES_SHOWN]
+    ]
+    return shown, names
 
 
 def _service(
-    job: str, targets: JobRows | None, series: int, asked: Asked, wrong: Sequence[Finding]
+    job: str,
+    targets: JobRows | None,
+    series: int,
+    asked: Asked,
+    troubles: Mapping[str, str],
 ) -> Service:
-    troubles = {one.of: one.state for one in wrong if one.job == job}
     state = targets.state if targets else "ok"
     for one in troubles.values():
         if state != "critical":
@@ -271,7 +283,8 @@ async def _overview(request: Request) -> Response:
         scrape_view.with_since(found, given.source, given.clock.now_ms()), ask(given, window_s)
     )
     firing = firing_of(alerts_view(given.rules.groups, "firing"))
-    view = values(
+    view = await asyncio.to_thread(
+        values,
         rows,
         cost,
         senders=given.intake.senders,

@@ -56,8 +56,9 @@ class Line:
         known = self.values[~np.isnan(self.values)]
         if len(known) < 2:
             return ""
-        parts = np.array_split(known, min(_SPARK_POINTS, len(known)))
-        return " ".join(f"{part.max():.4g}" for part in parts)
+        points = min(_SPARK_POINTS, len(known))
+        begins = np.arange(points) * len(known) // points
+        return " ".join(f"{value:.4g}" for value in np.maximum.reduceat(known, begins))
 
     def since(self, bad: NDArray[np.bool_]) -> float | None:
         """When the stretch began that is bad until now; unknown values do not end it."""
@@ -148,7 +149,9 @@ def _errors(job: str, vitals: Vitals, window_s: float, worst: Worst) -> Finding 
 
 def _slowness(job: str, vitals: Vitals, window_s: float) -> Finding | None:
     slow, rate = vitals.slow, vitals.rate.last if vitals.rate else None
-    if slow is None or slow.last is None or slow.usual is None or rate is None:
+    if slow is None or rate is None or (slow.last or 0.0) < _SLOW_SECONDS:
+        return None
+    if slow.last is None or slow.usual is None:
         return None
     limit = max(_SLOW_SECONDS, _SLOWER * slow.usual)
     lately = slow.values[-_SLOW_POINTS:]
@@ -160,7 +163,9 @@ def _slowness(job: str, vitals: Vitals, window_s: float) -> Finding | None:
 
 
 def _growth(job: str, memory: Line | None) -> Finding | None:
-    if memory is None or memory.last is None or memory.usual is None:
+    if memory is None or memory.last is None or memory.last < _GROWN_BYTES:
+        return None
+    if memory.usual is None:
         return None
     limit = max(memory.usual + _GROWN_BYTES, _GROWN * memory.usual)
     if memory.last < limit:
