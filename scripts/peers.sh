@@ -5,6 +5,8 @@ missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 need prometheus prometheus
 need promtool prometheus
+need prometheus-alertmanager prometheus-alertmanager
+need victoria-metrics victoria-metrics
 need prometheus-node-exporter prometheus-node-exporter
 need chromium chromium
 [ ${#missing[@]} -eq 0 ] && exit 0

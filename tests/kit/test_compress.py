@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import zlib
 from collections.abc import Callable
@@ -48,10 +49,8 @@ def test_a_body_cut_short_is_refused(encoding: str) -> None:
 @encodings
 @given(junk=st.binary(max_size=300))
 def test_junk_never_does_more_than_be_refused(encoding: str, junk: bytes) -> None:
-    try:
+    with contextlib.suppress(Rejected):
         assert len(inflate(junk, encoding, 10_000)) <= 10_000
-    except Rejected:
-        pass
 
 
 def test_encodings_are_undone_from_the_last_to_the_first() -> None:

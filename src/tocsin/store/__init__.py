@@ -1,1 +1,1 @@
-"""Telemetry: append and scan, over ClickHouse's HTTP protocol; knows no wire protocol of clients."""
+"""Telemetry: append and scan, over ClickHouse's HTTP protocol; it knows no client's protocol."""
