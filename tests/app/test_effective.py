@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from tocsin.app.effective import Change, diff, effective, effective_yaml, shown_yaml
 from tocsin.app.settings_tree import Config
@@ -35,6 +36,37 @@ def test_an_embedded_file_is_shown_without_its_secrets() -> None:
         "remote_write:\n- basic_auth:\n    password: <secret>\n  url: http://x\n"
     )
     assert shown_yaml(None) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "global: {slack_api_url: 'https://hooks.example/T/hunter2'}",
+        "receivers: [{slack_configs: [{api_url: 'https://hooks.example/T/hunter2'}]}]",
+        "receivers: [{webhook_configs: [{url: 'https://example.com/hunter2'}]}]",
+        "receivers: [{pushover_configs: [{user_key: hunter2}]}]",
+        "receivers: [{rocketchat_configs: [{token_id: hunter2}]}]",
+        "x: {tls_config: {key: hunter2}}",
+        "x: {oauth2: {client_certificate_key: hunter2}}",
+        "x: {http_headers: {X-Key: {secrets: [hunter2]}}}",
+        "x: {proxy_connect_header: {Proxy-Authorization: [hunter2]}}",
+        "x: {proxy_url: 'http://me:hunter2@hunter2@proxy:1'}",
+        "x: {basic_auth: {password: 12345678}}",
+    ],
+)
+def test_what_prometheus_and_alertmanager_hide_is_hidden(text: str) -> None:
+    shown = shown_yaml(loads(text))
+    assert "hunter2" not in shown and "12345678" not in shown
+    assert "<secret>" in shown
+
+
+def test_addresses_that_are_no_secrets_are_shown() -> None:
+    text = (
+        "global: {opsgenie_api_url: 'https://a.example/'}\n"
+        "receivers: [{pagerduty_configs: [{url: 'https://b.example/'}]}]\n"
+    )
+    shown = shown_yaml(loads(text))
+    assert "https://a.example/" in shown and "https://b.example/" in shown
 
 
 def test_the_effective_configuration_is_plain_data_and_can_be_read_again() -> None:

@@ -15,10 +15,17 @@ from tocsin.kit.quantity import Duration, Size
 from tocsin.kit.secret import HIDDEN, Secret
 
 _SECRET_KEY = re.compile(
-    r"(?:^|_)(?:password|passwd|secret|secret_key|token|credentials|api_key|routing_key|"
-    r"service_key|bearer_token|webhook_url|api_url_secret)$"
+    r"(?:^|_)(?:password|passwd|secret|secret_key|token|token_id|credentials|api_key|routing_key|"
+    r"service_key|user_key|client_certificate_key|bearer_token|webhook_url|slack_api_url)$"
 )
-_USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
+_SECRET_WITHIN = {
+    "url": ("webhook_configs",),
+    "api_url": ("slack_configs",),
+    "key": ("tls_config", "smtp_tls_config"),
+}
+"""Keys that hold a secret only directly below these: what Prometheus and Alertmanager hide too."""
+_SECRET_BELOW = ("secrets", "proxy_connect_header")
+_USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s]+@")
 
 _LIVE = ("prometheus", "alertmanager", "ingest", "query", "retention", "scrape")
 """What `app.product` puts in force on a reload; everything else is read at the start only."""
@@ -89,7 +96,7 @@ def _leaves_of(value: object, prefix: str) -> Iterator[tuple[str, object]]:
         yield from _leaves_of(child, f"{prefix}.{key}" if prefix else key)
 
 
-def _plain(value: object, *, is_hidden: bool, key: str = "") -> object:
+def _plain(value: object, *, is_hidden: bool, path: tuple[str, ...] = ()) -> object:
     match value:
         case Secret():
             return HIDDEN if is_hidden else value.reveal()
@@ -97,25 +104,36 @@ def _plain(value: object, *, is_hidden: bool, key: str = "") -> object:
             return _plain(value.data, is_hidden=is_hidden)
         case msgspec.Struct():
             fields = msgspec.structs.fields(value)
-            return {
-                f.encode_name: _plain(
-                    getattr(value, f.name), is_hidden=is_hidden, key=f.encode_name
-                )
-                for f in fields
-            }
+            named = {field.encode_name: getattr(value, field.name) for field in fields}
+            return _plain(named, is_hidden=is_hidden, path=path)
         case Mapping():
-            return {str(k): _plain(v, is_hidden=is_hidden, key=str(k)) for k, v in value.items()}
+            return {
+                str(key): _plain(child, is_hidden=is_hidden, path=(*path, str(key)))
+                for key, child in value.items()
+            }
         case list() | tuple() | set() | frozenset():
-            return [_plain(item, is_hidden=is_hidden, key=key) for item in value]
+            return [_plain(item, is_hidden=is_hidden, path=path) for item in value]
         case Duration() | Size():
             return str(value)
         case str():
-            return _shown_text(value, key) if is_hidden else str(value)
+            return _shown_text(value, path) if is_hidden else str(value)
+        case int() | float() if is_hidden and not isinstance(value, bool) and _is_secret(path):
+            return HIDDEN  # a password of digits alone, without quotes
         case _:
             return value
 
 
-def _shown_text(text: str, key: str) -> str:
-    if text and _SECRET_KEY.search(key.lower()):
+def _shown_text(text: str, path: tuple[str, ...]) -> str:
+    if text and _is_secret(path):
         return HIDDEN
     return _USERINFO.sub(rf"\1:{HIDDEN}@", text)
+
+
+def _is_secret(path: tuple[str, ...]) -> bool:
+    """Whether what stands there, by its keys from the top, is a secret."""
+    if not path:
+        return False
+    *above, key = (part.lower() for part in path)
+    if _SECRET_KEY.search(key) or (above and above[-1] in _SECRET_WITHIN.get(key, ())):
+        return True
+    return key in _SECRET_BELOW or any(part in _SECRET_BELOW for part in above)
