@@ -56,7 +56,8 @@ def test_an_embedded_file_is_shown_without_its_secrets() -> None:
 )
 def test_what_prometheus_and_alertmanager_hide_is_hidden(text: str) -> None:
     shown = shown_yaml(loads(text))
-    assert "hunter2" not in shown and "12345678" not in shown
+    assert "hunter2" not in shown
+    assert "12345678" not in shown
     assert "<secret>" in shown
 
 
@@ -66,7 +67,8 @@ def test_addresses_that_are_no_secrets_are_shown() -> None:
         "receivers: [{pagerduty_configs: [{url: 'https://b.example/'}]}]\n"
     )
     shown = shown_yaml(loads(text))
-    assert "https://a.example/" in shown and "https://b.example/" in shown
+    assert "https://a.example/" in shown
+    assert "https://b.example/" in shown
 
 
 def test_the_effective_configuration_is_plain_data_and_can_be_read_again() -> None:
