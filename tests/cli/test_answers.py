@@ -67,3 +67,14 @@ def test_an_unknown_form_names_the_known_ones() -> None:
 
 def test_an_answer_with_an_error_is_read() -> None:
     assert Answer(status="error", error="bad").error == "bad"
+
+
+def test_brackets_in_labels_are_text() -> None:
+    metric = {"__name__": "hits", "path": "[/api]", "tone": "[red]a"}
+    text = printed(Data("vector", [{"metric": metric, "value": [1700000000, "1"]}]), "table")
+    assert 'hits{path="[/api]", tone="[red]a"}' in text
+
+
+def test_names_that_are_no_plain_words_are_quoted() -> None:
+    series = Series(metric={"__name__": "a\x1b[2J", "b.c": "1", "\x1b]0;x": "2", "d": "3"})
+    assert series.name == '{"a\\u001b[2J", "b.c"="1", "\\u001b]0;x"="2", d="3"}'

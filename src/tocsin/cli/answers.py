@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +14,14 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tocsin.kit.fault import Rejected
 
 FORMATS = ("table", "json", "csv", "graph")
 _BARS = "▁▂▃▄▅▆▇█"
 _GRAPH_WIDTH = 60
+_WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
 class Series(msgspec.Struct):
@@ -30,10 +33,17 @@ class Series(msgspec.Struct):
 
     @property
     def name(self) -> str:
-        """The series as PromQL writes it."""
-        labels = [f"{k}={json.dumps(v)}" for k, v in self.metric.items() if k != "__name__"]
-        braces = "{" + ", ".join(labels) + "}" if labels else ""
-        return self.metric.get("__name__", "") + braces or "{}"
+        """The series as PromQL writes it; whatever a terminal would obey is escaped."""
+        metric = self.metric.get("__name__", "")
+        labels = [
+            f"{k if _WORD.fullmatch(k) else json.dumps(k)}={json.dumps(v)}"
+            for k, v in self.metric.items()
+            if k != "__name__"
+        ]
+        if metric and not _WORD.fullmatch(metric):
+            labels.insert(0, json.dumps(metric))
+            metric = ""
+        return metric + ("{" + ", ".join(labels) + "}" if labels else "") or "{}"
 
     @property
     def points(self) -> list[tuple[float, str]]:
@@ -95,7 +105,8 @@ def table(found: Sequence[Series]) -> Table:
             continue
         ts, value = one.points[-1]
         row = [one.name, value, _clock(ts)]
-        shown.add_row(*(row if len(shown.columns) == 3 else [*row, str(len(one.points))]))
+        cells = row if len(shown.columns) == 3 else [*row, str(len(one.points))]
+        shown.add_row(*(Text(cell) for cell in cells))  # a str would be read as Rich's markup
     return shown
 
 

@@ -12,6 +12,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from tocsin.cli.exits import Exit
 from tocsin.cli.serve import ConfigOption, DataOption, overrides
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+_ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 _ASK_SECONDS = 0.3
 _LIMIT_SECONDS = 60.0
 
@@ -80,7 +81,7 @@ def backup(
     given = _Given(target, endpoint, access_key, secret_key, region)
     state = _run(lambda: _backup(_loaded(config, data), given))
     if state.state != "done":
-        _ERR.print(f"[red]error:[/] {state.error}")
+        _ERR.print(Text("error:", "red"), state.error)
         raise typer.Exit(Exit.WRONG)
     rows = sum(state.rows.values())
     typer.echo(
@@ -114,12 +115,13 @@ def restore(
     }
     for table, missing in short.items():
         _ERR.print(
-            f"[yellow]note:[/] {table} has {missing:,} rows fewer than were counted as the backup "
-            "began: duplicates that were merged, or rows past their retention"
+            Text("note:", "yellow"),
+            f"{table} has {missing:,} rows fewer than were counted as the backup "
+            "began: duplicates that were merged, or rows past their retention",
         )
     lost = [table for table, count in manifest.rows.items() if count and not rows.get(table)]
     if lost:
-        _ERR.print(f"[yellow]warning:[/] nothing is left of {', '.join(lost)}")
+        _ERR.print(Text("warning:", "yellow"), f"nothing is left of {', '.join(lost)}")
     typer.echo(
         f"restored {sum(rows.values()):,} rows of {len(rows)} tables and {len(manifest.files)} "
         f"files: {', '.join(file.name for file in manifest.files)}"
@@ -142,7 +144,7 @@ def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:  # Any: nothing is se
 
 
 def _ended(why: object, code: Exit) -> typer.Exit:
-    _ERR.print("[red]error:[/]", str(why))
+    _ERR.print(Text("error:", "red"), str(why))
     return typer.Exit(code)
 
 

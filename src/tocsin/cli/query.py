@@ -10,14 +10,15 @@ import aiohttp
 import msgspec
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from tocsin.cli import answers
 from tocsin.cli.exits import Exit
 from tocsin.cli.moments import duration_seconds, moment_seconds
 from tocsin.kit.fault import Rejected
 
-_OUT = Console(highlight=False, soft_wrap=True)
-_ERR = Console(stderr=True, highlight=False)
+_OUT = Console(highlight=False, markup=False, soft_wrap=True)
+_ERR = Console(stderr=True, highlight=False, markup=False)
 
 
 def query(
@@ -55,10 +56,12 @@ def query(
         answer = asyncio.run(_ask(url.rstrip("/") + path, form, token, timeout))
         found = _print(answer, output)
     except Rejected as error:
-        _ERR.print("[red]error:[/]", str(error), markup=True)
+        _ERR.print(Text("error:", "red"), str(error))
         raise typer.Exit(Exit.WRONG) from None
     except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-        _ERR.print(f"[red]error:[/] {url} does not answer as expected: {str(error) or 'timed out'}")
+        _ERR.print(
+            Text("error:", "red"), f"{url} does not answer as expected: {str(error) or 'timed out'}"
+        )
         raise typer.Exit(Exit.UNREACHABLE) from None
     if not found:
         _ERR.print("no series: nothing matches at that time")
@@ -70,7 +73,7 @@ def _print(answer: answers.Answer, output: str) -> int:
     if answer.status != "success":
         raise Rejected(f"{answer.errorType}: {answer.error}")
     for note in (*answer.warnings, *answer.infos):
-        _ERR.print("[yellow]note:[/]", note)
+        _ERR.print(Text("note:", "yellow"), note)
     found = answers.series_of(answer.data)
     if found or output != "table":
         answers.show(_OUT, answer.data, output)

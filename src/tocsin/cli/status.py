@@ -11,13 +11,14 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tocsin.cli.exits import Exit
 from tocsin.cli.serve import ConfigOption, DataOption, overrides
 from tocsin.kit.fault import Fault
 
-_OUT = Console(highlight=False, soft_wrap=True)
-_ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+_OUT = Console(highlight=False, markup=False, soft_wrap=True)
+_ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 _LIMIT_SECONDS = 10.0
 
 
@@ -58,7 +59,7 @@ def status(
         body = asyncio.run(_ask(f"{address}/health"))
         health = msgspec.json.decode(body, type=Health)
     except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-        _ERR.print(f"[red]error:[/] {address} does not answer: {str(error) or 'timed out'}")
+        _ERR.print(Text("error:", "red"), f"{address} does not answer: {str(error) or 'timed out'}")
         raise typer.Exit(Exit.UNREACHABLE) from None
     if as_json:
         typer.echo(body.decode())
@@ -80,7 +81,7 @@ def _running(config: ConfigOption, data: DataOption) -> str:
         )
         running = running_on(loaded.config)
     except Fault as error:
-        _ERR.print("[red]error:[/]", str(error))
+        _ERR.print(Text("error:", "red"), str(error))
         raise typer.Exit(Exit.WRONG) from None
     if running is None:
         _ERR.print(f"nothing runs on {loaded.config.data}; start it with: tocsin serve")

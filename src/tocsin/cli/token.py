@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tocsin.state.tokens import Token
 
 app = typer.Typer(help="Keys for programs that send or ask.", no_args_is_help=True)
-_OUT = Console(highlight=False, soft_wrap=True)
+_OUT = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 @app.callback()
