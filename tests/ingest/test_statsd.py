@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -132,3 +133,21 @@ async def test_background_work_starts_and_stops_with_the_product() -> None:
     with pytest.raises(Permanent):
         await background.start(others, statsd_address="127.0.0.1")
     await others.stop_all()
+
+
+@pytest.mark.parametrize("line", [b"x:0|c|@1e-320", b"x:1|c|@1e-10", b"x:1e300|g", b"x:-1e200|ms"])
+def test_no_line_can_spoil_a_series_for_ever(line: bytes) -> None:
+    gathered, series = gather(line, b"y:1|c")
+    assert flushed(gathered, series) == {"y": 1.0}
+
+
+def test_a_set_remembers_little_of_long_members() -> None:
+    lines = [f"s:{number}{'x' * 5000}|s".encode() for number in range(200)]
+    gathered, series = gather(*lines, *lines)
+    tracemalloc.start()
+    for number in range(200):
+        gathered.take(f"s:again{number}{'x' * 5000}|s".encode())
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert flushed(gathered, series) == {"s": 400.0}
+    assert kept < 200_000

@@ -248,3 +248,9 @@ async def test_any_body_is_taken_or_refused(body: bytes) -> None:
             continue
         batch = derived.series_of(pushed.events)
         assert len(batch.refs) == len(batch.values)
+
+
+def test_a_body_makes_no_more_events_than_it_may_hold() -> None:
+    measures = {f"m{number}": number for number in range(60)}
+    with pytest.raises(Rejected, match="smaller batches"):
+        tocsin_push.page_performance(json.dumps([measures] * 200).encode(), NOW)

@@ -116,6 +116,29 @@ class _Dawdling:
         await asyncio.Event().wait()
 
 
+class _Whole:
+    """A request with this body."""
+
+    def __init__(self, body: bytes, encoding: str) -> None:
+        self.headers = {"content-encoding": encoding}
+        self._body = body
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+
+@pytest.mark.parametrize(("inflated", "others_ran"), [(1000, False), (60_000_000, True)])
+async def test_a_small_body_that_inflates_to_much_lets_others_run(
+    inflated: int, others_ran: bool
+) -> None:
+    body = gzip.compress(bytes(inflated))
+    ran = asyncio.Event()
+    asyncio.get_running_loop().call_soon(ran.set)
+    read = await read_body(_Whole(body, "gzip"), BodyConfig())  # type: ignore[arg-type]  # only headers and stream are used
+    assert len(read) == inflated
+    assert ran.is_set() is others_ran
+
+
 async def test_a_sender_that_never_finishes_is_told_so() -> None:
     limits = BodyConfig(timeout=Duration(0.01))
     with pytest.raises(TooSlow):

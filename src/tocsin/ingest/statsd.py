@@ -51,7 +51,8 @@ class _Bucket:
     total: float = 0.0
     seen: int = 0
     sample: list[float] = field(default_factory=list)
-    members: set[str] = field(default_factory=set)
+    members: set[int] = field(default_factory=set)
+    """Their hashes: members may be thousands of bytes long, and only their number is asked for."""
 
 
 class Gathered:
@@ -121,7 +122,7 @@ class Gathered:
         for value in reading.values:
             _gather(bucket, value, reading)
         if len(bucket.members) < _MEMBERS:
-            bucket.members.update(reading.members)
+            bucket.members.update(hash(member) for member in reading.members)
 
 
 def _gather(bucket: _Bucket, value: float, reading: Reading) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +15,9 @@ from tocsin.kit import compress
 from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected, Temporary, TooLarge
 
 _INLINE_BYTES = 64 << 10
-"""Bodies up to this size are decompressed on the spot: under a millisecond."""
+"""Bodies up to this size are decompressed on the spot, unless they become larger than
+`_INLINE_INFLATED_BYTES`: under a millisecond."""
+_INLINE_INFLATED_BYTES = 1 << 20
 
 
 class TooSlow(Rejected):
@@ -45,7 +48,10 @@ async def read_body(request: Request, limits: BodyConfig, *, encoding: str | Non
     if not named.strip():
         return raw
     if len(raw) <= _INLINE_BYTES:
-        return compress.inflate(raw, named, limits.max_inflated_size)
+        with contextlib.suppress(TooLarge):
+            return compress.inflate(
+                raw, named, min(_INLINE_INFLATED_BYTES, limits.max_inflated_size)
+            )
     return await asyncio.to_thread(compress.inflate, raw, named, limits.max_inflated_size)
 
 

@@ -13,6 +13,10 @@ from tocsin.kit.fault import Rejected
 
 MAX_LINE = 8_192
 
+# Within these no sum becomes infinite: it would stay so for ever.
+_LARGEST = 1e100
+_LEAST_RATE = 1e-9
+
 
 class Kind(Enum):
     """The types of StatsD; timers, histograms and distributions are one thing here."""
@@ -75,8 +79,8 @@ def _options(parts: list[str]) -> tuple[float, tuple[str, ...]]:
     for part in parts:
         if part.startswith("@"):
             rate = _number(part[1:])
-            if not 0 < rate <= 1:
-                raise Rejected("a sample rate is not between 0 and 1")
+            if not _LEAST_RATE <= rate <= 1:
+                raise Rejected(f"a sample rate is not between {_LEAST_RATE:g} and 1")
             weight = 1 / rate
         elif part.startswith("#"):
             tags = tuple(tag for tag in part[1:].split(",") if tag)
@@ -89,6 +93,6 @@ def _number(text: str) -> float:
         number = float(text)
     except ValueError as error:
         raise Rejected(f"{text[:40]!r} is no number") from error
-    if not math.isfinite(number) or "_" in text or abs(number) > 1e300:
-        raise Rejected(f"{text[:40]!r} is no finite number")
+    if not math.isfinite(number) or "_" in text or abs(number) > _LARGEST:
+        raise Rejected(f"{text[:40]!r} is no number between -{_LARGEST:g} and {_LARGEST:g}")
     return number

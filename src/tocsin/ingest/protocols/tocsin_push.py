@@ -90,6 +90,8 @@ def _decode(body: bytes, now_ms: int, read: Callable[[Item, int], list[Event]]) 
         made = read(entry, now_ms) if isinstance(entry, dict) else []
         events.extend(made)
         invalid += not made
+        if len(events) > _MAX_EVENTS:
+            raise Rejected(f"more than {_MAX_EVENTS} events in one body; send smaller batches")
     if invalid and not events:
         raise Rejected(INVALID)
     return Pushed(events, invalid)

@@ -80,7 +80,7 @@ def _refuse(request: Request, fault: Fault, status: int) -> Response:
 
 def status_bytes(code: int, message: str) -> bytes:
     """google.rpc.Status: code is field 1, message field 2."""
-    text = message.encode()[:4000]
+    text = message.encode("utf-8", "replace")[:4000].decode("utf-8", "ignore").encode()
     size = bytearray()
     left = len(text)
     while left > 0x7F:
