@@ -11,7 +11,7 @@ import pytest
 from tests.notify.making import made, making, notice
 from tests.notify.servers import http_receiver, mail_server
 from tocsin.kit.clock import FakeClock
-from tocsin.kit.fault import Permanent, Temporary
+from tocsin.kit.fault import Permanent, Rejected, Temporary
 
 
 async def send(kind: str, text: str, clock: FakeClock, shared: str = "") -> None:
@@ -73,6 +73,22 @@ async def test_a_receiver_that_is_away_is_temporary_and_its_address_stays_secret
     with pytest.raises(Temporary) as caught:
         await send("slack", f"api_url: {url}/T0/B0/secret", clock)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["", "ftp://", "http:///"])
+async def test_an_address_that_is_none_stays_secret_too(clock: FakeClock, scheme: str) -> None:
+    with pytest.raises(Temporary, match="not a valid address") as caught:
+        await send("slack", f"api_url: {scheme}hooks.example/T0/B0/hush", clock)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "to", ["a b@example.com", "a@b@c", "ü@example.com", "=?utf-8?q?=0d=0ax@y?="]
+)
+async def test_a_mail_to_no_address_is_refused_in_words(clock: FakeClock, to: str) -> None:
+    text = f"{{to: '{to}', from: me@example.com, smarthost: '127.0.0.1:1'}}"
+    with pytest.raises(Rejected, match=r"mail|header To"):
+        await send("email", text, clock)
 
 
 async def test_a_mail_arrives_whole(clock: FakeClock) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -119,7 +120,10 @@ class Email:
         data = data_of(notice, making.templates.external_url)
         message = EmailMessage(policy=SMTP)
         for name, value in self._headers(data).items():
-            message[name] = value
+            try:
+                message[name] = value
+            except (MessageError, ValueError) as error:
+                raise Rejected(f"{value!r} cannot be the header {name}: {error}") from error
         domain = (_addresses(str(message["From"])) or ["tocsin@localhost"])[0].rpartition("@")[2]
         if "Message-ID" not in message:
             message["Message-ID"] = make_msgid(domain=domain or "localhost")
@@ -211,7 +215,10 @@ class Email:
 
 def _addresses(text: str) -> list[str]:
     found = [address for _, address in getaddresses([text]) if "@" in address]
-    return [Address(addr_spec=address).addr_spec for address in found]
+    try:
+        return [Address(addr_spec=address).addr_spec for address in found]
+    except (MessageError, ValueError) as error:
+        raise Rejected(f"{text!r} is no list of mail addresses: {error}") from error
 
 
 def _of_code(code: int, words: str) -> Permanent | Temporary:

@@ -276,8 +276,9 @@ def words(error: aiohttp.ClientError) -> str:
             return "the connection was closed without an answer"
         case aiohttp.ClientPayloadError():
             return "the answer broke off"
-        case aiohttp.InvalidURL():
-            return f"not a valid address: {error.url}"
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            # Not told: the address itself is the secret of many services.
+            return "not a valid address; it must be http://HOST… or https://HOST…"
         case aiohttp.ClientResponseError():
             return f"not a valid HTTP answer: {error.message or error}"[:300]
         case _:
