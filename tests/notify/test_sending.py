@@ -82,9 +82,7 @@ async def test_an_address_that_is_none_stays_secret_too(clock: FakeClock, scheme
     assert "hush" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "to", ["a b@example.com", "a@b@c", "ü@example.com", "=?utf-8?q?=0d=0ax@y?="]
-)
+@pytest.mark.parametrize("to", ["a@b@c", "ü@example.com", "=?utf-8?q?=0d=0ax@y?="])
 async def test_a_mail_to_no_address_is_refused_in_words(clock: FakeClock, to: str) -> None:
     text = f"{{to: '{to}', from: me@example.com, smarthost: '127.0.0.1:1'}}"
     with pytest.raises(Rejected, match=r"mail|header To"):
