@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.datastructures import FormData
+from starlette.requests import ClientDisconnect, Request
 
-from tocsin.kit.fault import TooLarge
+from tocsin.kit.fault import Rejected, TooLarge
+from tocsin.web.body import TooSlow
 from tocsin.web.identity import Identity, Kind
 
 HEADER = "x-csrf-token"
@@ -62,16 +65,31 @@ async def _from_form(request: Request) -> str:
     content_type = request.headers.get("content-type", "").lower()
     if not content_type.startswith(_FORMS):
         return ""
-    await keep_body(request)
-    value = (await request.form()).get(FIELD, "")
+    value = (await form_of(request)).get(FIELD, "")
     return value if isinstance(value, str) else ""
 
 
-async def keep_body(request: Request) -> None:
+async def form_of(request: Request) -> FormData:
+    """The form that was sent; raises as `keep_body`."""
+    await keep_body(request)
+    return await request.form()
+
+
+async def keep_body(request: Request, *, limit_seconds: float = 30.0) -> None:
     """Read a form or a small JSON body once and keep it, so that it can be read again.
 
-    Raises TooLarge beyond 1 MiB.
+    Raises TooLarge beyond 1 MiB, TooSlow beyond `limit_seconds`, Rejected when it breaks off.
     """
+    try:
+        async with asyncio.timeout(limit_seconds):
+            await _keep_body(request)
+    except TimeoutError as error:
+        raise TooSlow(f"the body did not arrive within {limit_seconds:g} s") from error
+    except ClientDisconnect as error:
+        raise Rejected("the sender left before its body was complete") from error
+
+
+async def _keep_body(request: Request) -> None:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

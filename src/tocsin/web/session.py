@@ -115,8 +115,7 @@ def _password_form(request: Request, *, problem: str = "", status: int = 200) ->
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    await csrf.keep_body(request)
-    form = await request.form()
+    form = await csrf.form_of(request)
     return {key: value for key, value in form.items() if isinstance(value, str)}
 
 

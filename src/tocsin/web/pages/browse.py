@@ -13,6 +13,7 @@ from starlette.responses import Response
 from tocsin.kit.fault import Fault
 from tocsin.model.labels import NAME, Labels, Matcher, MatchOp
 from tocsin.model.samples import Metadata
+from tocsin.web.csrf import form_of
 from tocsin.web.pages.render import answer_action, page, viewer
 from tocsin.web.pages.timerange import read
 from tocsin.web.routing import Access, Addresses, get, post
@@ -207,7 +208,7 @@ async def _cardinality(request: Request) -> Response:
 
 async def _drop(request: Request) -> Response:
     given = services(request)
-    form = await request.form()
+    form = await form_of(request)
     text = str(form.get("selector", "")).strip()
     back = f"/browse/cardinality?{urlencode({'rule': text})}"
     try:
@@ -222,7 +223,7 @@ async def _drop(request: Request) -> Response:
 
 async def _undrop(request: Request) -> Response:
     given = services(request)
-    text = str((await request.form()).get("selector", ""))
+    text = str((await form_of(request)).get("selector", ""))
     try:
         given.guard.remove_rule(text)
     except Fault as fault:

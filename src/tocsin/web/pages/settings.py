@@ -15,6 +15,7 @@ from tocsin.kit.fault import Fault, NotFound, Rejected
 from tocsin.state import passwords
 from tocsin.state.tokens import Scope, Token, TokenKind
 from tocsin.state.users import Role, User
+from tocsin.web.csrf import form_of
 from tocsin.web.identity import identity
 from tocsin.web.pages import connect
 from tocsin.web.pages.connect import Snippet
@@ -236,7 +237,7 @@ def _then(act: Act, show: Show) -> Handler:
     """Do what a form asks for, then show its page with what became of it."""
 
     async def handler(request: Request) -> Response:
-        form = await request.form()
+        form = await form_of(request)
         try:
             outcome = await act(request, people(request), form)
         except Fault as fault:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.kit.fault import Fault
+from tocsin.web.csrf import form_of
 from tocsin.web.pages import scrape_view
 from tocsin.web.pages.render import answer_action, page
 from tocsin.web.pages.target_rows import DroppedRow, JobRows, TargetRow, by_job
@@ -62,7 +63,7 @@ async def _targets(request: Request) -> Response:
 
 
 async def _scrape_now(request: Request) -> Response:
-    form = await request.form()
+    form = await form_of(request)
     key = str(form.get("target", ""))
     try:
         words = await scrape_view.scrape_now(services(request).scrape, key)
