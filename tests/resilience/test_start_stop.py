@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import socket
 import time
@@ -154,3 +155,18 @@ async def test_it_ends_in_time_although_the_engine_hangs(tmp_path: Path) -> None
         assert asked.exception() is None or isinstance(asked.exception(), aiohttp.ClientError)
         await tocsin.start()
         assert (await tocsin.samples("kept[10m]"))["a"] == [(now, 1.0)]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_it_ends_in_time_although_its_data_folder_is_gone(tmp_path: Path, when: str) -> None:
+    async with serving(tmp_path) as tocsin:
+        assert tocsin.process is not None
+        assert (await tocsin.write({"a": (time.time_ns() // 1_000_000, 1.0)}))[0] < 300
+        assert (await tocsin.get("/system"))[0] == 200
+        if when == "before":
+            shutil.rmtree(tocsin.data)
+        tocsin.process.send_signal(signal.SIGTERM)
+        shutil.rmtree(tocsin.data, ignore_errors=True)
+        async with asyncio.timeout(11):
+            assert await tocsin.process.wait() == 0
+        assert "Traceback" not in tocsin.said()

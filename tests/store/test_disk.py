@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tocsin.kit.clock import FakeClock, SystemClock
+from tocsin.kit.fault import Temporary
 from tocsin.model.samples import SAMPLE
 from tocsin.store.child import EngineChild
 from tocsin.store.client import Store
@@ -22,6 +23,18 @@ from tocsin.store.migrate import migrate
 pytestmark = pytest.mark.anyio
 
 COLUMNS = ("id", "ts", "value")
+
+
+async def test_a_folder_that_is_gone_refuses_writes_until_it_is_back(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    watch = DiskWatch(tmp_path / "gone", 0, clock)
+    with pytest.raises(Temporary, match="writes are refused until it is back"):
+        watch.check()
+    with pytest.raises(Temporary, match="gone"):
+        watch.check()
+    (tmp_path / "gone").mkdir()
+    watch.check()
 
 
 async def test_writes_are_refused_below_the_floor_and_taken_again(clock: FakeClock) -> None:

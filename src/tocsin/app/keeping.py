@@ -9,12 +9,15 @@ from pathlib import Path
 from tocsin.app.settings_tree import Config
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault
+from tocsin.kit.tasks import ended
 from tocsin.state.database import Database
 from tocsin.store.child import EngineChild
 from tocsin.store.client import Store
 from tocsin.store.disk import DiskWatch
 from tocsin.store.endpoint import Endpoint, EngineOptions
 from tocsin.store.migrate import migrate
+
+_CLOSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,12 @@ class Kept:
 
     async def close(self, *, limit_seconds: float = 8.0) -> None:
         """Close both, the engine's process last; what of that does not end in time is killed."""
-        await self.store.close()
-        await self.database.close()
+        await asyncio.gather(
+            ended("store_client", self.store.close(), limit_seconds=_CLOSE_SECONDS),
+            ended("database", self.database.close(), limit_seconds=_CLOSE_SECONDS),
+        )
         if self.child is not None:
-            await self.child.stop(limit_seconds=limit_seconds)
+            await self.child.stop(limit_seconds=max(0.5, limit_seconds - _CLOSE_SECONDS))
 
 
 def telemetry_folder(config: Config) -> Path:

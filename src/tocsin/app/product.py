@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from tocsin.ingest.otlp_grpc import OtlpGrpc
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
-from tocsin.kit.tasks import Tasks
+from tocsin.kit.tasks import Tasks, ended
 from tocsin.query.promql.engine import Engine
 from tocsin.scrape.config import ScrapePlan
 from tocsin.scrape.fetch import Fetcher
@@ -53,6 +52,7 @@ _FLUSH_SECONDS = 30.0
 _LISTEN_SECONDS = 10.0
 _STOP_SECONDS = 9.0
 _DRAIN_SECONDS = 3.0
+_LEAST_SECONDS = 0.1
 _DAY_SECONDS = 86_400.0
 
 Reload = Callable[[], Awaitable[ReloadOutcome]]
@@ -169,27 +169,42 @@ class Tocsin:
         await self._evaluate()
 
     async def stop(self) -> None:
-        """Take nothing more, keep what was accepted, and end every process within 10 s."""
+        """Take nothing more, keep what was accepted, and end every process within 10 s.
+
+        A part that fails or hangs keeps none of the others from ending.
+        """
         self._why_not_ready = "stopping"
         parts = self.parts
         until = parts.clock.monotonic() + _STOP_SECONDS
-        await parts.rules.stop()
-        await parts.scrape.stop()
-        await self._backups.stop()
+
+        async def step(name: str, work: Awaitable[object], seconds: float) -> None:
+            left = max(_LEAST_SECONDS, until - parts.clock.monotonic())
+            await ended(name, work, limit_seconds=min(seconds, left))
+
+        await step("reload", self.tasks.stop("reload"), 1.0)
+        await step("rules", parts.rules.stop(), 1.0)
+        await step("scrape", parts.scrape.stop(), 1.0)
+        await step("backups", self._backups.stop(), 1.0)
+        await step("listeners", self._stop_listening(), 5.0)
+        await step("background", self._background.stop(), 1.0)
+        await step("alerting", parts.alerting.stop(), 3.0)
+        await step("writer", self._drain(), _DRAIN_SECONDS + 0.5)
+        await step("people", parts.people.flush(), 1.0)
+        await step("tasks", self.tasks.stop_all(limit_seconds=0.5), 1.0)
+        await step("senders", parts.alerting.close(), 0.5)
+        left = max(1.0, until - parts.clock.monotonic())
+        await ended("stores", parts.kept.close(limit_seconds=left), limit_seconds=left + 0.5)
+
+    async def _stop_listening(self) -> None:
         for listener in self._listeners():
             listener.stop()
         await self._grpc.stop(grace_seconds=2.0)
         for listener in self._listeners():
             await listener.stopped.wait()
-        await self._background.stop()
-        await parts.alerting.stop()
-        if not await parts.writer.drain(_DRAIN_SECONDS):
+
+    async def _drain(self) -> None:
+        if not await self.parts.writer.drain(_DRAIN_SECONDS):
             _log.error("not_everything_was_kept", why="the store did not answer in time")
-        with contextlib.suppress(Temporary):
-            await parts.people.flush()
-        await self.tasks.stop_all(limit_seconds=1.0)
-        await parts.alerting.close()
-        await parts.kept.close(limit_seconds=max(1.0, until - parts.clock.monotonic()))
 
     def reload_with(self, reload: Reload) -> None:
         """What `POST /-/reload` and the page's button call."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
@@ -24,8 +25,11 @@ from tocsin.app.settings_tree import Config
 from tocsin.kit import log
 from tocsin.kit.clock import Clock, SystemClock
 from tocsin.kit.fault import Permanent
+from tocsin.kit.tasks import ended
 
 _log = log.get("tocsin")
+_END_SECONDS = 9.9
+"""How long ending may take at most."""
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -99,9 +103,16 @@ async def serve(
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             loop.remove_signal_handler(number)
-        await asyncio.to_thread(running_file(loaded.config).unlink, missing_ok=True)
+        # Whatever hangs, in a thread too, where nothing can be cancelled: what was answered is in
+        # the log. It tells where everything stood.
+        faulthandler.dump_traceback_later(_END_SECONDS, exit=True)
+        await ended("running_file", _forget_running(loaded.config), limit_seconds=0.5)
         await tocsin.stop()
         _log.info("stopped")
+
+
+async def _forget_running(config: Config) -> None:
+    await asyncio.to_thread(running_file(config).unlink, missing_ok=True)
 
 
 def running_file(config: Config) -> Path:

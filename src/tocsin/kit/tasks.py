@@ -12,6 +12,21 @@ _log = log.get("tasks")
 _restarts = gauge.counter("task_restarts", "Background tasks restarted after a bug.", ("task",))
 
 
+async def ended(name: str, work: Awaitable[object], *, limit_seconds: float) -> bool:
+    """Do one step of an end; whether it was done. One that fails or takes longer than the limit
+    (which then is cancelled) is logged, so that the steps after it are done all the same."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait([task], timeout=limit_seconds)
+    if not done:
+        task.cancel()
+        _log.error("step_took_too_long", step=name, limit_seconds=limit_seconds)
+        return False
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        _log.error("step_failed", step=name, error=repr(error))
+    return error is None
+
+
 class Tasks:
     """Named, supervised tasks; one that crashes is logged and started again after a pause."""
 

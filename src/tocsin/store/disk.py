@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Temporary
 from tocsin.store.errors import DiskFull
 
 _CHECK_SECONDS = 1.0
@@ -45,7 +46,10 @@ class DiskWatch:
         self.full = False
 
     def check(self) -> None:
-        """Raise DiskFull when there is too little room; measures at most once a second."""
+        """Raise DiskFull when there is too little room, Temporary when the folder is gone.
+
+        Measures at most once a second.
+        """
         if self._clock.monotonic() >= self._next:
             self._next = self._clock.monotonic() + _CHECK_SECONDS
             self._look()
@@ -58,7 +62,15 @@ class DiskWatch:
             )
 
     def _look(self) -> None:
-        self.free_bytes = self._measure(self._folder)
+        try:
+            self.free_bytes = self._measure(self._folder)
+        except OSError as error:
+            self._next = float("-inf")
+            raise Temporary(
+                f"{self._folder}, where telemetry is kept, cannot be used: {error.strerror}; "
+                "writes are refused until it is back",
+                _RETRY_SECONDS,
+            ) from error
         _free.set(self.free_bytes)
         full = self.free_bytes < self._floor
         if full != self.full:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Temporary
 from tocsin.store.errors import DiskFull, LogFull
 from tocsin.store.pending import Loose, Pending
 from tocsin.store.wal import WriteAheadLog
@@ -100,7 +101,10 @@ class Journal:
             await asyncio.to_thread(self._wal.close)
             return
         if await self._flusher.flush(limit_seconds):
-            await asyncio.to_thread(self._wal.forget_all)
+            try:
+                await asyncio.to_thread(self._wal.forget_all)
+            except Temporary as fault:
+                _log.warning("log_not_deleted", why=str(fault))
         else:
             _log.warning("left_in_log", rows=self.pending.count, why="inserted at the next start")
         await asyncio.to_thread(self._wal.close)
