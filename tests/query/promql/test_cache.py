@@ -202,6 +202,21 @@ async def test_a_clock_set_back_makes_kept_steps_young_again() -> None:
     assert before != after
 
 
+async def test_what_was_kept_while_the_clock_was_ahead_goes_with_the_samples_that_follow() -> None:
+    clock, source = FakeClock(NOW / 1000 + 7200), Samples()
+    engine = CachingEngine(source, clock)
+    start = NOW // 60_000 * 60_000 + 60_000
+    await engine.range("load", start, start + 3_600_000, 60_000)
+    clock.jump(-7200)
+    source.lift = 1.0
+    for written in range(NOW, NOW + 3_600_000, 15_000):
+        engine.saw(written)
+    clock.jump(7200)
+    found = shown(await engine.range("load", start, start + 3_600_000, 60_000))
+    fresh = Engine(source, clock)
+    assert found == shown(await fresh.range("load", start, start + 3_600_000, 60_000))
+
+
 async def test_memory_is_bounded() -> None:
     clock, source = FakeClock(NOW / 1000), Samples()
     engine = CachingEngine(source, clock, max_bytes=40_000)

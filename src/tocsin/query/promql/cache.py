@@ -121,6 +121,8 @@ class CachingEngine(Engine):
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._used_bytes = 0
         self._running: set[_Running] = set()
+        self._newest_ms = -(2**62)
+        """The last step that any result has."""
 
     @property
     def kept_bytes(self) -> int:
@@ -128,8 +130,11 @@ class CachingEngine(Engine):
         return self._used_bytes
 
     def saw(self, oldest_ms: int) -> None:
-        """Samples from this time on were just written; what is kept goes if they came late."""
-        if oldest_ms <= self._settled_ms():
+        """Samples from this time on were just written; what is kept of that time goes.
+
+        They came late, or the clock was set back since it was kept.
+        """
+        if oldest_ms <= max(self._newest_ms, self._settled_ms()):
             self.forget(oldest_ms)
 
     def forget(self, from_ms: int = -(2**62)) -> None:
@@ -139,6 +144,7 @@ class CachingEngine(Engine):
         for key, kept in list(self._kept.items()):
             if kept.end_ms >= from_ms:
                 self._put(key, kept.between(kept.start_ms, from_ms - 1))
+        self._newest_ms = min(self._newest_ms, from_ms - 1)
 
     def _settled_ms(self) -> int:
         return self._now_ms() - self._grace_ms
@@ -246,6 +252,7 @@ class CachingEngine(Engine):
             # A view would hold all of what it is a part of in memory.
             own = replace(kept, values=kept.values.copy(), present=kept.present.copy())
             self._kept[key] = own
+            self._newest_ms = max(self._newest_ms, own.end_ms)
             self._used_bytes += own.size_bytes
         while self._used_bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
