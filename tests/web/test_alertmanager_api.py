@@ -145,6 +145,16 @@ async def test_a_wrong_alert_is_refused_with_a_reason(api: Site, body: bytes, wo
     assert words in answer.json()
 
 
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.9999999Z"])
+async def test_no_time_of_one_alert_keeps_others_from_being_listed(api: Site, end: str) -> None:
+    late = {**alert("late"), "endsAt": end}
+    assert (await post(api, "/api/v2/alerts", [alert("good"), late])).status == 400
+    assert await names(api) == ["good"]
+    early = {**alert("early"), "startsAt": "0002-01-01T00:00:00+23:59"}
+    assert (await post(api, "/api/v2/alerts", [early])).status == 200
+    assert sorted(await names(api)) == ["early", "good"]
+
+
 async def test_good_alerts_beside_a_wrong_one_are_kept(api: Site) -> None:
     answer = await post(api, "/api/v2/alerts", [{"labels": {}}, alert("Good")])
     assert answer.status == 400

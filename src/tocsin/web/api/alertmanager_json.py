@@ -15,6 +15,7 @@ from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_LATEST_MS = 253_402_300_799_999
 
 
 class PostedAlert(msgspec.Struct, kw_only=True):
@@ -49,8 +50,8 @@ class PostedSilence(msgspec.Struct, kw_only=True):
 
 def iso(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds, as version 2 writes it."""
-    moment = datetime.fromtimestamp(ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    moment = datetime.fromtimestamp(ms // 1000, UTC).replace(tzinfo=None)
+    return f"{moment.isoformat()}.{ms % 1000:03d}Z"
 
 
 def moment_ms(text: str | None, name: str) -> int:
@@ -66,7 +67,10 @@ def moment_ms(text: str | None, name: str) -> int:
         raise Rejected(f"{name}: {text[:40]!r} is no time") from error
     if found.year <= 1:
         return 0
-    return round(found.timestamp() * 1000)
+    ms = round(found.timestamp() * 1000)
+    if ms > _LATEST_MS:  # in UTC it is the year 10000, which no answer can show
+        raise Rejected(f"{name}: {text[:40]!r} is later than the year 9999")
+    return ms
 
 
 def posted_alert(posted: PostedAlert, now_ms: int) -> Alert:
