@@ -96,6 +96,7 @@ async def test_a_user_is_changed(site: Site, admin: Admin) -> None:
         ("PATCH", "/api/users/99", {}, 404, "no user with the id 99"),
         ("DELETE", "/api/tokens/99", None, 404, "no key with the id 99"),
         ("DELETE", "/api/tokens/99999999999999999999", None, 404, "nothing with the id"),
+        ("DELETE", f"/api/tokens/{'9' * 5000}", None, 404, "there is nothing at"),
         ("GET", "/api/audit?limit=x", None, 400, "limit must be a whole number"),
     ],
 )

@@ -88,16 +88,21 @@ def humanize_timestamp(given: object) -> str:
     value = number(given)
     if not math.isfinite(value):
         return general(value)
-    try:
-        whole = datetime.fromtimestamp(math.floor(value), UTC)
-    except (OverflowError, ValueError):
-        raise Rejected(
-            f"{general(value)} cannot be represented as a nanoseconds timestamp"
-        ) from None
+    whole = instant(math.floor(value))
     # Prometheus keeps milliseconds of it; Go leaves trailing zeros of the fraction away.
     fraction = f"{int((value - math.floor(value)) * 1000):03d}".rstrip("0")
     point = f".{fraction}" if fraction else ""
     return f"{whole:%Y-%m-%d %H:%M:%S}{point} +0000 UTC"
+
+
+def instant(given: object) -> datetime:
+    """Seconds since the epoch as a moment; raises Rejected when no calendar has it."""
+    value = number(given)
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError):
+        words = f"{general(value)} cannot be represented as a nanoseconds timestamp"
+        raise Rejected(words) from None
 
 
 def _shrunk(value: float, base: float, prefixes: list[str]) -> tuple[float, str]:

@@ -9,7 +9,6 @@ import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol, cast
 from urllib.parse import quote_plus, urlsplit
@@ -155,7 +154,7 @@ def _functions(external_url: str) -> Mapping[str, Callable[..., Any]]:  # Any: w
         "humanizeDuration": humanize.humanize_duration,
         "humanizePercentage": humanize.humanize_percentage,
         "humanizeTimestamp": humanize.humanize_timestamp,
-        "toTime": lambda given: datetime.fromtimestamp(humanize.number(given), UTC),
+        "toTime": humanize.instant,
         "parseDuration": lambda text: parse_duration(text) / 1000,
         "title": lambda text: _WORD_START.sub(lambda found: found[0].upper(), text),
         "toUpper": lambda text: text.upper(),

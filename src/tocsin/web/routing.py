@@ -6,8 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
+
+
+class _Number(IntegerConvertor):
+    """`{id:int}` in a path: a number that is one to Python too, which reads 4300 digits at most."""
+
+    regex = "[0-9]{1,4000}"
+
+
+register_url_convertor("int", _Number())
 
 Handler = Callable[[Request], Awaitable[Response]]
 
