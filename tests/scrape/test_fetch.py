@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import ssl
 import subprocess
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from tests.scrape.servers import Page, serve
 from tocsin.kit.clock import FakeClock
+from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Rejected, Temporary, TooLarge
 from tocsin.kit.yaml import decode, loads
 from tocsin.scrape.fetch import Answer, Fetcher
@@ -176,6 +178,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "",
             id="a client certificate",
         ),
+        pytest.param(
+            "{ca_file: CA, server_name: tocsin.test, cert: PEM1, key: PEM2}",
+            "",
+            id="a client certificate in place",
+        ),
+        pytest.param(
+            "{ca_file: CA, server_name: tocsin.test, cert: PEM1, key_file: KEY}",
+            "",
+            id="a client certificate in place, its key in a file",
+        ),
+        pytest.param(
+            "{cert: hush1, key: hush2}", "the certificate", id="a client certificate that is none"
+        ),
         pytest.param("{ca_file: nowhere.pem}", "nowhere.pem", id="no such file"),
     ],
 )
@@ -184,12 +199,14 @@ async def test_tls_options_decide_who_is_trusted(
 ) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    if "cert_file" in tls:
+    if "cert" in tls:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(certificate / "cert.pem")
     tls = tls.replace("CA", str(certificate / "cert.pem")).replace(
         "KEY", str(certificate / "key.pem")
     )
+    for name, file in (("PEM1", "cert.pem"), ("PEM2", "key.pem")):
+        tls = tls.replace(name, json.dumps((certificate / file).read_text()))
     async with serve(Page(b"safe"), tls=context) as address:
         options = f"{{tls_config: {tls}}}"
         if error:
@@ -197,6 +214,21 @@ async def test_tls_options_decide_who_is_trusted(
                 await get(fetcher, f"https://{address}/", options)
         else:
             assert (await get(fetcher, f"https://{address}/", options)).body == b"safe"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "{basic_auth: {username: u, password_ref: x}}",
+        "{basic_auth: {username_ref: x}}",
+        "{authorization: {credentials_ref: x}}",
+        "{oauth2: {client_id: a, token_url: 'http://a', client_secret_ref: x}}",
+        "{tls_config: {ca_ref: x}}",
+    ],
+)
+def test_a_secret_by_reference_is_refused_for_nobody_would_keep_it(options: str) -> None:
+    with pytest.raises(ConfigError, match=r"_ref.*secret manager.*_file"):
+        decode(loads(options), HttpOptions)
 
 
 async def test_exporters_nearby_are_found_and_others_are_not(fetcher: Fetcher) -> None:

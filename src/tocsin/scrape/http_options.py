@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -27,6 +28,10 @@ def _at_most_one(options: msgspec.Struct, *names: str) -> None:
     given = [name for name in names if getattr(options, name) not in (None, "")]
     if len(given) > 1:
         raise Rejected(f"{' and '.join(given)} exclude each other; keep one of them")
+    for name in given:
+        if name.endswith("_ref"):
+            instead = f"{name.removesuffix('_ref')}_file"
+            raise Rejected(f"{name} needs a secret manager, and there is none; use {instead}")
 
 
 class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +57,7 @@ class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
         _at_most_one(self, "key", "key_file", "key_ref")
         has_cert, has_key = bool(self.cert or self.cert_file), bool(self.key or self.key_file)
         if has_cert != has_key:
-            raise Rejected("a client certificate needs both cert_file and key_file")
+            raise Rejected("a client certificate needs both cert or cert_file, and key or key_file")
 
     def context(self, folder: Path) -> ssl.SSLContext:
         """Reads the files anew; raises Rejected when one is missing or wrong."""
@@ -69,14 +74,27 @@ class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
                 context.load_verify_locations(cadata=self.ca)
             if self.ca_file:
                 context.load_verify_locations(cafile=folder / self.ca_file)
-            if self.cert_file and self.key_file:
-                context.load_cert_chain(folder / self.cert_file, folder / self.key_file)
+            if self.cert or self.cert_file:
+                self._show(context, folder)
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(filter(None, (self.ca_file, self.cert_file, self.key_file)))
             raise Rejected(
                 f"tls_config: cannot use {files or 'the certificate'}: {error}"
             ) from error
         return context
+
+    def _show(self, context: ssl.SSLContext, folder: Path) -> None:
+        """Load the client's certificate. OpenSSL reads files only: what stands in the
+        configuration is one for a moment, in a folder that nobody else can read."""
+        with TemporaryDirectory() as made:
+            cert, key = Path(made, "cert.pem"), Path(made, "key.pem")
+            cert.write_text(self.cert or "")
+            key.write_text(self.key.reveal() if self.key else "")
+            context.load_cert_chain(
+                folder / self.cert_file if self.cert_file else cert,
+                folder / self.key_file if self.key_file else key,
+                password="",  # an encrypted key is an error: OpenSSL would ask on the terminal
+            )
 
 
 class BasicAuth(msgspec.Struct, frozen=True, kw_only=True):
