@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import cast
+from io import StringIO
+from typing import TextIO, cast
 
 import structlog
 
@@ -16,6 +17,28 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 def get(name: str) -> structlog.stdlib.BoundLogger:
     """A logger whose first argument is the event's name and whose keywords are its facts."""
     return cast("structlog.stdlib.BoundLogger", structlog.get_logger(part=name))
+
+
+def _shown(text: str) -> str:
+    """The text with its line breaks and a terminal's commands as `\\n` and `\\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _readable(
+    _logger: object, _method: str, facts: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Strangers' words (addresses, errors of other servers) stay within their own fact."""
+    return {key: _shown(fact) if isinstance(fact, str) else fact for key, fact in facts.items()}
+
+
+def _plain_traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
+    written = StringIO()
+    structlog.dev.plain_traceback(written, error)
+    out.write("\n".join(_shown(line) for line in written.getvalue().split("\n")))
 
 
 def configure(*, as_json: bool, level: str = "info") -> None:
@@ -32,9 +55,10 @@ def configure(*, as_json: bool, level: str = "info") -> None:
     else:
         # Plain: the other way a traceback shows every variable, secrets too.
         render = [
+            _readable,
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+                colors=sys.stderr.isatty(), exception_formatter=_plain_traceback
+            ),
         ]
     structlog.configure(
         processors=[*shared, *render],

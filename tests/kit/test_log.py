@@ -1,0 +1,54 @@
+"""What strangers send can neither forge a line of the log nor command the terminal it is read on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tocsin.kit import log
+
+_FORGED = "evil\n2026-01-01 [info] forged\r\x1b[2J\x1b]0;title\x07\x9b31m\u2028\u202eend"
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_no_value_makes_a_line_or_a_command(
+    capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    log.configure(as_json=as_json)
+    log.get("x").info("scrape_failed", error=_FORGED, url="http://a\x1b[2J", more=[_FORGED])
+    logging.getLogger("library").warning("it said %s", _FORGED)
+    lines = capsys.readouterr().err.split("\n")
+    assert len(lines) == 3
+    assert lines[2] == ""
+    assert all(char.isprintable() for line in lines for char in line)
+    assert "forged" in lines[0]
+    assert "forged" in lines[1]
+
+
+def test_a_traceback_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(as_json=False)
+    try:
+        int("bad\x1b[2J")
+    except ValueError:
+        log.get("x").exception("crashed")
+    try:
+        getattr(log, "bad\x1b[2J")
+    except AttributeError:
+        log.get("x").exception("crashed")
+    written = capsys.readouterr().err
+    assert "Traceback (most recent call last):\n" in written
+    assert r"\x1b[2J" in written
+    assert "\x1b" not in written
