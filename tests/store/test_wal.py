@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.kit.fault import Permanent
+from tocsin.kit.fault import Permanent, Temporary
 from tocsin.store import wal_record
 from tocsin.store.errors import DiskFull, LogFull
 from tocsin.store.wal import WriteAheadLog
@@ -181,6 +183,60 @@ def test_a_full_disk_is_told_and_leaves_no_half_record(tmp_path: Path) -> None:
             assert numbers(wal) == list(range(kept + 1))
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Writes end there, as at the end of a disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_mark_that_could_not_be_written_whole_leaves_the_old_one(tmp_path: Path) -> None:
+    with opened(tmp_path) as wal:
+        wal.applied(wal.append([rows(1)]))
+        end = wal.append([rows(2)])
+        with largest_file(12), pytest.raises(Temporary):
+            wal.applied(end)
+    with opened(tmp_path) as wal:
+        assert numbers(wal) == [2]
+
+
+def test_half_a_record_that_cannot_be_cut_off_spoils_no_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as wal:
+        wal.append([rows(1)])
+        with monkeypatch.context() as patched, largest_file(150):
+            patched.setattr(os, "ftruncate", Mock(side_effect=OSError(5, "Input/output error")))
+            with pytest.raises(Temporary):
+                wal.append([rows(2, 500)])
+        end = wal.append([rows(3)])
+        wal.append([rows(4)])
+        wal.applied(end)
+    with opened(tmp_path) as wal:
+        assert numbers(wal) == [4]
+
+
+def test_a_segment_that_cannot_be_deleted_is_not_given_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path, segment_bytes=10) as wal:
+        wal.append([rows(1)])
+        end = wal.append([rows(2)])
+        wal.append([rows(3)])
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", Mock(side_effect=OSError(5, "Input/output error")))
+            wal.applied(end)
+    assert len(segments(tmp_path)) == 3
+    with opened(tmp_path, segment_bytes=10) as wal:
+        assert numbers(wal) == [3]
+        wal.applied(end)
+        assert len(segments(tmp_path)) == 1
 
 
 def test_a_record_that_is_set_aside_can_be_read_again(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
+from unittest.mock import Mock
 
 import msgspec
 import numpy as np
@@ -18,7 +20,7 @@ from tocsin.kit.fault import Fault, Rejected, Temporary
 from tocsin.model import labels as lbl
 from tocsin.model.samples import SAMPLE, Exemplar, batch_of
 from tocsin.store.client import Store
-from tocsin.store.errors import DiskFull, LogFull
+from tocsin.store.errors import DiskFull, LogFull, StoreError
 from tocsin.store.load import load_series
 from tocsin.store.pending import NOTHING, Loose
 from tocsin.store.recent import RecentWindow
@@ -267,6 +269,57 @@ async def test_rows_that_the_store_refuses_are_kept_in_a_file_and_hold_up_nothin
     (found,) = scan(path.read_bytes())
     assert found.rows is not None
     assert b"poison" in bytes(found.rows.data)
+
+
+async def test_of_a_record_only_the_row_that_is_wrong_is_set_aside(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    engine = Engine()
+    names = [b"%d" % number for number in range(50)]
+    names[17] = b"poison"
+    data = b"".join(bytes(event(name)[0].data) for name in names)
+    async with running(engine, tmp_path, clock) as journal:
+        await journal.keep([Rows("events", ("ts", "name"), "JSONEachRow", 50, data)], NOTHING)
+        await flushed(journal, clock)
+        assert engine.events == Counter(name for name in names if name != b"poison")
+    (path,) = files(tmp_path, "refused-*")
+    (found,) = scan(path.read_bytes())
+    assert found.rows is not None
+    assert found.rows.count == 1
+    assert b"poison" in bytes(found.rows.data)
+
+
+async def test_a_trouble_of_the_store_that_is_not_known_to_pass_sets_nothing_aside_soon(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    engine = Engine()
+    async with running(engine, tmp_path, clock) as journal:
+        engine.fault = StoreError("Too many open files", 76)
+        engine.moods = ["lost"] * 20
+        await journal.keep(event(b"a"), NOTHING)
+        flush = asyncio.create_task(journal.flush(20.0))
+        while not flush.done():
+            await clock.advance(5)
+            await asyncio.to_thread(int)
+        assert engine.events == {b"a": 1}
+    assert not files(tmp_path, "refused-*")
+
+
+async def test_rows_that_can_neither_be_inserted_nor_set_aside_wait(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine()
+    async with running(engine, tmp_path, clock) as journal:
+        await journal.keep(event(b"poison"), NOTHING)
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "write_bytes", Mock(side_effect=full))
+            for _ in range(20):
+                await clock.advance(5)
+                await asyncio.to_thread(int)
+            assert journal.pending.count == 1
+        await flushed(journal, clock)
+    assert files(tmp_path, "refused-*")
 
 
 async def test_a_disk_without_room_refuses_writes_before_they_are_logged(

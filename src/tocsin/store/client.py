@@ -176,7 +176,10 @@ class Store:
             return
         if self._disk is not None:
             self._disk.check()
-        known = {"insert_deduplication_token": token} if token else None
+        # Samples of a year that come at once are no mistake; one day is one partition.
+        known: dict[str, str | int] = {"max_partitions_per_insert_block": 0}
+        if token:
+            known["insert_deduplication_token"] = token
         async with self._asking("insert", timeout_seconds, known) as (settings, transport):
             # The driver sends bytes again when the connection breaks, but never a stream: whether
             # repeating is safe depends on the table, so the caller decides.

@@ -33,6 +33,11 @@ class LogFull(Temporary):
 
 _TOO_LARGE = frozenset({158, 241, 307, 396})
 _TIMEOUT = frozenset({159, 160})
+_OF_THE_DATA = frozenset(
+    {6, 20, 25, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 128, 130, 131, 321, 349, 407, 469}
+)
+"""Text that does not parse, values out of range, constraints (ClickHouse's ErrorCodes.cpp)."""
+
 _BUSY = {
     202: "the store has too many queries at once",
     252: "the store has too many parts and merges first",
@@ -48,6 +53,13 @@ _NOISE = re.compile(
     r"^Received ClickHouse exception, code: \d+, server response: |"
     r"Code: \d+\. |DB::Exception: |\(for url [^)]*\)$|\(version [^)]*\)"
 )
+
+
+def blames_the_data(fault: Fault) -> bool:
+    """Whether an insert was refused for its rows, and not for a trouble of the store's own."""
+    return isinstance(fault, Rejected) or (
+        isinstance(fault, StoreError) and fault.code in _OF_THE_DATA
+    )
 
 
 def fault_of(code: int | None, text: str) -> Fault:

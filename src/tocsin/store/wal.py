@@ -59,6 +59,8 @@ class WriteAheadLog:
         self._segment_bytes = segment_bytes
         self._limit_bytes = limit_bytes
         self._guard = threading.Lock()
+        """Of the segments; held for moments only, as appends wait for it on the event loop."""
+        self._mark_guard = threading.Lock()
         self._sizes: dict[int, int] = {}
         self._file = -1
         self._lock = -1
@@ -114,21 +116,21 @@ class WriteAheadLog:
 
     def begin(self, until: Position, token: str) -> None:
         """Everything up to there is going to be inserted as one, under this token."""
-        with self._guard:
+        with self._mark_guard:
             self._set_mark(Mark(self._mark.applied, until, token))
 
     def applied(self, until: Position) -> None:
         """The store has everything up to there; segments before it are deleted."""
-        with self._guard:
+        with self._mark_guard:
             self._set_mark(Mark(until, until, ""))
-            size = self._sizes.get(self._number, 0)
-            if until == Position(self._number, size) and size >= _TIDY_BYTES:
-                self._end_segment()
-            for number in [one for one in self._sizes if one < until.segment]:
-                self._delete(number)
-            if self._file < 0 and until.offset >= self._sizes.get(until.segment, 1 << 62):
-                self._delete(until.segment)
-            self._report()
+            with self._guard:
+                size = self._sizes.get(self._number, 0)
+                if until == Position(self._number, size) and size >= _TIDY_BYTES:
+                    self._end_segment()
+                done = [one for one in self._sizes if one < until.segment]
+                if self._file < 0 and until.offset >= self._sizes.get(until.segment, _BEYOND):
+                    done.append(until.segment)
+            self._delete(done)
 
     def unapplied(self) -> Iterator[Replayed]:
         """Records that the store may lack, in order; damage is reported, kept aside and passed."""
@@ -144,25 +146,30 @@ class WriteAheadLog:
                     self._set_aside(number, found.start, data[found.start : found.end], len(data))
 
     def quarantine(self, rows: Rows, why: str) -> Path:
-        """Keep rows that the store refuses in a file of their own, and say so."""
+        """Keep rows that the store refuses in a file of their own, and say so.
+
+        Raises DiskFull or Temporary when that cannot be written.
+        """
         path = self.folder / f"refused-{os.urandom(6).hex()}.rows"
-        path.write_bytes(b"".join(wal_record.encode(rows)))
+        try:
+            path.write_bytes(b"".join(wal_record.encode(rows)))
+        except OSError as error:
+            raise _fault_of(error, self.folder) from error
         _log.error("rows_set_aside", table=rows.table, rows=rows.count, why=why, file=str(path))
         return path
 
     def forget_all(self) -> None:
         """Delete every segment: the store has all of it."""
-        with self._guard:
-            self._end_segment()
-            for number in list(self._sizes):
-                self._delete(number)
-            self._report()
-            end = Position(self._number, _BEYOND)
+        with self._mark_guard:
+            with self._guard:
+                self._end_segment()
+                end = Position(self._number, _BEYOND)
+            self._delete(list(self._sizes))
             self._set_mark(Mark(end, end, ""))
 
     def close(self) -> None:
         """Let go of the folder; what is in it stays."""
-        with self._guard:
+        with self._mark_guard, self._guard:
             self._end_segment()
             if self._lock >= 0:
                 os.close(self._lock)
@@ -177,9 +184,15 @@ class WriteAheadLog:
             if self._fsync:
                 os.fdatasync(self._file)
         except OSError:
-            # Half a record must not stand before whole ones.
-            os.ftruncate(self._file, before)
-            os.lseek(self._file, before, os.SEEK_SET)
+            # Half a record must not stand before whole ones, nor positions be wrong behind it.
+            file, self._file = self._file, -1
+            try:
+                os.ftruncate(file, before)
+                os.lseek(file, before, os.SEEK_SET)
+                self._file = file
+            finally:
+                if self._file < 0:
+                    os.close(file)
             raise
         self._sizes[self._number] = before + size
         _appended.inc(size)
@@ -200,9 +213,17 @@ class WriteAheadLog:
             os.close(self._file)
             self._file = -1
 
-    def _delete(self, number: int) -> None:
-        self._path(number).unlink(missing_ok=True)
-        del self._sizes[number]
+    def _delete(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            try:
+                self._path(number).unlink(missing_ok=True)
+            except OSError as error:
+                # It lies before the mark: nothing of it is inserted again.
+                _log.warning("wal_segment_stays", file=str(self._path(number)), error=str(error))
+                return
+            with self._guard:
+                self._sizes.pop(number, None)
+                self._report()
 
     def _check_open(self) -> None:
         if self._lock < 0:

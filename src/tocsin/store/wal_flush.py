@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 
 import msgspec
 
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault, Permanent, Temporary
+from tocsin.store.errors import blames_the_data
 from tocsin.store.pending import Group, Pending
 from tocsin.store.wal import WriteAheadLog
 from tocsin.store.wal_again import Asked, insert_again
-from tocsin.store.wal_insert import Insert, insert_all, insert_one, inserts_of
+from tocsin.store.wal_apart import separated
+from tocsin.store.wal_insert import insert_all
 from tocsin.store.wal_mark import Position
 from tocsin.store.wal_record import Rows
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _TRIES_ALONE = 3
+_TRIES_UNCLEAR = 60
+"""Some five minutes: too many open files, a file system that went read-only, a table on its way."""
 _REPLAY_BYTES = 16 << 20
 _log = log.get("store.flush")
 _seconds = gauge.histogram("wal_flush_seconds", "Time to insert a group of logged rows.")
 _flushed = gauge.counter("wal_flushed_rows", "Logged rows that the store has taken.")
 _replayed = gauge.counter("wal_replayed_rows", "Rows inserted from the log at the start.")
 _failures = gauge.counter("wal_flush_failures", "Groups that the store did not take.", ("fault",))
-_aside = gauge.counter("wal_refused_rows", "Rows that the store refuses, kept in a file.")
 
 
 class FlushConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,7 +141,7 @@ class Flusher:
             tries += 1
             _failures.labels(type(fault).__name__).inc()
             _log.warning("flush_failed", reason=str(fault), rows=group.count, tries=tries)
-            if not isinstance(fault, Temporary | Permanent) and tries >= _TRIES_ALONE:
+            if not isinstance(fault, Temporary | Permanent) and tries >= _patience(fault):
                 await self._set_apart(group)
                 tries = 0
             await self._clock.sleep(pause)
@@ -169,10 +171,10 @@ class Flusher:
         return None
 
     async def _set_apart(self, group: Group) -> None:
-        """The store refuses the group: keep each record that it refuses alone in a file."""
-        kept = await separated(self._store, self._wal, group.rows, self._token, self._config)
-        if kept is not None:
-            group.rows = kept
+        """The store refuses the group: keep each row that it refuses alone in a file."""
+        limit = self._config.insert_seconds
+        if await separated(self._store, self._wal, group.rows, self._token, limit):
+            group.rows = []
 
     def _tell(self) -> None:
         """Wake whoever waits for room or for a group."""
@@ -181,34 +183,9 @@ class Flusher:
         self._pending.report()
 
 
-async def separated(
-    store: Asked, wal: WriteAheadLog, rows: Sequence[Rows], token: str, config: FlushConfig
-) -> list[Rows] | None:
-    """Insert what the store takes of a refused group, and set aside the records it refuses alone.
-
-    Returns what is left to insert: nothing, or None for all when the store went away meanwhile.
-    """
-    limit = config.insert_seconds
-    for number, insert in enumerate(inserts_of(rows)):
-        # Under the group's tokens: what the store took of it before is not doubled.
-        own = f"{token}-{number}"
-        try:
-            await insert_one(store, insert, token=own, timeout_seconds=limit)
-            continue
-        except (Temporary, Permanent):
-            return None
-        except Fault as fault:
-            _log.warning("insert_refused", table=insert.rows[0].table, reason=str(fault))
-        for place, one in enumerate(insert.rows):
-            try:
-                alone = Insert((one,))
-                await insert_one(store, alone, token=f"{own}/{place}", timeout_seconds=limit)
-            except (Temporary, Permanent):
-                return None
-            except Fault as fault:
-                _aside.inc(one.count)
-                await asyncio.to_thread(wal.quarantine, one, str(fault))
-    return []
+def _patience(fault: Fault) -> int:
+    """After how many tries rows are set aside: soon, when they are at fault for certain."""
+    return _TRIES_ALONE if blames_the_data(fault) else _TRIES_UNCLEAR
 
 
 async def replay(store: Asked, wal: WriteAheadLog, config: FlushConfig | None = None) -> int:
@@ -260,7 +237,7 @@ async def _replay_group(
         raise
     except Fault as fault:
         _log.warning("replay_refused", reason=str(fault))
-        if await separated(store, wal, rows, token, config) is None:
+        if not await separated(store, wal, rows, token, config.insert_seconds):
             raise Temporary("the store went away while the log was replayed", 5.0) from fault
     await asyncio.to_thread(wal.applied, until)
     return sum(one.count for one in rows)

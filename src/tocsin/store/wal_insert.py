@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tocsin.kit.fault import Temporary
-from tocsin.store.errors import QueryTimeout, QueryTooLarge
+from tocsin.store.errors import QueryTimeout
 from tocsin.store.wal_record import Rows
 
 _INSERT_BYTES = 8 << 20
@@ -76,7 +76,7 @@ async def insert_all(
 
 
 async def insert_one(store: Sink, insert: Insert, *, token: str, timeout_seconds: float) -> None:
-    """Run one statement; a time-out or want of memory is no fault of who sent the data."""
+    """Run one statement; a time-out is no fault of who sent the data."""
     first = insert.rows[0]
     try:
         await store.insert(
@@ -87,5 +87,5 @@ async def insert_one(store: Sink, insert: Insert, *, token: str, timeout_seconds
             token=token,
             timeout_seconds=timeout_seconds,
         )
-    except (QueryTimeout, QueryTooLarge) as error:
+    except QueryTimeout as error:
         raise Temporary(f"the store did not take rows for {first.table}: {error}", 1.0) from error

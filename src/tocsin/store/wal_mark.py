@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from pathlib import Path
@@ -53,7 +54,10 @@ def write_mark(folder: Path, mark: Mark, *, fsync: bool) -> None:
     fresh = folder / f"{_NAME}.new"
     file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(file, _check(content) + b" " + content)
+        whole = _check(content) + b" " + content
+        if os.write(file, whole) < len(whole):
+            # The last bytes of a disk: half a mark would have everything replayed.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if fsync:
             os.fsync(file)
     finally:
