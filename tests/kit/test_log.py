@@ -1,4 +1,4 @@
-"""What strangers send can neither forge a line of the log nor command the terminal it is read on."""
+"""Strangers' words can neither forge a line of the log nor command the terminal it is read on."""
 
 from __future__ import annotations
 
