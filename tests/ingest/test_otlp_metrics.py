@@ -28,6 +28,7 @@ from tocsin.ingest import exponential, otlp_naming
 from tocsin.ingest.config import IngestConfig, OtlpConfig
 from tocsin.ingest.limits import LimitsConfig
 from tocsin.ingest.otlp_grpc import OtlpGrpc
+from tocsin.kit.fault import Temporary
 from tocsin.model.samples import STALE_BITS
 
 PROTOBUF = "application/x-protobuf"
@@ -336,6 +337,34 @@ def test_exponential_buckets_lose_nothing_and_stay_few(
 def test_exponential_bounds_hold_their_values() -> None:
     found = exponential.of(3, 2, 0.0, (0, [0] * 7 + [4]), (0, []))
     assert found.cumulative() == [(0.0, 2), (math.sqrt(2), 2), (2.0, 6)]
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("wrong", grpc.StatusCode.UNAUTHENTICATED),
+        ("away", grpc.StatusCode.UNAVAILABLE),
+        ("good", grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+async def test_a_strangers_grpc_message_is_not_even_read(key: str, code: grpc.StatusCode) -> None:
+    async def authorize(metadata: Any) -> str | None:
+        if metadata["authorization"] == "away":
+            raise Temporary("the database is away")
+        return "key" if metadata["authorization"] == "good" else None
+
+    server = OtlpGrpc(site().intake, IngestConfig().body, authorize=authorize)
+    port = await server.start("127.0.0.1:0")
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            export = channel.unary_unary(
+                "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+            )
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await export(b"\xff no message", timeout=5, metadata=(("authorization", key),))
+        assert refused.value.code() is code
+    finally:
+        await server.stop(grace_seconds=1)
 
 
 async def test_the_grpc_services_answer_sdks_and_close_gracefully() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 # Read when gRPC is imported. Tocsin's child processes are programs of their own and use no gRPC;
@@ -12,6 +13,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
@@ -34,6 +36,7 @@ _SERVICES: dict[str, type[Any]] = {
     f"{_COLLECTOR}.trace.v1.TraceService": trace.ExportTraceServiceRequest,
 }
 _CONCURRENT_CALLS = 64
+_DENIED = "an ingest key is needed: send the metadata `authorization: Bearer <key>`"
 
 
 async def anybody(metadata: Mapping[str, str]) -> str | None:
@@ -63,11 +66,11 @@ class OtlpGrpc:
                 ("grpc.so_reuseport", 0),
             ),
             maximum_concurrent_rpcs=_CONCURRENT_CALLS,
+            interceptors=(_Door(self._authorize),),
         )
         for service, request in _SERVICES.items():
             handler = grpc.unary_unary_rpc_method_handler(
-                self._export,
-                request_deserializer=request.FromString,
+                partial(self._export, request),
                 response_serializer=lambda answer: answer.SerializeToString(),
             )
             server.add_generic_rpc_handlers(
@@ -88,20 +91,55 @@ class OtlpGrpc:
             await self._server.stop(grace_seconds)
             self._server = None
 
-    async def _export(self, request: otlp_service.Request, context: Any) -> otlp_service.Response:
-        metadata = {
-            key.lower(): value if isinstance(value, str) else value.decode("latin-1")
-            for key, value in context.invocation_metadata() or ()
-        }
-        sender = await self._authorize(metadata)
-        if sender is None:
-            said = "an ingest key is needed: send the metadata `authorization: Bearer <key>`"
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, said)
+    async def _export(self, kind: type[Any], body: bytes, context: Any) -> otlp_service.Response:
         try:
-            return await otlp_service.export(self._intake, request, sender or "")
+            sender = await self._authorize(_texts(context.invocation_metadata()))
+            if sender is None:  # the key was revoked while the message came
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, _DENIED)
+            return await otlp_service.export(self._intake, _parsed(kind, body), sender or "")
         except Fault as fault:
             await context.abort(_code(fault), str(fault))
             raise
+
+
+class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
+    """Lets only those in who may send, before anything of their message is read: that of a
+    stranger could be as large as the limit."""
+
+    def __init__(self, authorize: Authorize) -> None:
+        self._authorize = authorize
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        """The handler of the call, or one that refuses it."""
+        try:
+            sender = await self._authorize(_texts(details.invocation_metadata))
+        except Fault as fault:
+            return _refusing(_code(fault), str(fault))
+        if sender is None:
+            return _refusing(grpc.StatusCode.UNAUTHENTICATED, _DENIED)
+        return await continuation(details)
+
+
+def _refusing(code: Any, said: str) -> Any:
+    async def refuse(_messages: object, context: Any) -> None:
+        await context.abort(code, said)
+
+    return grpc.stream_unary_rpc_method_handler(refuse)  # a stream is not read unless asked for
+
+
+def _parsed(kind: type[Any], body: bytes) -> otlp_service.Request:
+    try:
+        message: otlp_service.Request = kind.FromString(body)
+    except DecodeError as error:
+        raise Rejected(f"the body is no {kind.__name__}: {error}") from error
+    return message
+
+
+def _texts(metadata: Any) -> dict[str, str]:
+    return {
+        key.lower(): value if isinstance(value, str) else value.decode("latin-1")
+        for key, value in metadata or ()
+    }
 
 
 def _code(fault: Fault) -> Any:
