@@ -58,8 +58,13 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     registry = SeriesRegistry()
     recent = RecentWindow(clock)
     cache = sample_cache(config, clock)
+
+    def deleted() -> None:
+        cache.clear()
+        engine.forget()
+
     retention = Retention(
-        kept.store, config.retention, clock, cluster=config.store.cluster, deleted=cache.clear
+        kept.store, config.retention, clock, cluster=config.store.cluster, deleted=deleted
     )
     journal = write_ahead_log(config, kept.store, clock)
     source = MetricSource(

@@ -291,6 +291,8 @@ class Tocsin:
         """Series whose last sample is gone leave the memory, once a day."""
         while True:
             await self.parts.clock.sleep(_DAY_SECONDS)
+            if not self.parts.retention.trust.holds():
+                continue
             forgotten = self.parts.registry.forget(self._oldest_day())
             _log.info("series_forgotten", series=forgotten)
 

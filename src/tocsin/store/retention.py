@@ -13,10 +13,14 @@ from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
 from tocsin.store.client import Store, quoted
+from tocsin.store.clock_trust import ClockTrust
 from tocsin.store.config import RetentionConfig
 from tocsin.store.usage import Partition, partitions
 
 _EVERY_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
+"""A clock that leaps is to be noticed before the engine's next merges, which come seconds later."""
+
 _REMEMBERED = 200
 _TTL = re.compile(r" TTL (.+?) \+ toIntervalDay\((\d+)\)")
 _log = log.get("retention")
@@ -44,7 +48,8 @@ class _Table(msgspec.Struct, frozen=True):
 class Retention:
     """Keeps the store within its days and bytes.
 
-    `config` holds now; `dropped` tells what the budget cost, newest last.
+    `config` holds now; `dropped` tells what the budget cost, newest last; while `trust` doubts
+    the clock nothing goes.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class Retention:
         self._store = store
         self.config = config
         self._applied = False
+        self.held = False
+        self.trust = ClockTrust(clock)
         self._clock = clock
         self._deleted = deleted
         self._on_cluster = f" ON CLUSTER {quoted(cluster)}" if cluster else ""
@@ -67,14 +74,40 @@ class Retention:
 
     async def run(self) -> None:
         """Apply the days once, then hold the budget every minute, for ever."""
+        due = float("-inf")
         while True:
+            is_due = self._clock.monotonic() >= due
             try:
-                if not self._applied:
-                    await self.apply()
-                await self.enforce_budget()
+                if due < 0:
+                    await self._compare_with_stored()
+                if await self.hold(again=is_due) and is_due:
+                    if not self._applied:
+                        await self.apply()
+                    await self.enforce_budget()
             except Temporary as fault:
                 _log.warning("retention_waits", error=str(fault))
-            await self._clock.sleep(_EVERY_SECONDS)
+            if is_due:
+                due = self._clock.monotonic() + _EVERY_SECONDS
+            await self._clock.sleep(_LOOK_SECONDS)
+
+    async def hold(self, *, again: bool = False) -> bool:
+        """Let nothing expire while the clock is doubted; whether it is believed.
+
+        The embedded engine goes by the same clock as we do; `again` tells it again, as one that
+        was started anew has forgotten.
+        """
+        trusted = self.trust.holds()
+        if self._store.endpoint.embedded and (trusted == self.held or (again and not trusted)):
+            await self._store.command(f"SYSTEM {'START' if trusted else 'STOP'} TTL MERGES")
+            self.held = not trusted
+        return trusted
+
+    async def _compare_with_stored(self) -> None:
+        days = [part.last_day for part in await partitions(self._store) if part.rows]
+        newest = max((day for day in days if day is not None), default=None)
+        if newest is not None:
+            midnight = dt.datetime.combine(newest, dt.time(), dt.UTC)
+            self.trust.began_after(midnight.timestamp())
 
     async def apply(self) -> list[str]:
         """Change the TTL of tables whose days differ from the configuration; returns their names.
