@@ -72,7 +72,7 @@ scrape_configs:
 def test_every_key_is_known_and_global_defaults_apply() -> None:
     plan = read_plan(loads(FULL), Path("/etc"))
     full, plain = plan.jobs
-    assert plan.warnings == ()
+    assert [warning.partition(":")[0] for warning in plan.warnings] == ["alerting", "otlp"]
     assert plan.external_labels == (("region", "eu"),)
     assert (full.interval, full.timeout, full.sample_limit) == (60.0, 30.0, 0)
     assert (full.body_size_limit, full.keep_dropped_targets) == (10 << 20, 5)
@@ -93,6 +93,31 @@ scrape_configs:
     assert "remote_write" in plan.warnings[0]
     assert sum("job cluster" in warning for warning in plan.warnings) == 2
     assert any("prometheus.yml:5:5" in warning for warning in plan.warnings)
+
+
+def test_keys_that_do_nothing_yet_are_warnings_that_name_their_place() -> None:
+    text = """
+global: {query_log_file: q.log, scrape_failure_log_file: f.log}
+alerting: {alertmanagers: [{static_configs: [{targets: ['am:9093']}]}]}
+otlp: {promote_resource_attributes: [service.name]}
+scrape_configs:
+  - job_name: a
+    scrape_failure_log_file: f.log
+    convert_classic_histograms_to_nhcb: true
+    proxy_url: http://proxy
+    proxy_connect_header: {X: [y]}
+"""
+    warnings = read_plan(loads(text), Path()).warnings
+    named = {warning.split("; ")[0].rpartition(": ")[0] for warning in warnings}
+    assert named == {
+        "alerting",
+        "otlp",
+        "global.query_log_file",
+        "global.scrape_failure_log_file",
+        "job a: scrape_failure_log_file",
+        "job a: convert_classic_histograms_to_nhcb",
+        "job a: proxy_connect_header",
+    }
 
 
 MISTAKES = [

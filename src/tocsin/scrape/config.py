@@ -56,10 +56,20 @@ _SECTIONS = frozenset(
     )
 )
 _NOT_YET = {
+    "alerting": "Tocsin routes alerts itself, by `alertmanager` in tocsin.yaml",
+    "otlp": "say it in tocsin.yaml under ingest.otlp",
     "remote_write": "Tocsin does not forward samples yet",
     "remote_read": "Tocsin does not read from other stores yet",
     "tracing": "Tocsin does not send traces of its own yet",
 }
+
+_WITHOUT_EFFECT = {
+    "query_log_file": "slow queries are in Tocsin's own log",
+    "scrape_failure_log_file": "scrapes that fail are in Tocsin's own log",
+    "convert_classic_histograms_to_nhcb": "native histograms are not supported yet",
+    "proxy_connect_header": "it is not sent yet",
+}
+"""Keys of `global` and of jobs that are read and change nothing."""
 
 
 class BodySize(Size):
@@ -203,6 +213,7 @@ def read_plan(document: Document | None, folder: Path) -> ScrapePlan:
     warnings = [
         f"{key}: {words}; ignored" for key, words in _NOT_YET.items() if _has(document, key)
     ]
+    warnings += _without_effect(defaults, "global.")
     jobs: list[Job] = []
     _add_jobs(document, defaults, jobs, warnings)
     sources = _files(document, folder)
@@ -210,6 +221,14 @@ def read_plan(document: Document | None, folder: Path) -> ScrapePlan:
         _add_jobs(load(file), defaults, jobs, warnings)
     labels = tuple(sorted(defaults.external_labels.items()))
     return ScrapePlan(tuple(jobs), folder, labels, tuple(warnings), tuple(sources))
+
+
+def _without_effect(options: msgspec.Struct, place: str) -> list[str]:
+    return [
+        f"{place}{key}: {words}; ignored"
+        for key, words in _WITHOUT_EFFECT.items()
+        if getattr(options, key, None)
+    ]
 
 
 def _has(document: Document, key: str) -> bool:
@@ -254,6 +273,7 @@ def _add_jobs(
             jobs.append(job_of(config, defaults))
         except Rejected as error:
             raise part.error(str(error)) from error
+        warnings += _without_effect(config, f"job {config.job_name}: ")
         if config.scrape_native_histograms or defaults.scrape_native_histograms:
             warnings.append(f"job {config.job_name}: native histograms are not supported yet")
 
