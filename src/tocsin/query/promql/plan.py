@@ -63,7 +63,7 @@ def subquery_ends(node: ast.Subquery, steps: Steps) -> Steps:
 def subquery_steps(node: ast.Subquery, steps: Steps, default_ms: int) -> Steps:
     """The times at which a subquery's expression is evaluated: multiples of its own step."""
     ends = subquery_ends(node, steps)
-    step = default_ms if node.step is None else whole(node.step)
+    step = (node.step and whole(node.step)) or default_ms  # less than 1 ms is none, as in Go
     start = (ends.start_ms - whole(node.range)) // step * step + step
     return Steps(start, step, max(0, (ends.end_ms - start) // step + 1))
 

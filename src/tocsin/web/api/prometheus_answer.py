@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -40,7 +41,12 @@ class CallerLeft(Exception):
 
 def success(data: object, *, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Response:
     """200 with data that JSON can hold."""
-    return success_raw(_encode(data), warnings=warnings, infos=infos)
+    try:
+        encoded = _encode(data)
+    except UnicodeEncodeError:  # PromQL's texts may hold bytes that are no UTF-8: "\\xff"
+        shown = json.dumps(msgspec.to_builtins(data), ensure_ascii=False)
+        encoded = shown.encode("utf-8", "replace")
+    return success_raw(encoded, warnings=warnings, infos=infos)
 
 
 def success_raw(

@@ -104,7 +104,7 @@ class Params:
         text = self.text(name)
         if not text:
             return 0
-        if not re.fullmatch(r"[+-]?\d{1,18}", text):
+        if not is_number(text):
             reason = f"strconv.Atoi: parsing {quote(text)}: invalid syntax"
             raise BadParameter.named(name, reason)
         if int(text) < 0:
@@ -134,10 +134,15 @@ def _fields(text: str) -> list[tuple[str, str]]:
         raise BadParameter(f"error parsing form values: {error}") from error
 
 
+def is_number(text: str) -> bool:
+    """Whether it is a whole number of a size that a count may have."""
+    return re.fullmatch(r"[+-]?\d{1,18}", text) is not None
+
+
 def parse_time(text: str) -> int:
     """Milliseconds of seconds since the epoch or of an RFC 3339 time."""
     if _FLOAT.fullmatch(text):
-        return _clamped(round(float(text) * 1000) if len(text) < 400 else MAX_MS)
+        return round(min(max(float(text) * 1000, MIN_MS), MAX_MS))
     if text in _EVER:
         return MIN_MS if text == _EVER[0] else MAX_MS
     found = _RFC3339.fullmatch(text)
@@ -166,7 +171,3 @@ def parse_seconds(text: str) -> float:
         return parse_duration(text) / 1000
     except Rejected as error:
         raise Rejected(f"cannot parse {quote(text)} to a valid duration") from error
-
-
-def _clamped(at_ms: int) -> int:
-    return max(MIN_MS, min(MAX_MS, at_ms))

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from tocsin.model.labels import Matcher
 from tocsin.query.promql.quoting import quote
 from tocsin.web.api.prometheus_answer import success
-from tocsin.web.api.prometheus_params import BadParameter, Params
+from tocsin.web.api.prometheus_params import BadParameter, Params, is_number
 from tocsin.web.services import services
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _page(params: Params, groups: Sequence[GroupRun]) -> tuple[Sequence[GroupRun
             words = "group_limit needs to be present in order to paginate over the groups"
             raise BadParameter.named("group_next_token", words)
         return groups, ""
-    if not limit.lstrip("+-").isdecimal():
+    if not is_number(limit):
         words = f"group_limit needs to be a valid number: {quote(limit)}"
         raise BadParameter.named("group_limit", words)
     if int(limit) <= 0:

@@ -19,7 +19,7 @@ from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse_selector
 from tocsin.scrape.loop import TargetState
 from tocsin.web.api.prometheus_answer import answering, success
-from tocsin.web.api.prometheus_params import BadParameter, Params
+from tocsin.web.api.prometheus_params import BadParameter, Params, is_number
 from tocsin.web.api.prometheus_rules import alerts, rules
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.routing import get as only_read
@@ -190,7 +190,7 @@ def _metadata_limit(params: Params) -> int | None:
     text = params.text("limit")
     if not text:
         return None
-    if not text.lstrip("+-").isdecimal():
+    if not is_number(text):
         raise BadParameter("limit must be a number")
     return None if int(text) < 0 else int(text)
 
