@@ -97,6 +97,19 @@ def test_every_pending_sample_is_found_until_the_store_has_it(seed: int, clock: 
         assert pending.count == len(held[0]) + len(held[1])
 
 
+def test_many_small_appends_are_found_as_they_arrived(clock: FakeClock) -> None:
+    pending, random = Pending(clock), Random(7)
+    expected: list[tuple[int, int, float]] = []
+    for number in range(500):
+        size = 70_000 if number == 250 else 3
+        few = [(random.randrange(9), 1000 + number, random.random()) for _ in range(size)]
+        pending.add([Rows("samples", (), "RowBinary", size, b"")], loose(few), Position(1, number))
+        expected += [one for one in few if one[0] in (2, 5) and one[1] >= 1100]
+        if number % 100 == 99:
+            found = pending.samples(np.array([2, 5]), 1100, 9999)
+            assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+
+
 def test_nothing_pending_leaves_the_stored_samples_as_they_are() -> None:
     stored = ragged({(1, 5): 2.0}, Random(1))
     assert merged(stored, NOTHING) is stored

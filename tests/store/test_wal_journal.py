@@ -305,6 +305,25 @@ async def test_a_trouble_of_the_store_that_is_not_known_to_pass_sets_nothing_asi
     assert not files(tmp_path, "refused-*")
 
 
+async def test_at_the_start_too_a_trouble_of_the_store_sets_nothing_aside_soon(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    engine = Engine()
+    async with running(engine, tmp_path, clock) as journal:
+        await journal.keep(event(b"a"), NOTHING)
+    engine.fault = StoreError("Too many open files", 76)
+    engine.moods = ["lost"] * 5
+    second = Journal(engine, tmp_path, clock)
+    opening = asyncio.create_task(second.open())
+    while not opening.done():
+        await clock.advance(1)
+        await asyncio.to_thread(int)
+    assert opening.result() == 1
+    assert engine.events == {b"a": 1}
+    assert not files(tmp_path, "refused-*")
+    second.die()
+
+
 async def test_rows_that_can_neither_be_inserted_nor_set_aside_wait(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

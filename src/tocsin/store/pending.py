@@ -44,6 +44,32 @@ class _Chunk:
     highest: int
 
 
+_COMPACT = 64
+"""More chunks than that are joined before they are searched: small appends come by hundreds."""
+_JOINED_SAMPLES = 1 << 16
+
+
+def _compacted(chunks: list[_Chunk]) -> list[_Chunk]:
+    """The same samples in the same order, in fewer chunks."""
+    joined: list[_Chunk] = []
+    run: list[_Chunk] = []
+    size = 0
+    for one in chunks:
+        if run and size + len(one.samples.ts) > _JOINED_SAMPLES:
+            joined.append(_as_one(run))
+            run, size = [], 0
+        run.append(one)
+        size += len(one.samples.ts)
+    return [*joined, _as_one(run)]
+
+
+def _as_one(run: list[_Chunk]) -> _Chunk:
+    if len(run) == 1:
+        return run[0]
+    columns = zip(*(one.samples for one in run), strict=True)
+    return _chunk(Loose(*map(np.concatenate, columns)))
+
+
 def _chunk(samples: Loose) -> _Chunk:
     refs, ts, _ = samples
     return _Chunk(samples, int(ts.min()), int(ts.max()), int(refs.min()), int(refs.max()))
@@ -60,6 +86,11 @@ class Group:
         self.count = 0
         self.size_bytes = 0
         self.since = 0.0
+
+    def compact(self) -> None:
+        """Join small chunks when there are many."""
+        if len(self.chunks) > _COMPACT:
+            self.chunks = _compacted(self.chunks)
 
 
 class Pending:
@@ -135,6 +166,8 @@ class Pending:
     def samples(self, refs: Refs, start_ms: int, end_ms: int) -> Loose:
         """Those of these series from `start_ms` to `end_ms` (both included), as they arrived."""
         groups = (self._flying, self._next) if self._flying else (self._next,)
+        for group in groups:
+            group.compact()
         chunks = [
             one
             for group in groups

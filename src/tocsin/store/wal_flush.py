@@ -24,6 +24,8 @@ _LONGEST_PAUSE = 5.0
 _TRIES_ALONE = 3
 _TRIES_UNCLEAR = 60
 """Some five minutes: too many open files, a file system that went read-only, a table on its way."""
+_TRIES_AT_START = 10
+"""Some nine seconds: then it is better to begin without those rows than not at all."""
 _REPLAY_BYTES = 16 << 20
 _log = log.get("store.flush")
 _seconds = gauge.histogram("wal_flush_seconds", "Time to insert a group of logged rows.")
@@ -188,7 +190,9 @@ def _patience(fault: Fault) -> int:
     return _TRIES_ALONE if blames_the_data(fault) else _TRIES_UNCLEAR
 
 
-async def replay(store: Asked, wal: WriteAheadLog, config: FlushConfig | None = None) -> int:
+async def replay(
+    store: Asked, wal: WriteAheadLog, clock: Clock, config: FlushConfig | None = None
+) -> int:
     """Insert what an earlier process acknowledged and did not insert; how many rows.
 
     To be done after `wal.open` and before anything is read or written. Raises Temporary when the
@@ -203,7 +207,7 @@ async def replay(store: Asked, wal: WriteAheadLog, config: FlushConfig | None = 
         beyond = interrupted is not None and record.end > interrupted.until
         if end is not None and rows and (beyond or (interrupted is None and size > _REPLAY_BYTES)):
             token = interrupted.token if interrupted else ""
-            total += await _replay_group(store, wal, rows, end, token, config)
+            total += await _replay_group(store, wal, clock, rows, end, token, config)
             rows, size, interrupted = [], 0, None
         elif beyond:
             interrupted = None
@@ -212,7 +216,7 @@ async def replay(store: Asked, wal: WriteAheadLog, config: FlushConfig | None = 
         end = record.end
     if end is not None and rows:
         token = interrupted.token if interrupted else ""
-        total += await _replay_group(store, wal, rows, end, token, config)
+        total += await _replay_group(store, wal, clock, rows, end, token, config)
     await asyncio.to_thread(wal.forget_all)
     if total:
         _log.info("log_replayed", rows=total)
@@ -220,9 +224,10 @@ async def replay(store: Asked, wal: WriteAheadLog, config: FlushConfig | None = 
     return total
 
 
-async def _replay_group(
+async def _replay_group(  # noqa: PLR0913  what `replay` has, and what it gathered
     store: Asked,
     wal: WriteAheadLog,
+    clock: Clock,
     rows: list[Rows],
     until: Position,
     token: str,
@@ -231,13 +236,22 @@ async def _replay_group(
     insert = insert_again if token else insert_all
     token = token or secrets.token_hex(8)
     await asyncio.to_thread(wal.begin, until, token)
-    try:
-        await insert(store, rows, token=token, timeout_seconds=config.insert_seconds)
-    except (Temporary, Permanent):
-        raise
-    except Fault as fault:
-        _log.warning("replay_refused", reason=str(fault))
-        if not await separated(store, wal, rows, token, config.insert_seconds):
-            raise Temporary("the store went away while the log was replayed", 5.0) from fault
+    tries = 0
+    while True:
+        try:
+            await insert(store, rows, token=token, timeout_seconds=config.insert_seconds)
+            break
+        except (Temporary, Permanent):
+            raise
+        except Fault as fault:
+            tries += 1
+            _log.warning("replay_refused", reason=str(fault), tries=tries)
+            if not blames_the_data(fault) and tries < _TRIES_AT_START:
+                insert = insert_again
+                await clock.sleep(tries / 5)
+                continue
+            if not await separated(store, wal, rows, token, config.insert_seconds):
+                raise Temporary("the store went away while the log was replayed", 5.0) from fault
+            break
     await asyncio.to_thread(wal.applied, until)
     return sum(one.count for one in rows)

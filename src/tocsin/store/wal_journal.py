@@ -43,6 +43,7 @@ class Journal:
         """`check_room` raises DiskFull while too little is free."""
         self.pending = Pending(clock)
         self._store = store
+        self._clock = clock
         self._config = config or FlushConfig()
         self._fsync = fsync
         self._check_room = check_room
@@ -58,7 +59,7 @@ class Journal:
         folder, Temporary when the store is away.
         """
         await asyncio.to_thread(self._wal.open)
-        rows = await replay(self._store, self._wal, self._config)
+        rows = await replay(self._store, self._wal, self._clock, self._config)
         self._opened = True
         return rows
 
