@@ -181,3 +181,9 @@ def test_any_path_and_body_is_taken_or_refused(path: str, body: bytes) -> None:
         except Rejected:
             continue
         assert isinstance(pushed.families, dict)
+
+
+async def test_a_label_may_hold_what_ends_an_addresss_path() -> None:
+    here = site()
+    await here.call("PUT", "/metrics/job/c#/instance/a%b#c", b"x 1\n")  # as decoded by the server
+    assert 'x{instance="a%b#c", job="c#"}' in here.values()

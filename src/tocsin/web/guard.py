@@ -105,7 +105,7 @@ class Guard:
             who.kind is Kind.SESSION
             and who.user is not None
             and who.user.must_change_password
-            and request.url.path not in (PASSWORD, LOGOUT)
+            and request.scope["path"] not in (PASSWORD, LOGOUT)
         ):
             return self._to(request, PASSWORD, 403, "set a password of your own first")
         return await self._forged(request, address, who)

@@ -17,7 +17,7 @@ _PROTOCOL = "pushgateway"
 async def _push(request: Request) -> Response:
     """PUT replaces the group, POST its metrics of the same names, DELETE ends it."""
     used = services(request)
-    group = pushgateway.group_of(request.url.path.removeprefix("/metrics/"))
+    group = pushgateway.group_of(str(request.scope["path"]).removeprefix("/metrics/"))
     groups = used.intake.push_groups
     if request.method == "DELETE":
         await used.intake.accept(_PROTOCOL, await groups.delete(group), sender=sender_of(request))
