@@ -165,8 +165,17 @@ async def test_it_ends_in_time_although_its_data_folder_is_gone(tmp_path: Path, 
         assert (await tocsin.get("/system"))[0] == 200
         if when == "before":
             shutil.rmtree(tocsin.data)
+            async with tocsin.http.get(f"{tocsin.url}/-/ready") as response:
+                assert response.status == 503
+                assert "data folder" in await response.text()
+            now = time.time_ns() // 1_000_000
+            await eventually(lambda: _is_refused(tocsin, now))
         tocsin.process.send_signal(signal.SIGTERM)
         shutil.rmtree(tocsin.data, ignore_errors=True)
         async with asyncio.timeout(11):
             assert await tocsin.process.wait() == 0
         assert "Traceback" not in tocsin.said()
+
+
+async def _is_refused(tocsin: Serving, now: int) -> bool:
+    return (await tocsin.write({"b": (now, 1.0)}))[0] == 503

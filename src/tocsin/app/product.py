@@ -226,7 +226,10 @@ class Tocsin:
         """How Tocsin is just now."""
         child = self.parts.kept.child
         pid = (child.pid if child else None) or 0
+        free = _free_bytes(self.loaded.config.data)
         why = self._why_not_ready or ("" if pid or child is None else "the engine is restarting")
+        if free is None:
+            why = why or f"the data folder {self.loaded.config.data} is gone"
         memory = {"main": _resident(psutil.Process().pid)}
         if pid:
             memory["engine"] = _resident(pid)
@@ -237,7 +240,7 @@ class Tocsin:
             engine_restarts=child.restarts if child else 0,
             engine_pid=pid,
             memory_bytes=memory,
-            disk_free_bytes=psutil.disk_usage(self.loaded.config.data).free,
+            disk_free_bytes=free or 0,
             config_applied=self._config_applied,
             config_applied_at=self._config_applied_at,
         )
@@ -341,3 +344,11 @@ def _resident(pid: int) -> int:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.NoSuchProcess:
         return 0
+
+
+def _free_bytes(folder: str) -> int | None:
+    """Where the folder lies; None when it cannot be reached."""
+    try:
+        return int(psutil.disk_usage(folder).free)
+    except OSError:
+        return None
