@@ -110,7 +110,7 @@ class Fetcher:
         try:
             async with asyncio.timeout(timeout):
                 sent = await self._headers(options, headers)
-                return await self._request(url, options, sent, limit_bytes, body=body)
+                return await self._request(url, options, sent, limit_bytes, data=body)
         except TimeoutError as error:
             raise Temporary(f"no complete answer within {timeout:g} s") from error
 
@@ -145,7 +145,7 @@ class Fetcher:
             "Accept": "application/json",
             "Authorization": _basic(oauth.client_id, (secret or "").strip()),
         }
-        answer = await self._request(oauth.token_url, oauth, headers, _TOKEN_BYTES, form=form)
+        answer = await self._request(oauth.token_url, oauth, headers, _TOKEN_BYTES, data=form)
         token = _read_token(oauth.token_url, answer, self._clock.monotonic())
         # The options stay referenced, so that no other can have the same id meanwhile.
         self._tokens[id(oauth)] = (oauth, token)
@@ -159,17 +159,17 @@ class Fetcher:
         limit_bytes: int,
         *,
         socket: str = "",
-        form: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        data: bytes | Mapping[str, str] | None = None,
     ) -> Answer:
+        """GET, or POST with `data`: a body, or the fields of a form."""
         follow = options.follow_redirects if isinstance(options, HttpOptions) else True
         tls = options.tls_config
         try:
             async with self._session(socket).request(
-                "GET" if form is None and body is None else "POST",
+                "GET" if data is None else "POST",
                 URL(url),
                 headers=headers,
-                data=form if body is None else body,
+                data=data,
                 allow_redirects=follow,
                 max_redirects=_MOST_REDIRECTS,
                 ssl=self._context(tls) if url.startswith("https:") else True,
