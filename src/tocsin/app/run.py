@@ -150,7 +150,15 @@ def _welcome(tocsin: Tocsin, addresses: Addresses) -> None:
 def _tell_tasks() -> None:
     """Write where every task waits to standard error: for finding out why something hangs."""
     for task in asyncio.all_tasks():
-        task.print_stack(file=sys.stderr)
+        places = []
+        waits: object = task.get_coro()
+        while (
+            frame := getattr(waits, "cr_frame", None) or getattr(waits, "ag_frame", None)
+        ) is not None:
+            places.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}")
+            waits = getattr(waits, "cr_await", None) or getattr(waits, "ag_await", None)
+        sys.stderr.write(f"{task.get_name()}: {' > '.join(places)} > {waits!r}\n")
+    sys.stderr.flush()
 
 
 def _addresses(tocsin: Tocsin) -> Addresses:
