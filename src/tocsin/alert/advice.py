@@ -51,10 +51,7 @@ def _doubts(rule: Rule) -> Iterator[str]:
     if not rule.hold_ms:
         yield f"{where} no `for`: a single bad sample fires it"
     parsed = parse(rule.expr)
-    compares = any(
-        isinstance(node, ast.Binary) and node.op in _CHOOSING
-        for node in walk(parsed)
-    )
+    compares = any(isinstance(node, ast.Binary) and node.op in _CHOOSING for node in walk(parsed))
     absent = any(isinstance(node, ast.Call) and "absent" in node.func for node in walk(parsed))
     if not compares and not absent:
         yield f"{where} the expression compares nothing: it fires for every series that is there"
