@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, sync_playwright
 
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.store.child import EngineChild
@@ -54,6 +56,28 @@ async def store(empty_store: Store) -> Store:
     for name in (await empty_store.fetch_bytes(sql, fmt="TSV")).decode().split():
         await empty_store.command(f"ALTER TABLE {name} REMOVE TTL")
     return empty_store
+
+
+_CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for a module: Playwright's loop must end before other tests run theirs."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(_CHROMIUM))
+        yield browser
+        browser.close()
 
 
 # Slow machines are no bugs: no example is timed. Where a result must repeat, the examples do too.
