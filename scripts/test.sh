@@ -10,10 +10,5 @@ scripts/peers.sh
 echo "== unit tests"
 timeout --kill-after=30 900 "$bin/pytest" -q -m "not slow and not browser"
 echo "== tests with real servers and a real browser"
-# What fails gets one more try, said aloud: real servers share the machine with whatever else runs on it. A test that
-# needs its second try is a bug to be found; one that fails twice fails the run.
-timeout --kill-after=30 2700 "$bin/pytest" -q -m "slow or browser" || {
-  echo "== failed at first: once more, those alone"
-  timeout --kill-after=30 900 "$bin/pytest" -q -m "slow or browser" --last-failed --last-failed-no-failures none
-}
+timeout --kill-after=30 2700 "$bin/pytest" -q -m "slow or browser"
 scripts/conformance.sh
