@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import tocsin
@@ -55,34 +56,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     config = loaded.config
     kept = await open_kept(config, clock)
     alerting = Alerting(kept.database, clock)
-    registry = SeriesRegistry()
-    recent = RecentWindow(clock)
-    cache = sample_cache(config, clock)
-
-    def deleted() -> None:
-        cache.clear()
-        engine.forget()
-
-    retention = Retention(
-        kept.store, config.retention, clock, cluster=config.store.cluster, deleted=deleted
-    )
-    journal = write_ahead_log(config, kept.store, clock)
-    source = MetricSource(
-        kept.store,
-        registry,
-        recent,
-        clock,
-        raw_days=lambda: retention.config.raw_days,
-        cache=cache,
-        journal=journal,
-    )
-    engine = CachingEngine(source, clock, engine_limits(config))
-
-    def committed(oldest_ms: int) -> None:
-        cache.saw(oldest_ms)
-        engine.saw(oldest_ms)
-
-    writer = Writer(kept.store, registry, recent, clock, committed=committed, journal=journal)
+    telemetry = _telemetry(kept.store, config, clock)
+    registry, writer, engine = telemetry.registry, telemetry.writer, telemetry.engine
     guard = CardinalityGuard(registry, config.ingest.limits, clock)
     groups = KeptGroups(PushGroups(kept.database), clock)
     await groups.load()
@@ -99,22 +74,68 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         clock=clock,
         kept=kept,
         registry=registry,
-        recent=recent,
+        recent=telemetry.recent,
         writer=writer,
-        source=source,
+        source=telemetry.source,
         engine=engine,
         guard=guard,
         intake=intake,
         scrape=ScrapeManager(writer, guard, clock),
-        rules=RuleManager(Surroundings(clock, engine, source, guard, writer, alerting.dispatcher)),
+        rules=RuleManager(
+            Surroundings(clock, engine, telemetry.source, guard, writer, alerting.dispatcher)
+        ),
         alerting=alerting,
-        retention=retention,
+        retention=telemetry.retention,
         rollup=Rollup(kept.store, clock),
         people=people,
         authenticator=Authenticator(people),
         settings=Settings(kept.database, clock),
     )
     return Tocsin(loaded, plan, parts, web_config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Telemetry:
+    """What writes and reads samples; each hears of what the others change."""
+
+    registry: SeriesRegistry
+    recent: RecentWindow
+    retention: Retention
+    source: MetricSource
+    engine: CachingEngine
+    writer: Writer
+
+
+def _telemetry(store: Store, config: Config, clock: Clock) -> _Telemetry:
+    registry = SeriesRegistry()
+    recent = RecentWindow(clock)
+    cache = sample_cache(config, clock)
+
+    def deleted() -> None:
+        cache.clear()
+        engine.forget()
+
+    retention = Retention(
+        store, config.retention, clock, cluster=config.store.cluster, deleted=deleted
+    )
+    journal = write_ahead_log(config, store, clock)
+    source = MetricSource(
+        store,
+        registry,
+        recent,
+        clock,
+        raw_days=lambda: retention.config.raw_days,
+        cache=cache,
+        journal=journal,
+    )
+    engine = CachingEngine(source, clock, engine_limits(config))
+
+    def committed(oldest_ms: int) -> None:
+        cache.saw(oldest_ms)
+        engine.saw(oldest_ms)
+
+    writer = Writer(store, registry, recent, clock, committed=committed, journal=journal)
+    return _Telemetry(registry, recent, retention, source, engine, writer)
 
 
 def retention_seconds(config: Config) -> float:
