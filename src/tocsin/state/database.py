@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from tocsin.kit.fault import Permanent, Temporary
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0002"
+NEWEST = "0003"
 """The revision that the last file of `migrations/versions` leads to."""
 
 _BUSY_SECONDS = 10

@@ -116,3 +116,40 @@ def _shelf(name: str) -> Table:
 ALERTS = _shelf("alerts")
 SILENCES = _shelf("silences")
 NOTIFICATION_LOG = _shelf("notification_log")
+ACKNOWLEDGEMENTS = _shelf("acknowledgements")
+MAINTENANCE = _shelf("maintenance")
+CHANNEL_MESSAGES = _shelf("channel_messages")
+CHANNEL_STATES = _shelf("channel_states")
+
+NOTIFICATIONS = Table(
+    "notifications",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("receiver", String(200), nullable=False, index=True),
+    Column("integration", String(100), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+NOTIFICATION_ALERTS = Table(
+    "notification_alerts",
+    METADATA,
+    Column(
+        "notification_id",
+        Integer,
+        ForeignKey("notifications.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("fingerprint", String(32), primary_key=True, index=True),
+)
+
+RECEIPTS = Table(
+    "receipts",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("fingerprint", String(32), nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False),
+)
