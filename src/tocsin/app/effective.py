@@ -27,7 +27,7 @@ _SECRET_WITHIN = {
 _SECRET_BELOW = ("secrets", "proxy_connect_header")
 _USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s]+@")
 
-_LIVE = ("prometheus", "alertmanager", "ingest", "query", "retention", "scrape")
+_LIVE = ("prometheus", "alertmanager", "alerting", "ingest", "query", "retention", "scrape")
 """What `app.product` puts in force on a reload; everything else is read at the start only."""
 
 _NOT_LIVE = (

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tocsin.alert.config import AlertingConfig
 from tocsin.ingest.config import IngestConfig
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
@@ -125,6 +126,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Path of a `prometheus.yml`, or its content in place. It is used as it stands."""
     alertmanager: Document | None = None
     """Path of an `alertmanager.yml`, or its content in place. It is used as it stands."""
+    alerting: AlertingConfig = AlertingConfig()
     ingest: IngestConfig = IngestConfig()
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()
