@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 from tests.web.pages.paths import PATHS
 from tocsin.web.pages import filters
@@ -19,8 +19,21 @@ def test_a_page_fits_a_screen_and_a_phone_and_nothing_complains(page: Page, path
     assert page.locator("h1").count() == 1
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 844})
-        # Charts follow their frame a moment later.
+        _fits(page, width)
+
+
+_TOO_WIDE = """width => [...document.querySelectorAll("main *")]
+    .filter(one => one.getBoundingClientRect().right > width && !one.closest(".scroll, tc-table"))
+    .map(one => one.outerHTML.slice(0, 200))"""
+
+
+def _fits(page: Page, width: int) -> None:
+    """Wait, as charts follow their frame a moment later; then say what sticks out."""
+    try:
         page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+    except TimeoutError as error:
+        sticks_out = page.evaluate(_TOO_WIDE, width)
+        raise AssertionError(f"wider than {width} px: {sticks_out}") from error
 
 
 def test_a_query_is_typed_completed_and_drawn(page: Page) -> None:
