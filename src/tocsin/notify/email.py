@@ -21,6 +21,7 @@ from tocsin.kit.document import Document
 from tocsin.kit.fault import Permanent, Rejected, Temporary
 from tocsin.kit.secret import Secret, read_secret
 from tocsin.kit.yaml import decode
+from tocsin.model import outbox
 from tocsin.model.notices import Notice
 from tocsin.notify.kind import Made, Making, SenderKind
 from tocsin.notify.template_data import Data, data_of
@@ -101,12 +102,14 @@ class Email:
         receivers = _addresses(str(message["To"])) + _addresses(str(message["Cc"] or ""))
         receivers += _addresses(str(message["Bcc"] or ""))
         del message["Bcc"]
+        outbox.sending(_readable(message))
         if not sender or not receivers:
             raise Rejected("the mail has no valid From or To")
         try:
             async with self._client() as client:
                 await self._prepare(client)
-                await client.send_message(message, sender=sender[0], recipients=receivers)
+                _, said = await client.send_message(message, sender=sender[0], recipients=receivers)
+                outbox.answered(said)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _of_refusals(error) from error
         except aiosmtplib.SMTPResponseException as error:
@@ -211,6 +214,13 @@ class Email:
         if not found:
             found = read_secret(shared.smtp_auth_secret, shared.smtp_auth_secret_file, base=base)
         return (found or "").strip()
+
+
+def _readable(message: EmailMessage) -> str:
+    """The mail as a person would read it, for the record: headers, then each part decoded."""
+    headers = "\n".join(f"{name}: {value}" for name, value in message.items())
+    parts = [part.get_content().strip() for part in message.walk() if not part.is_multipart()]
+    return "\n\n".join((headers, *parts))
 
 
 def _addresses(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from tocsin.kit.fault import Permanent, Rejected, Temporary, TooLarge
+from tocsin.model import outbox
 from tocsin.notify.kind import Making
 from tocsin.scrape.fetch import Answer
 from tocsin.scrape.http_options import HttpOptions
@@ -38,6 +39,7 @@ async def post_json(
     """POST, and judge the answer: 2xx is returned; 408, 429 and 5xx raise Temporary with the
     `Retry-After` that came; every other status raises Permanent. Errors never show the address,
     which is a secret of many services, beyond its host."""
+    outbox.sending(body)
     try:
         answer = await making.fetcher.post(
             url,
@@ -56,6 +58,7 @@ async def post_json(
 
 def judged(answer: Answer, host: str, now: float) -> Answer:
     """The answer when it says yes; raises Temporary or Permanent as `post_json` says."""
+    outbox.answered(f"{answer.status} {answer.body[:_SHOWN].decode('utf-8', 'replace')}")
     if 200 <= answer.status < 300:
         return answer
     said = answer.body[:_SHOWN].decode("utf-8", "replace").strip()
