@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 from tocsin.model.labels import Labels
@@ -23,6 +25,11 @@ def fingerprint(labels: Labels) -> str:
             total = ((total ^ byte) * _FNV_PRIME) & _64_BITS
         total = ((total ^ 0xFF) * _FNV_PRIME) & _64_BITS
     return f"{total:016x}"
+
+
+def group_id(group_key: str) -> str:
+    """64 hex digits that name a group outside: PagerDuty's key, as Alertmanager has it."""
+    return hashlib.sha256(group_key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class NoticeAlert(msgspec.Struct, frozen=True, kw_only=True):
