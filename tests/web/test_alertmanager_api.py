@@ -199,6 +199,6 @@ def test_every_address_asks_for_the_right_scope() -> None:
         if "/api/" in address.path
     }
     assert asks["v2/alerts", "POST"] is Access.INGEST
-    assert asks["v2/silences", "POST"] is Access.ADMIN
-    assert asks["v2/silence/{id}", "DELETE"] is Access.ADMIN
+    assert asks["v2/silences", "POST"] is Access.RESPOND
+    assert asks["v2/silence/{id}", "DELETE"] is Access.RESPOND
     assert {access for (_, method), access in asks.items() if method == "GET"} == {Access.READ}

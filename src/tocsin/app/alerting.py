@@ -11,6 +11,7 @@ from tocsin.alert.book import Known
 from tocsin.alert.dispatch import Dispatcher
 from tocsin.alert.notification_log import LogEntry, NotificationLog
 from tocsin.alert.silence import Silence, Silences
+from tocsin.app.attention import Attention
 from tocsin.app.config import Loaded
 from tocsin.app.receivers import read_receivers
 from tocsin.kit.clock import Clock
@@ -95,6 +96,7 @@ class Alerting:
     """The dispatcher with its senders; `start`, `apply` for each configuration, `stop`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
+        self.attention = Attention(database, clock)
         self.dispatcher = Dispatcher(
             clock,
             KeptAlerts(database),
@@ -112,9 +114,11 @@ class Alerting:
 
     async def start(self, loaded: Loaded, external_url: str, tasks: Tasks) -> None:
         """Read what is kept, and begin to tell."""
+        await self.attention.load()
         await self.dispatcher.load()
         await self.apply(loaded, external_url)
         tasks.start("dispatch", self.dispatcher.run)
+        tasks.start("acknowledgements", self.attention.acknowledgements.run)
 
     async def apply(self, loaded: Loaded, external_url: str) -> None:
         """Put a configuration in force; raises ConfigError before anything has changed."""

@@ -329,6 +329,8 @@ class Tocsin:
             scrape=parts.scrape,
             rules=parts.rules,
             alerts=parts.alerting.dispatcher,
+            acknowledgements=parts.alerting.attention.acknowledgements,
+            maintenance=parts.alerting.attention.maintenance,
             users=parts.people.users,
             sessions=parts.people.sessions,
             tokens=parts.people.tokens,

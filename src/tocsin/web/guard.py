@@ -91,6 +91,7 @@ class Guard:
         request.state.viewer = Viewer(
             name=who.name,
             is_admin=who.is_admin,
+            may_respond=who.may_respond,
             csrf=who.session.csrf if who.session else "",
             signed_in=who.kind in (Kind.SESSION, Kind.PASSWORD),
         )
@@ -175,6 +176,8 @@ def _too_little(access: Access, who: Identity) -> str:
             "administrator makes such a key in Settings or with POST /api/tokens"
         )
     role = who.user.role.value if who.user else "nobody"
+    if access is Access.RESPOND:
+        return f"{who.name} is a {role}, who looks only; a member or an administrator may do this"
     return (
         f"{who.name} is a {role}; this needs an administrator"
         if name == "admin"

@@ -38,6 +38,7 @@ _ACCESS_SCOPES = {
     Access.READ: Scope.READ,
     Access.INGEST: Scope.INGEST,
     Access.BROWSER_INGEST: Scope.INGEST,
+    Access.RESPOND: Scope.ADMIN,
     Access.ADMIN: Scope.ADMIN,
 }
 
@@ -60,12 +61,20 @@ class Identity:
             return True
         if self.kind is Kind.BROWSER_KEY and access is not Access.BROWSER_INGEST:
             return False
+        if access is Access.RESPOND and self.may_respond:
+            return True
         return Scope.ADMIN in self.scopes or _ACCESS_SCOPES[access] in self.scopes
 
     @property
     def is_ambient(self) -> bool:
         """Whether a browser may send the credential by itself, for any page that asks it to."""
         return self.kind in (Kind.SESSION, Kind.PASSWORD, Kind.LOCAL)
+
+    @property
+    def may_respond(self) -> bool:
+        """Whether the caller may acknowledge, silence and plan maintenance."""
+        is_member = self.user is not None and self.user.role is Role.MEMBER
+        return is_member or self.is_admin
 
     @property
     def is_admin(self) -> bool:

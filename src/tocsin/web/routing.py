@@ -33,6 +33,9 @@ class Access(Enum):
     """A key with the scope `ingest` or `admin`; a signed-in person does not need one."""
     BROWSER_INGEST = "browser-ingest"
     """As INGEST, or a public key bound to the request's Origin. Answers CORS preflights."""
+    RESPOND = "respond"
+    """A signed-in member or administrator, or a token with the scope `admin`: whoever is called
+    acknowledges, silences and plans maintenance."""
     ADMIN = "admin"
     """A signed-in administrator, or a token with the scope `admin`."""
 

@@ -13,7 +13,9 @@ from tocsin.kit.clock import Clock
 from tocsin.model.series import SeriesSource
 
 if TYPE_CHECKING:
+    from tocsin.alert.acknowledge import Acknowledgements
     from tocsin.alert.dispatch import Dispatcher
+    from tocsin.alert.maintenance import Maintenance
     from tocsin.alert.manager import RuleManager
     from tocsin.ingest.config import IngestConfig
     from tocsin.ingest.intake import Intake
@@ -127,6 +129,8 @@ class Services:
     scrape: ScrapeManager
     rules: RuleManager
     alerts: Dispatcher
+    acknowledgements: Acknowledgements
+    maintenance: Maintenance
     users: Users
     sessions: Sessions
     tokens: Tokens

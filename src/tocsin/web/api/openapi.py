@@ -18,6 +18,7 @@ _SECURITY: Mapping[Access, list[dict[str, list[str]]]] = {
     Access.READ: [{"token": ["read"]}, {"session": []}],
     Access.INGEST: [{"token": ["ingest"]}, {"session": []}],
     Access.BROWSER_INGEST: [{"token": ["ingest"]}, {"browserKey": []}, {"session": []}],
+    Access.RESPOND: [{"token": ["admin"]}, {"session": []}],
     Access.ADMIN: [{"token": ["admin"]}, {"session": []}],
 }
 _SCHEMES = {

@@ -122,7 +122,7 @@ async def _record(request: Request, what: str, silence: Silence) -> None:
 
 ADDRESSES: Addresses = (
     *both("/silences", _list, Access.READ),
-    *both("/silences", _post, Access.ADMIN, "POST"),
+    *both("/silences", _post, Access.RESPOND, "POST"),
     *both("/silence/{id}", _get, Access.READ),
-    *both("/silence/{id}", _delete, Access.ADMIN, "DELETE"),
+    *both("/silence/{id}", _delete, Access.RESPOND, "DELETE"),
 )

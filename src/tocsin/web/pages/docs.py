@@ -24,6 +24,7 @@ _NEEDS = {
     Access.READ: "read",
     Access.INGEST: "ingest",
     Access.BROWSER_INGEST: "ingest or a browser key",
+    Access.RESPOND: "member",
     Access.ADMIN: "admin",
 }
 

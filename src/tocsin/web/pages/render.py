@@ -52,6 +52,8 @@ class Viewer:
 
     name: str = ""
     is_admin: bool = False
+    may_respond: bool = False
+    """Whether the person may acknowledge, silence and plan maintenance."""
     csrf: str = ""
     signed_in: bool = False
 
