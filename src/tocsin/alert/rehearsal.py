@@ -1,0 +1,88 @@
+"""Who would have been told? The dispatcher that runs live, on virtual time, over nothing kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from tocsin.alert.alertmanager_config import RoutingPlan
+from tocsin.alert.book import Known
+from tocsin.alert.delivery import Integration
+from tocsin.alert.dispatch import Dispatcher
+from tocsin.alert.notification_log import LogEntry, NotificationLog
+from tocsin.alert.silence import Silence, Silences
+from tocsin.kit.clock import Clock
+from tocsin.model.labels import Labels
+from tocsin.model.notices import Notice
+
+V = TypeVar("V")
+K = TypeVar("K")
+
+
+class Unkept(Generic[K, V]):
+    """A shelf of given things; what is saved on it is not kept."""
+
+    def __init__(self, things: Sequence[V] = ()) -> None:
+        self._things = tuple(things)
+
+    async def save(self, values: Iterable[V]) -> None:
+        """Nothing."""
+
+    async def forget(self, keys: Iterable[K]) -> None:
+        """Nothing."""
+
+    async def all(self) -> list[V]:
+        """What was given."""
+        return list(self._things)
+
+
+class Recorder:
+    """A sender that writes down what it would have sent, in order."""
+
+    def __init__(self, name: str, told: list[tuple[str, Notice]]) -> None:
+        self._name = name
+        self._told = told
+
+    async def send(self, notice: Notice) -> None:
+        """As Sender; never fails."""
+        self._told.append((self._name, notice))
+
+
+class Rehearsal:
+    """A dispatcher whose messages are written down: `told` has ("slack[0]", message) pairs.
+
+    `live` is how receivers are told in earnest: it gives the number of integrations and whether
+    each hears of ends. Nothing is sent.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        plan: RoutingPlan | None,
+        live: Mapping[str, Sequence[Integration]],
+        silences: Sequence[Silence] = (),
+    ) -> None:
+        self.told: list[tuple[str, Notice]] = []
+        alerts: Unkept[Labels, Known] = Unkept()
+        log: Unkept[str, LogEntry] = Unkept()
+        kept: Unkept[str, Silence] = Unkept(silences)
+        self.dispatcher = Dispatcher(clock, alerts, NotificationLog(log), Silences(kept, clock))
+        self._plan = plan
+        self._integrations = {
+            name: tuple(
+                Integration(
+                    name,
+                    one.kind,
+                    one.index,
+                    Recorder(one.name, self.told),
+                    sends_resolved=one.sends_resolved,
+                )
+                for one in ways
+            )
+            for name, ways in live.items()
+        }
+
+    async def open(self) -> None:
+        """Take over the silences, and put the routes in force."""
+        await self.dispatcher.load()
+        self.dispatcher.configure(self._plan, self._integrations)
