@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tocsin.alert.calendar import TimeInterval
+from tocsin.alert.fallback import Fallbacks
 from tocsin.alert.inhibit import InhibitRule
 from tocsin.alert.matchers import parse_matchers
 from tocsin.alert.receiver_config import IntegrationPart, ReceiverConfig, parts_of
@@ -81,6 +82,7 @@ class RoutingPlan:
     receivers: Mapping[str, tuple[IntegrationPart, ...]]
     resolve_timeout_ms: int = RESOLVE_TIMEOUT_MS
     warnings: tuple[str, ...] = ()
+    fallbacks: Fallbacks = field(default_factory=Fallbacks)
 
 
 def read_routing(document: Document) -> RoutingPlan:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import msgspec
 
+from tocsin.alert.calendar import TimeInterval
 from tocsin.alert.matchers import parse_matchers
+from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model.labels import Matcher
@@ -78,3 +80,12 @@ class AlertingConfig(msgspec.Struct, frozen=True, kw_only=True):
     flapping: FlappingConfig = FlappingConfig()
     dependencies: tuple[DependencyConfig, ...] = ()
     """What follows from what: a list of `{when, suppress, equal, name}`."""
+    channels: dict[str, Document] = {}
+    """Ways of telling that `severities` may name: `{slack: {api_url: …}, wake: {kind: pagerduty,
+    routing_key: …}}`, with the keys of the kind's `slack_configs` in an `alertmanager.yml`."""
+    default_severity: str = ""
+    """The level by which alerts without a known severity are told: `medium`, or the first one.
+    With an `alertmanager.yml` its first route tells of them, unless this is given."""
+    time_intervals: dict[str, tuple[TimeInterval, ...]] = {}
+    """Times by name, for `mute_time_intervals` and `active_time_intervals` of `severities`, each a
+    list of Alertmanager's `{times, weekdays, days_of_month, months, years, location}`."""

@@ -15,6 +15,8 @@ class Route:
     """One node of the tree, inherited settings filled in; durations in milliseconds.
 
     `group_by` None means by all labels (`...`). `number` counts the nodes in reading order.
+    `otherwise` means that it takes only what no earlier sibling has taken; `words` are what people
+    are told of it, empty for a route of an `alertmanager.yml`.
     """
 
     number: int
@@ -29,6 +31,8 @@ class Route:
     mute: tuple[str, ...]
     active: tuple[str, ...]
     routes: tuple[Route, ...]
+    otherwise: bool = False
+    words: str = ""
 
     def walk(self) -> Iterator[Route]:
         """This node and all below it, in reading order."""
@@ -44,6 +48,8 @@ def matching(route: Route, labels: Labels) -> list[Route]:
         return []
     found: list[Route] = []
     for child in route.routes:
+        if child.otherwise and found:
+            continue
         below = matching(child, labels)
         found += below
         if below and not child.goes_on:

@@ -21,7 +21,6 @@ FLAGS = "command line"
 _EMBEDDED = ("prometheus", "alertmanager")
 
 _LATER = {
-    "severities": "plain alerting",
     "alerts": "plain alerting",
     "indicators": "service level objectives",
     "slos": "service level objectives",
@@ -49,6 +48,10 @@ class Loaded:
     alertmanager_folder: Path
     warnings: tuple[str, ...]
     sources: tuple[Path, ...]
+    document: Document
+    """The whole of it as it stands, for the places of mistakes."""
+    folder: Path
+    """Where its own relative paths start."""
 
 
 def load_config(
@@ -94,6 +97,8 @@ def load_config(
         alertmanager_folder=alertmanager.folder,
         warnings=_warnings(config),
         sources=(*sources, *prometheus.files, *alertmanager.files),
+        document=document,
+        folder=folder,
     )
 
 

@@ -24,10 +24,20 @@ _SECRET_WITHIN = {
     "key": ("tls_config", "smtp_tls_config"),
 }
 """Keys that hold a secret only directly below these: what Prometheus and Alertmanager hide too."""
+_SECRET_OF_CHANNELS = ("url", "api_url")
 _SECRET_BELOW = ("secrets", "proxy_connect_header")
 _USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s]+@")
 
-_LIVE = ("prometheus", "alertmanager", "alerting", "ingest", "query", "retention", "scrape")
+_LIVE = (
+    "prometheus",
+    "alertmanager",
+    "severities",
+    "alerting",
+    "ingest",
+    "query",
+    "retention",
+    "scrape",
+)
 """What `app.product` puts in force on a reload; everything else is read at the start only."""
 
 _NOT_LIVE = (
@@ -101,7 +111,7 @@ def _plain(value: object, *, is_hidden: bool, path: tuple[str, ...] = ()) -> obj
         case Secret():
             return HIDDEN if is_hidden else value.reveal()
         case Document():
-            return _plain(value.data, is_hidden=is_hidden)
+            return _plain(value.data, is_hidden=is_hidden, path=path)
         case msgspec.Struct():
             fields = msgspec.structs.fields(value)
             named = {field.encode_name: getattr(value, field.name) for field in fields}
@@ -135,5 +145,7 @@ def _is_secret(path: tuple[str, ...]) -> bool:
         return False
     *above, key = (part.lower() for part in path)
     if _SECRET_KEY.search(key) or (above and above[-1] in _SECRET_WITHIN.get(key, ())):
+        return True
+    if above[:-1] == ["alerting", "channels"] and key in _SECRET_OF_CHANNELS:
         return True
     return key in _SECRET_BELOW or any(part in _SECRET_BELOW for part in above)

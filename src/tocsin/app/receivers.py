@@ -1,4 +1,4 @@
-"""How do the receivers of an `alertmanager.yml` become senders?"""
+"""How do the receivers of an `alertmanager.yml` and the channels of severities become senders?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
 from tocsin.alert.delivery import Integration
+from tocsin.alert.policy_routes import with_policy
+from tocsin.alert.severity import read_levels
 from tocsin.app.config import Loaded
 from tocsin.kit.clock import Clock
 from tocsin.kit.document import Document
@@ -21,7 +23,7 @@ from tocsin.scrape.fetch import Fetcher
 
 @dataclass(frozen=True, slots=True)
 class Receivers:
-    """What an `alertmanager.yml` comes to: its routes, and the ways of telling by receiver."""
+    """What `alertmanager` and `severities` come to: routes, and the ways of telling by receiver."""
 
     plan: RoutingPlan
     integrations: Mapping[str, tuple[Integration, ...]]
@@ -29,23 +31,58 @@ class Receivers:
 
 
 def routing_of(loaded: Loaded) -> RoutingPlan | None:
-    """The routes of a configuration, None without an `alertmanager`; raises ConfigError."""
-    return None if loaded.alertmanager is None else read_routing(loaded.alertmanager)
+    """The routes of a configuration, those of `severities` among them; None when it has none.
+
+    Raises ConfigError.
+    """
+    config = loaded.config
+    plan = None if loaded.alertmanager is None else read_routing(loaded.alertmanager)
+    levels = read_levels(config.severities)
+    return with_policy(plan, levels, config.alerting, loaded.document)
+
+
+def receivers_of(
+    loaded: Loaded, fetcher: Fetcher, clock: Clock, external_url: str
+) -> Receivers | None:
+    """Everything that a configuration says of routing and telling, None when it says nothing.
+
+    Raises ConfigError with the place of the first mistake.
+    """
+    plan = routing_of(loaded)
+    if plan is None:
+        return None
+    own = frozenset(loaded.config.alerting.channels)
+    folders = loaded.alertmanager_folder, loaded.folder
+    return _made(plan, folders, own, fetcher, clock, external_url)
 
 
 def read_receivers(
     document: Document, folder: Path, fetcher: Fetcher, clock: Clock, external_url: str
 ) -> Receivers:
-    """Raises ConfigError with the place of the first mistake."""
+    """What an `alertmanager.yml` alone comes to. Raises ConfigError as `receivers_of`."""
     plan = read_routing(document)
+    return _made(plan, (folder, folder), frozenset(), fetcher, clock, external_url)
+
+
+def _made(
+    plan: RoutingPlan,
+    folders: tuple[Path, Path],
+    own: frozenset[str],
+    fetcher: Fetcher,
+    clock: Clock,
+    external_url: str,
+) -> Receivers:
+    """`folders` are where relative paths of secrets start: of receivers, of our `own` channels."""
+    document = plan.document
     try:
-        templates = Templates(read_files(plan.templates, folder), clock, external_url)
+        templates = Templates(read_files(plan.templates, folders[0]), clock, external_url)
     except Rejected as error:
         raise document.error(str(error), "templates") from error
-    making = Making(read_global(plan.shared), templates, fetcher, clock, folder)
+    shared = read_global(plan.shared)
     warnings = list(plan.warnings)
     made: dict[str, tuple[Integration, ...]] = {}
     for name, parts in plan.receivers.items():
+        making = Making(shared, templates, fetcher, clock, folders[name in own])
         integrations = []
         for part in parts:
             kind = KINDS.get(part.kind)
@@ -67,9 +104,6 @@ def read_receivers(
 
 
 def check_receivers(loaded: Loaded, clock: Clock) -> tuple[str, ...]:
-    """What the author of the `alertmanager.yml` should know; raises ConfigError for a mistake."""
-    document = loaded.alertmanager
-    if document is None:
-        return ()
-    folder = loaded.alertmanager_folder
-    return read_receivers(document, folder, Fetcher(clock, folder), clock, "").warnings
+    """What the author of routes and receivers should know; raises ConfigError for a mistake."""
+    found = receivers_of(loaded, Fetcher(clock, loaded.alertmanager_folder), clock, "")
+    return found.warnings if found else ()

@@ -126,6 +126,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Path of a `prometheus.yml`, or its content in place. It is used as it stands."""
     alertmanager: Document | None = None
     """Path of an `alertmanager.yml`, or its content in place. It is used as it stands."""
+    severities: Document | None = None
+    """Levels such as `critical: {description, response_time, escalation, channels}`: who is told of
+    alerts by their label `severity`, beside the `alertmanager.yml` or without one."""
     alerting: AlertingConfig = AlertingConfig()
     ingest: IngestConfig = IngestConfig()
     scrape: ScrapeConfig = ScrapeConfig()
