@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from tocsin.web import ingest, session
 from tocsin.web.api import (
+    acknowledgements,
     admin,
     alertmanager,
     backup,
@@ -50,6 +51,7 @@ ADDRESSES: Addresses = (
     *federate.ADDRESSES,
     *alertmanager.ADDRESSES,
     *silences.ADDRESSES,
+    *acknowledgements.ADDRESSES,
     *ingest.ADDRESSES,
     *admin.ADDRESSES,
     *backup.ADDRESSES,
