@@ -13,7 +13,7 @@ from tocsin.alert.notification_log import LogEntry, NotificationLog
 from tocsin.alert.silence import Silence, Silences
 from tocsin.app.attention import Attention
 from tocsin.app.config import Loaded
-from tocsin.app.receivers import read_receivers
+from tocsin.app.receivers import receivers_of
 from tocsin.kit.clock import Clock
 from tocsin.kit.tasks import Tasks
 from tocsin.model.labels import Labels
@@ -109,7 +109,7 @@ class Alerting:
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What the author of the `alertmanager.yml` should know."""
+        """What the author of routes and receivers should know."""
         return self._warnings
 
     async def start(self, loaded: Loaded, external_url: str, tasks: Tasks) -> None:
@@ -122,15 +122,12 @@ class Alerting:
 
     async def apply(self, loaded: Loaded, external_url: str) -> None:
         """Put a configuration in force; raises ConfigError before anything has changed."""
-        document = loaded.alertmanager
+        found = receivers_of(loaded, self._fetcher, self._clock, external_url)
         self._fetcher.folder = loaded.alertmanager_folder
-        if document is None:
+        if found is None:
             self._warnings = ()
             self.dispatcher.configure(None, {})
             return
-        found = read_receivers(
-            document, loaded.alertmanager_folder, self._fetcher, self._clock, external_url
-        )
         self._warnings = found.warnings
         self.dispatcher.configure(found.plan, found.integrations)
 
