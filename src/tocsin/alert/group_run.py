@@ -11,17 +11,16 @@ import numpy as np
 
 from tocsin.alert.ports import Surroundings
 from tocsin.alert.rule_file import Rule, RuleGroup
-from tocsin.alert.rule_run import ALERTS, FOR_STATE, RuleRun, Series
-from tocsin.alert.state import Active, Phase, needs_sending, restored
+from tocsin.alert.rule_reads import Reading
+from tocsin.alert.rule_restore import restore_rule
+from tocsin.alert.rule_run import RuleRun, Series
+from tocsin.alert.state import Active, needs_sending
 from tocsin.kit import gauge, log
 from tocsin.kit.fault import Fault, Temporary
 from tocsin.model.alerts import Alert
-from tocsin.model.labels import NAME, Labels, Matcher, MatchOp
-from tocsin.model.samples import REFUSED, STALE, SampleBatch, batch_of, is_stale
-from tocsin.query.promql import ast
+from tocsin.model.labels import Labels
+from tocsin.model.samples import REFUSED, STALE, SampleBatch, batch_of
 from tocsin.query.promql.hashing import series_hash
-from tocsin.query.promql.parse import parse
-from tocsin.query.promql.tree import walk
 
 _log = log.get("rules")
 _evaluations = gauge.counter("rule_evaluations", "Evaluations of rules.", ("result",))
@@ -29,8 +28,12 @@ _missed = gauge.counter("rule_group_iterations_missed", "Rounds left out as too 
 _seconds = gauge.histogram("rule_group_seconds", "How long a round of a group of rules took.")
 _untold = gauge.counter("rule_alerts_untold", "Alerts that could not be handed on at once.")
 
+_slow = gauge.counter(
+    "rule_group_iterations_slow", "Rounds that took more than half their interval.", ("group",)
+)
+
+_AT_ONCE = 4
 _PUT_SECONDS = 10.0
-_STATE_SAMPLES = 5_000_000
 
 
 class GroupRun:
@@ -40,11 +43,14 @@ class GroupRun:
         self.group = group
         self.around = around
         self.rules = [RuleRun(rule, around, restored=not restore) for rule in group.rules]
-        for run, is_read in zip(self.rules, _read_later(group.rules), strict=True):
+        reading = Reading(group.rules)
+        for run, is_read in zip(self.rules, reading.read_later, strict=True):
             run.is_awaited = is_read
+        self._waves = [[self.rules[number] for number in wave] for wave in reading.waves()]
         self.evaluated_ms = 0
         self.seconds = 0.0
         self.missed = 0
+        self.slow = 0
         self._restore = restore
         self._left: set[Labels] = set()
         """Series of rules that are gone, to be marked as ended at the next round."""
@@ -52,7 +58,7 @@ class GroupRun:
     def adopt(self, other: GroupRun) -> None:
         """Go on with the state of another version: rules are the same by kind, name and labels."""
         self.evaluated_ms, self.seconds = other.evaluated_ms, other.seconds
-        self.missed, self._left = other.missed, set(other._left)
+        self.missed, self.slow, self._left = other.missed, other.slow, set(other._left)
         self._restore = other._restore
         waiting: dict[object, list[RuleRun]] = {}
         for before in other.rules:
@@ -96,17 +102,35 @@ class GroupRun:
             at_ms += every
 
     async def evaluate(self, at_ms: int) -> None:
-        """One round: every rule in order, then the alerts are told."""
+        """One round: rules that read others' results after those, the others side by side."""
         clock = self.around.clock
         begun = clock.monotonic()
-        for run in self.rules:
-            await self._evaluate_rule(run, at_ms)
-            await asyncio.sleep(0)
+        for wave in self._waves:
+            await self._evaluate_wave(wave, at_ms)
         if self._left:
             self._end(self._left, at_ms)
             self._left = set()
         self.evaluated_ms, self.seconds = at_ms, clock.monotonic() - begun
         _seconds.observe(self.seconds)
+        if self.seconds * 1000 > self.group.interval_ms / 2:
+            self.slow += 1
+            _slow.labels(self.group.name).inc()
+
+    async def _evaluate_wave(self, wave: Sequence[RuleRun], at_ms: int) -> None:
+        """Rules that do not read one another, a few at a time."""
+        waiting = iter(wave)
+
+        async def work() -> None:
+            for run in waiting:
+                await self._evaluate_rule(run, at_ms)
+                await asyncio.sleep(0)
+
+        if len(wave) == 1:
+            await work()
+            return
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(min(_AT_ONCE, len(wave))):
+                tasks.create_task(work(), name=f"rules_{self.group.name}_{number}")
 
     async def _evaluate_rule(self, run: RuleRun, at_ms: int) -> None:
         clock, group = self.around.clock, self.group
@@ -121,6 +145,8 @@ class GroupRun:
             if run.error != str(error):
                 _log.warning("rule_failed", rule=run.rule.name, group=group.name, error=str(error))
             run.health, run.error = "err", str(error)
+            if run.rule.is_alert:
+                run.failed(at_ms, str(error))
             _evaluations.labels("failed").inc()
         run.seconds = clock.monotonic() - begun
         if run.rule.is_alert:
@@ -187,41 +213,13 @@ class GroupRun:
     async def restore(self, now_ms: int) -> None:
         """Take over since when alerts had been active before Tocsin was away."""
         self._restore = False
-        around = self.around
         for run in self.rules:
-            if run.rule.is_alert and run.rule.hold_ms >= around.grace_ms and run.active:
+            if run.rule.is_alert:
                 try:
-                    await self._restore_rule(run, now_ms)
+                    await restore_rule(run, self.around, now_ms)
                 except Fault as error:
                     _log.warning("rule_not_restored", rule=run.rule.name, error=str(error))
             run.restored = True
-
-    async def _restore_rule(self, run: RuleRun, now_ms: int) -> None:
-        around = self.around
-        matchers = [
-            Matcher(NAME, MatchOp.EQUAL, FOR_STATE),
-            Matcher("alertname", MatchOp.EQUAL, run.rule.name),
-        ]
-        data = await around.source.select(
-            matchers, now_ms - around.outage_ms, now_ms, limit_samples=_STATE_SAMPLES
-        )
-        stale = is_stale(data.values)
-        after = dict(run.active)
-        for row, labels in enumerate(data.labels):
-            last = int(data.offsets[row + 1]) - 1
-            key = tuple(pair for pair in labels if pair[0] != NAME)
-            alert = after.get(key)
-            if alert is None or alert.phase is Phase.INACTIVE or stale[last]:
-                continue
-            after[key] = restored(
-                alert,
-                seen_ms=int(data.ts[last]),
-                active_ms=int(data.values[last]) * 1000,
-                now_ms=now_ms,
-                hold_ms=run.rule.hold_ms,
-                grace_ms=around.grace_ms,
-            )
-        run.active = after
 
     def end(self, at_ms: int) -> None:
         """Mark every series of the group as ended: its rules are gone."""
@@ -235,25 +233,3 @@ class GroupRun:
             at = np.full(len(refs), at_ms, np.int64)
             batch = SampleBatch(refs, at, np.full(len(refs), STALE))
             self.around.results.submit(batch)
-
-
-def _read_later(rules: Sequence[Rule]) -> list[bool]:
-    """For each rule whether a later one of the group may read what it writes."""
-    answers: list[bool] = []
-    named: set[str] = set()
-    unnamed: list[list[Matcher]] = []
-    for rule in reversed(rules):
-        names = (ALERTS, FOR_STATE) if rule.is_alert else (rule.name,)
-        answers.append(any(name in named or _may_read(unnamed, name) for name in names))
-        for node in walk(parse(rule.expr)):
-            if isinstance(node, ast.VectorSelector):
-                on_name = [matcher for matcher in node.matchers if matcher.name == NAME]
-                if len(on_name) == 1 and on_name[0].op is MatchOp.EQUAL:
-                    named.add(on_name[0].value)
-                else:
-                    unnamed.append(on_name)
-    return answers[::-1]
-
-
-def _may_read(selectors: Sequence[Sequence[Matcher]], name: str) -> bool:
-    return any(all(one.matches(name) for one in matchers) for matchers in selectors)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
 from tocsin.alert import template
-from tocsin.kit.document import ConfigError, Document, Place
+from tocsin.kit.document import ConfigError, Document, Place, nearest
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.kit.yaml import decode, load
@@ -22,6 +23,21 @@ from tocsin.query.promql.check import type_of
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse
 from tocsin.query.promql.printer import to_text
+
+EXTENSION = "tocsin_"
+"""Annotations of this prefix are for Tocsin, which Prometheus's tools take for texts: they are
+never told. Known: `tocsin_recover`, `tocsin_no_data`, `tocsin_on_error`."""
+
+
+class Unknown(StrEnum):
+    """What becomes of a rule's alerts while nobody can tell whether something is wrong."""
+
+    OK = "ok"
+    """Nothing is wrong then: what fires is over."""
+    KEEP = "keep"
+    """What fires goes on."""
+    ALERT = "alert"
+    """What fires goes on, and an alert of its own with the label `state` says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,14 @@ class Rule:
     hold_ms: int = 0
     keep_firing_ms: int = 0
     annotations: tuple[tuple[str, str], ...] = ()
+    recover: str = ""
+    """An alert that fires goes on until this finds its series; empty: until `expr` does not."""
+    no_data: Unknown = Unknown.OK
+    """When the expression has no series where it had some."""
+    on_error: Unknown = Unknown.KEEP
+    """When it cannot be evaluated."""
+    written: str = ""
+    """The condition that `expr` was made of, empty when it was written in PromQL."""
     place: Place = field(default=Place("", 0, 0), compare=False)
 
     @property
@@ -93,6 +117,9 @@ class _GroupEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
     groups: list[object] = []
+
+
+_EXTENSIONS = ("recover", "no_data", "on_error")
 
 
 class RuleFileError(Rejected):
@@ -161,9 +188,10 @@ def _rule(part: Document, group: _GroupEntry, problems: list[ConfigError]) -> Ru
     entry = decode(part, _RuleEntry)
     problems.extend(_kind_problems(part, entry))
     _check_labels(part, entry.labels, problems)
-    expr = _expression(part, entry.expr, problems)
+    expr = expression(part, entry.expr, problems, "expr")
     if entry.alert:
         _check_templates(part, entry, problems)
+    ours = _Extension(part, entry.annotations, problems)
     return Rule(
         name=entry.alert or entry.record,
         expr=expr,
@@ -171,9 +199,53 @@ def _rule(part: Document, group: _GroupEntry, problems: list[ConfigError]) -> Ru
         is_alert=bool(entry.alert),
         hold_ms=entry.for_.ms,
         keep_firing_ms=entry.keep_firing_for.ms,
-        annotations=tuple(sorted(entry.annotations.items())),
+        annotations=tuple(
+            sorted(pair for pair in entry.annotations.items() if not pair[0].startswith(EXTENSION))
+        ),
+        recover=ours.recover(),
+        no_data=ours.choice("no_data", Unknown.OK),
+        on_error=ours.choice("on_error", Unknown.KEEP),
         place=part.node.place,
     )
+
+
+class _Extension:
+    """The annotations of one rule that are meant for Tocsin."""
+
+    def __init__(
+        self, part: Document, annotations: dict[str, str], problems: list[ConfigError]
+    ) -> None:
+        self._part, self._problems = part, problems
+        self._given = {
+            name.removeprefix(EXTENSION): text
+            for name, text in annotations.items()
+            if name.startswith(EXTENSION)
+        }
+        for name in self._given:
+            if name not in _EXTENSIONS:
+                words = f"unknown; known: {', '.join(EXTENSION + one for one in _EXTENSIONS)}"
+                self._refuse(name, words)
+
+    def recover(self) -> str:
+        """The expression in its canonical form, empty when there is none."""
+        text = self._given.get("recover", "")
+        if not text:
+            return ""
+        return expression(self._part, text, self._problems, "annotations", EXTENSION + "recover")
+
+    def choice(self, name: str, usual: Unknown) -> Unknown:
+        """What is chosen for it."""
+        text = self._given.get(name, usual.value)
+        if text not in tuple(Unknown):
+            self._refuse(name, f"expected {', '.join(Unknown)}, got {text!r}")
+            return usual
+        return Unknown(text)
+
+    def _refuse(self, name: str, words: str) -> None:
+        key = EXTENSION + name
+        self._problems.append(
+            self._part.error(words, "annotations", key, nearest=nearest(name, _EXTENSIONS))
+        )
 
 
 def _kind_problems(part: Document, entry: _RuleEntry) -> Iterator[ConfigError]:
@@ -195,19 +267,20 @@ def _kind_problems(part: Document, entry: _RuleEntry) -> Iterator[ConfigError]:
         yield part.error(words, "record")
 
 
-def _expression(part: Document, text: str, problems: list[ConfigError]) -> str:
+def expression(part: Document, text: str, problems: list[ConfigError], *key: str) -> str:
+    """An expression that a rule can have, in its canonical form; what is wrong with it is noted."""
     if not text.strip():
-        problems.append(part.error("the expression is missing", "expr"))
+        problems.append(part.error("the expression is missing", *key))
         return ""
     try:
         parsed = parse(text)
     except ParseError as error:
-        problems.append(part.error(f"could not parse expression: {error}", "expr"))
+        problems.append(part.error(f"could not parse expression: {error}", *key))
         return text
     kind = type_of(parsed)
     if kind not in (ast.ValueType.VECTOR, ast.ValueType.SCALAR):
         words = f"the expression gives a {kind.value}, a rule needs an instant vector or a scalar"
-        problems.append(part.error(words, "expr"))
+        problems.append(part.error(words, *key))
     return to_text(parsed)
 
 

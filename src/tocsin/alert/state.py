@@ -6,7 +6,8 @@ The steps are those of Prometheus's rules/alerting.go; all times in milliseconds
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
 
 import msgspec
 
@@ -29,6 +30,15 @@ class Phase(IntEnum):
         return self.name.lower()
 
 
+class Held(StrEnum):
+    """Why an alert fires on although its expression does not find it now."""
+
+    NOT = ""
+    NOT_RECOVERED = "not recovered"
+    NO_DATA = "no data"
+    ERROR = "error"
+
+
 class Active(msgspec.Struct, frozen=True, kw_only=True):
     """One alert of one rule. A time of 0 means "not yet"."""
 
@@ -42,13 +52,35 @@ class Active(msgspec.Struct, frozen=True, kw_only=True):
     keep_firing_since_ms: int = 0
     sent_ms: int = 0
     valid_until_ms: int = 0
+    held: Held = Held.NOT
+    held_since_ms: int = 0
+    """Since when it is held for the same reason."""
+
+    @property
+    def state(self) -> str:
+        """ "pending", "firing", "inactive"; "no data" or "error" while nobody can tell."""
+        unknown = self.phase is Phase.FIRING and self.held in (Held.NO_DATA, Held.ERROR)
+        return str(self.held) if unknown else self.phase.word
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What one evaluation found for one label set."""
+    """What one evaluation found for one label set. `hold_ms` replaces the rule's own."""
 
     value: float
     annotations: tuple[tuple[str, str], ...] = ()
+    hold_ms: int | None = None
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """A firing alert that was not found and yet goes on: why, and its value if that is known."""
+
+    why: Held
+    value: float | None = None
+    annotations: tuple[tuple[str, str], ...] = ()
+    """Replace the alert's own unless empty."""
+
+
+_NOTHING_KEPT: Mapping[Labels, Keep] = MappingProxyType({})
 
 
 def advance(
@@ -58,8 +90,13 @@ def advance(
     now_ms: int,
     hold_ms: int,
     keep_firing_ms: int,
+    kept: Mapping[Labels, Keep] = _NOTHING_KEPT,
 ) -> dict[Labels, Active]:
-    """The alerts after an evaluation: pending, firing, and resolved ones still to be told."""
+    """The alerts after an evaluation: pending, firing, and resolved ones still to be told.
+
+    `kept` names firing alerts that go on though they were not found: they have not recovered yet,
+    or nobody can tell.
+    """
     after: dict[Labels, Active] = {}
     for labels, result in found.items():
         known = before.get(labels)
@@ -70,10 +107,16 @@ def advance(
             value=result.value,
             annotations=result.annotations,
             keep_firing_since_ms=0,
+            held=Held.NOT,
+            held_since_ms=0,
         )
-        after[labels] = _fired(known, now_ms, hold_ms)
+        after[labels] = _fired(known, now_ms, hold_ms if result.hold_ms is None else result.hold_ms)
     for labels, known in before.items():
         if labels not in found:
+            keep = kept.get(labels)
+            if keep is not None and known.phase is Phase.FIRING:
+                after[labels] = _held(known, keep, now_ms)
+                continue
             left = _absent(known, now_ms, keep_firing_ms)
             if left is not None:
                 after[labels] = left
@@ -86,6 +129,17 @@ def _fired(alert: Active, now_ms: int, hold_ms: int) -> Active:
     return alert
 
 
+def _held(alert: Active, keep: Keep, now_ms: int) -> Active:
+    return msgspec.structs.replace(
+        alert,
+        value=alert.value if keep.value is None else keep.value,
+        annotations=keep.annotations or alert.annotations,
+        keep_firing_since_ms=0,
+        held=keep.why,
+        held_since_ms=alert.held_since_ms if alert.held is keep.why else now_ms,
+    )
+
+
 def _absent(alert: Active, now_ms: int, keep_firing_ms: int) -> Active | None:
     """What becomes of an alert whose label set was not in the result; None forgets it."""
     match alert.phase:
@@ -96,8 +150,12 @@ def _absent(alert: Active, now_ms: int, keep_firing_ms: int) -> Active | None:
         case Phase.FIRING:
             since = alert.keep_firing_since_ms or now_ms
             if keep_firing_ms and now_ms - since < keep_firing_ms:
-                return msgspec.structs.replace(alert, keep_firing_since_ms=since)
-            return msgspec.structs.replace(alert, phase=Phase.INACTIVE, resolved_ms=now_ms)
+                return msgspec.structs.replace(
+                    alert, keep_firing_since_ms=since, held=Held.NOT, held_since_ms=0
+                )
+            return msgspec.structs.replace(
+                alert, phase=Phase.INACTIVE, resolved_ms=now_ms, held=Held.NOT, held_since_ms=0
+            )
 
 
 def needs_sending(alert: Active, now_ms: int, resend_ms: int) -> bool:
