@@ -18,7 +18,7 @@ from tocsin.alert.group_run import GroupRun
 from tocsin.alert.ports import ResultSink, Surroundings
 from tocsin.alert.rehearsal import Rehearsal
 from tocsin.alert.replay_engine import ReplayEngine
-from tocsin.alert.rule_file import RuleGroup
+from tocsin.alert.rule_file import RuleGroup, Unknown
 from tocsin.alert.silence import Silence
 from tocsin.alert.template import World
 from tocsin.alert.trial_report import Outcome
@@ -140,6 +140,8 @@ class _Replay:
         self._group = GroupRun(trial.group, around, restore=False)
         first_ms = self._group.slot_ms(begin_ms)
         self._first_ms = first_ms if first_ms >= begin_ms else first_ms + trial.group.interval_ms
+        # A rule that watches for missing data has something to see where nothing is there.
+        self._may_skip = rule.no_data is Unknown.OK
         self._watch = TrialWatch(trial.since_ms)
         self._others: list[Alert] = []
 
@@ -169,6 +171,7 @@ class _Replay:
             (trial.since_ms, trial.until_ms),
             self._rehearsal.told,
             is_routed=past.plan is not None,
+            notes=self._engine.notes,
         )
 
     async def _rounds(self, progress: Progress | None) -> None:
@@ -188,7 +191,8 @@ class _Replay:
 
     async def _round(self, at_ms: int, *, is_there: bool) -> None:
         run = self._group.rules[0]
-        if not is_there and not run.active and not run.written and run.health == "ok":
+        is_quiet = not is_there and run.health == "ok" and not run.active and not run.written
+        if is_quiet and self._may_skip:
             self._watch.idle(at_ms)
             return
         await self._until(at_ms)

@@ -89,6 +89,11 @@ class Dispatcher:
         return self._plan
 
     @property
+    def integrations(self) -> Mapping[str, Sequence[Integration]]:
+        """The ways in which each receiver is told."""
+        return self._integrations
+
+    @property
     def groups(self) -> list[Group]:
         """Every open group."""
         return list(self._groups.values())

@@ -63,6 +63,8 @@ class ReplayEngine(Engine):
         self._results: dict[str, Result] = {}
         self._asked: Counter[str] = Counter()
         self._most_steps = _FIRST_STEPS
+        self.notes: list[str] = []
+        """What the queries' readers warned of, each once."""
 
     @staticmethod
     def can_replay(text: str) -> bool:
@@ -107,6 +109,7 @@ class ReplayEngine(Engine):
 
     def _taken(self, text: str, piece: Piece, result: Result) -> tuple[Piece, NDArray[np.bool_]]:
         self._piece, self._results[text] = piece, result
+        self.notes += [words for words in result.warnings if words not in self.notes]
         fitting = _CELLS // max(1, len(result.labels))
         self._most_steps = max(_LEAST_STEPS, min(_MOST_STEPS, fitting, 4 * piece.count))
         there = np.zeros(piece.count, np.bool_)

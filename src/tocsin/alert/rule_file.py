@@ -5,7 +5,7 @@ Source: prometheus.io/docs/prometheus/latest/configuration/recording_rules and a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ from tocsin.alert import template
 from tocsin.kit.document import ConfigError, Document, Place, nearest
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
-from tocsin.kit.yaml import decode, load
+from tocsin.kit.yaml import decode, load, loads
 from tocsin.model.labels import NAME, Labels
 from tocsin.query.promql import ast
 from tocsin.query.promql.check import type_of
@@ -132,8 +132,17 @@ class RuleFileError(Rejected):
 
 def read(path: Path, defaults: Defaults) -> list[RuleGroup]:
     """The groups of one file; raises RuleFileError with every mistake in it."""
+    return _read(lambda: load(path), str(path), defaults)
+
+
+def read_groups(text: str, name: str, defaults: Defaults) -> list[RuleGroup]:
+    """As `read`, of a text that is called so."""
+    return _read(lambda: loads(text, name), name, defaults)
+
+
+def _read(opened: Callable[[], Document], file: str, defaults: Defaults) -> list[RuleGroup]:
     try:
-        document = load(path)
+        document = opened()
         count = len(decode(document, _File).groups)
     except ConfigError as error:
         raise RuleFileError([error]) from error
@@ -145,7 +154,7 @@ def read(path: Path, defaults: Defaults) -> list[RuleGroup]:
         if part is None:
             continue
         try:
-            group = _group(part, str(path), defaults, problems)
+            group = _group(part, file, defaults, problems)
         except ConfigError as error:
             problems.append(error)
             continue

@@ -85,6 +85,7 @@ class TrialWatch:
         told: Sequence[tuple[str, Notice]],
         *,
         is_routed: bool,
+        notes: Sequence[str] = (),
     ) -> Outcome:
         """Everything that was seen, and the pages among the messages."""
         for one in self._open.values():
@@ -97,6 +98,7 @@ class TrialWatch:
             expr=rule.expr,
             hold=rule.hold_ms / 1000,
             keep_firing=rule.keep_firing_ms / 1000,
+            recover=rule.recover,
             every=group.interval_ms / 1000,
             since=span_ms[0] / 1000,
             until=span_ms[1] / 1000,
@@ -112,6 +114,7 @@ class TrialWatch:
             short_pendings=self._short,
             failed_rounds=self._failed,
             error=self._error,
+            notes=list(notes),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tocsin
-from tocsin.cli import check, demo, keep, query, routes, serve, status, test, token, user
+from tocsin.cli import backtest, check, demo, keep, query, routes, serve, status, test, token, user
 
 app = typer.Typer(
     name="tocsin",
@@ -36,6 +36,7 @@ def version(
 app.command()(serve.serve)
 app.command()(query.query)
 app.command()(status.status)
+app.command()(backtest.backtest)
 app.command()(keep.backup)
 app.command()(keep.restore)
 app.add_typer(demo.app, name="demo")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 from starlette.requests import Request
 
+from tocsin.alert.trial_room import TrialRoom
 from tocsin.kit.clock import Clock
 from tocsin.model.series import SeriesSource
 
@@ -138,6 +139,7 @@ class Services:
     status: Callable[[], SystemStatus]
     reload: Callable[[], Awaitable[ReloadOutcome]]
     backups: BackupMaker
+    trials: TrialRoom = field(default_factory=TrialRoom)
 
     @property
     def config(self) -> WebConfig:

@@ -1,0 +1,123 @@
+"""How does the report of a trial look on a terminal?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tocsin.kit.quantity import Duration
+
+if TYPE_CHECKING:
+    from tocsin.alert.trial_report import Firing, Outcome, Page, Report
+
+
+def show(console: Console, report: Report, most: int) -> None:
+    """Print numbers side by side, then what fired and whom it woke."""
+    outcomes = [one for one in (report.before, report.tried) if one is not None]
+    console.print(_numbers(outcomes))
+    for outcome in outcomes:
+        for note in outcome.notes:
+            console.print(Text("note:", "yellow"), f"{outcome.title}: {note}")
+        if outcome.failed_rounds:
+            console.print(
+                Text("note:", "yellow"),
+                f"{outcome.title}: {outcome.failed_rounds} rounds failed: {outcome.error}",
+            )
+    change = report.difference
+    if change is not None:
+        console.print()
+        console.print(Text(change.sentence, "bold"))
+        if change.delay_longest:
+            console.print(
+                f"where both fire, the second is later by {_length(change.delay_mean)}, "
+                f"at the most {_length(change.delay_longest)}"
+            )
+        _pages(console, "pages that go away", change.removed_pages, most)
+        _pages(console, "pages that are new", change.added_pages, most)
+        _firings(console, "firings that go away", change.removed_firings, most)
+        _firings(console, "firings that are new", change.added_firings, most)
+        return
+    _firings(console, "firings", report.tried.firings, most)
+    _pages(console, "pages", report.tried.pages, most)
+
+
+def _numbers(outcomes: Sequence[Outcome]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(outcomes[-1].name)
+    for outcome in outcomes:
+        table.add_column(outcome.title, justify="right", overflow="fold")
+    rows: Sequence[tuple[str, Callable[[Outcome], str]]] = (
+        ("for", lambda one: _length(one.hold)),
+        ("keep_firing_for", lambda one: _length(one.keep_firing)),
+        ("pages", lambda one: str(one.page_count) if one.is_routed else "–"),
+        ("  of them repeats", lambda one: str(one.repeats) if one.is_routed else "–"),
+        ("  a week", lambda one: f"{one.per_week(one.page_count):.3g}" if one.is_routed else "–"),
+        ("  to", _receivers),
+        ("firings", lambda one: str(one.firing_count)),
+        ("  a week", lambda one: f"{one.per_week(one.firing_count):.3g}"),
+        ("  together", lambda one: _length(one.firing_seconds)),
+        ("  shortest", lambda one: _length(one.shortest)),
+        ("  longest", lambda one: _length(one.longest)),
+        ("over before they fired", lambda one: str(one.short_pendings)),
+        ("evaluations", lambda one: f"{one.rounds:,}"),
+    )
+    for name, cell in rows:
+        table.add_row(name, *(Text(cell(one)) for one in outcomes))
+    return table
+
+
+def _receivers(outcome: Outcome) -> str:
+    told = sorted(outcome.by_receiver.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{name} {count}" for name, count in told) or "nobody"
+
+
+def _pages(console: Console, title: str, pages: Sequence[Page], most: int) -> None:
+    if not pages:
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in (f"{title} ({len(pages)})", "receiver", "group", "alerts"):
+        table.add_column(name, overflow="fold")
+    for one in pages[:most]:
+        count = f"{one.firing}{', again' if one.is_repeat else ''}"
+        row = (_moment(one.at), f"{one.receiver} ({', '.join(one.via)})", _pairs(one.group), count)
+        table.add_row(*map(Text, row))
+    console.print()
+    console.print(table)
+    _rest(console, len(pages), most)
+
+
+def _firings(console: Console, title: str, firings: Sequence[Firing], most: int) -> None:
+    if not firings:
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in (f"{title} ({len(firings)})", "for", "labels"):
+        table.add_column(name, overflow="fold")
+    for one in firings[:most]:
+        length = _length(one.ended - one.fired) if one.ended else "still firing"
+        labels = {name: value for name, value in one.labels.items() if name != "alertname"}
+        table.add_row(Text(_moment(one.fired)), Text(length), Text(_pairs(labels)))
+    console.print()
+    console.print(table)
+    _rest(console, len(firings), most)
+
+
+def _rest(console: Console, count: int, most: int) -> None:
+    if count > most:
+        console.print(f"and {count - most} more")
+
+
+def _pairs(labels: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items())) or "–"
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _length(seconds: float) -> str:
+    return str(Duration(round(seconds)))
