@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tocsin.alert.http_flavours import OURS, SERVICES, Flavour
 from tocsin.kit.fault import Fault
 from tocsin.model import labels as label_sets
 from tocsin.model.labels import NAME, Labels
@@ -25,35 +26,7 @@ _ROUTES = "job, method, http_request_method, route, http_route, handler, path, e
 _MEMORY = "process_resident_memory_bytes"
 
 
-@dataclass(frozen=True, slots=True)
-class Flavour:
-    """How a family of libraries names its requests, their outcome and their duration."""
-
-    count: str
-    status: tuple[str, ...]
-    bucket: str
-
-
-# https://prometheus.io/docs/practices/naming/ and the usual client libraries;
-# https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ ; the last is our own.
-FLAVOURS = (
-    Flavour(
-        "http_requests_total",
-        ("status_code", "code", "status"),
-        "http_request_duration_seconds_bucket",
-    ),
-    Flavour(
-        "http_request_duration_seconds_count",
-        ("status_code", "code", "status"),
-        "http_request_duration_seconds_bucket",
-    ),
-    Flavour(
-        "http_server_request_duration_seconds_count",
-        ("http_response_status_code",),
-        "http_server_request_duration_seconds_bucket",
-    ),
-    Flavour("tocsin_http_responses_total", ("code",), "tocsin_http_request_seconds_bucket"),
-)
+FLAVOURS = (*SERVICES, OURS)
 
 
 @dataclass(frozen=True, slots=True)
