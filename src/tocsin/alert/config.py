@@ -7,6 +7,9 @@ from typing import Annotated
 import msgspec
 
 from tocsin.alert.calendar import TimeInterval
+from tocsin.alert.canary_config import CanaryConfig
+from tocsin.alert.caps import CapsConfig
+from tocsin.alert.history import HistoryConfig
 from tocsin.alert.matchers import parse_matchers
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
@@ -89,3 +92,12 @@ class AlertingConfig(msgspec.Struct, frozen=True, kw_only=True):
     time_intervals: dict[str, tuple[TimeInterval, ...]] = {}
     """Times by name, for `mute_time_intervals` and `active_time_intervals` of `severities`, each a
     list of Alertmanager's `{times, weekdays, days_of_month, months, years, location}`."""
+    fallback: tuple[str, ...] = ()
+    """Receivers that are told instead, in this order, when a channel has not taken a message for
+    half a minute. What `severities` says of a channel is tried before."""
+    caps: CapsConfig = CapsConfig()
+    """The most messages of a channel within an hour; the others wait for one digest."""
+    canary: CanaryConfig = CanaryConfig()
+    """Test messages through the real channels."""
+    history: HistoryConfig = HistoryConfig()
+    """For how long it is kept what became of each message."""

@@ -103,15 +103,14 @@ class Integration:
         sender: Sender,
         *,
         sends_resolved: bool,
-        desk: Desk | None = None,
     ) -> None:
         self.receiver = receiver
         self.kind = kind
         self.index = index
         self.sends_resolved = sends_resolved
-        self.failure = desk.failure_of(self.channel) if desk else Failure()
+        self.failure = Failure()
         self._sender = sender
-        self._desk = desk
+        self._desk: Desk | None = None
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._not_before = 0.0
         _sent.labels(receiver, kind)  # so that a rate over it begins at zero
@@ -125,6 +124,10 @@ class Integration:
     def channel(self) -> Channel:
         """What names it beyond its receiver."""
         return Channel(self.receiver, self.name)
+
+    def attended(self, desk: Desk, failure: Failure) -> None:
+        """From now on the desk sees to its messages; `failure` outlives this object."""
+        self._desk, self.failure = desk, failure
 
     async def deliver(self, notice: Notice, clock: Clock, limit_seconds: float) -> bool:
         """Bring it, or see to it that it is not lost: whether the dispatcher may call it told."""

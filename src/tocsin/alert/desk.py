@@ -102,15 +102,13 @@ class Desk:
         """Put the ways of telling in force."""
         self._integrations = {one.channel: one for many in integrations.values() for one in many}
         self.fallbacks = fallbacks
+        for channel, one in self._integrations.items():
+            one.attended(self, self._failures.setdefault(channel, Failure()))
 
     @property
     def integrations(self) -> Mapping[Channel, Integration]:
         """Every channel in force."""
         return self._integrations
-
-    def failure_of(self, channel: Channel) -> Failure:
-        """How the channel fares; the same object over reloads of the configuration."""
-        return self._failures.setdefault(channel, Failure())
 
     async def deliver(
         self, one: Integration, notice: Notice, clock: Clock, limit_seconds: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -30,6 +30,15 @@ TROUBLED = (FAILED, RETRYING, UNKNOWN)
 
 _MOST_ALERTS = 500
 _MOST_ATTEMPTS = 50
+
+
+class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """For how long it is kept what became of each message."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    """What is older goes."""
+    rows: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)] = 100_000
+    """The most messages that are kept; the oldest go first."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,16 +6,18 @@ What waits is written as one transaction: while one is on its way, the next one 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from tocsin.alert.canary import Canaries
 from tocsin.alert.channel_notes import CanaryNote, ChannelNote
+from tocsin.alert.config import AlertingConfig
+from tocsin.alert.delivery import Integration
 from tocsin.alert.desk import Desk
-from tocsin.alert.fallback import Channel
-from tocsin.alert.history import RETRYING, SENDING, SENT, UNKNOWN, Record, Wanted
+from tocsin.alert.fallback import Channel, Fallbacks
+from tocsin.alert.history import RETRYING, SENDING, SENT, UNKNOWN, HistoryConfig, Record, Wanted
+from tocsin.alert.ports import AlertSink
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Temporary
@@ -38,15 +40,6 @@ _TIDY_SECONDS = 3600.0
 _SCANNED = 2000
 
 
-class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """For how long it is kept what became of each message."""
-
-    days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
-    """What is older goes."""
-    rows: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)] = 100_000
-    """The most messages that are kept; the oldest go first."""
-
-
 class KeptHistory:
     """The history in the state database; `run` writes it."""
 
@@ -58,6 +51,7 @@ class KeptHistory:
         self._batch = Batch()
         self._recorded: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
 
     async def load(self) -> list[tuple[Channel, int]]:
         """Settle what an earlier process left open; the messages of the last hour, oldest first."""
@@ -133,7 +127,13 @@ class KeptHistory:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits now; what cannot be written waits on, within bounds."""
+        """Write what waits now, after what is being written; an interruption loses nothing."""
+        self._writing = asyncio.create_task(self._write_after(self._writing), name="notifications")
+        await asyncio.shield(self._writing)
+
+    async def _write_after(self, other: asyncio.Task[None] | None) -> None:
+        if other is not None and not other.done():
+            await asyncio.wait((other,))
         batch, recorded = self._batch, self._recorded
         self._batch, self._recorded = Batch(), None
         try:
@@ -214,6 +214,23 @@ class Notifications:
         self.canaries.load(canaries)
         tasks.start("notification_history", self.history.run)
         tasks.start("notification_history_tidy", self.history.tidy)
+
+    def configure(
+        self,
+        integrations: Mapping[str, Sequence[Integration]],
+        fallbacks: Fallbacks,
+        config: AlertingConfig,
+        external_url: str,
+    ) -> None:
+        """Put a configuration in force; `fallbacks` is what the severities say."""
+        self.history.config = config.history
+        self.desk.caps.config = config.caps
+        self.desk.configure(integrations, Fallbacks(fallbacks.after, config.fallback))
+        self.canaries.configure(config.canary, external_url)
+
+    def raise_alerts_at(self, sink: AlertSink) -> None:
+        """Where alerts about channels and canaries go."""
+        self.desk.alarms.sink = self.canaries.sink = sink
 
     def start(self, tasks: Tasks) -> None:
         """Begin what happens by itself: digests, canaries, alerts about channels."""
