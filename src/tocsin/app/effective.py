@@ -32,6 +32,7 @@ _LIVE = (
     "prometheus",
     "alertmanager",
     "severities",
+    "answers",
     "alerting",
     "ingest",
     "query",

@@ -12,6 +12,7 @@ from tocsin.ingest.config import IngestConfig
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
+from tocsin.notify.answer_config import AnswersConfig
 from tocsin.state.config import AuthConfig, StateConfig
 from tocsin.store.config import RetentionConfig, StoreConfig
 
@@ -130,6 +131,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Levels such as `critical: {description, response_time, escalation, channels}`: who is told of
     alerts by their label `severity`, beside the `alertmanager.yml` or without one."""
     alerting: AlertingConfig = AlertingConfig()
+    answers: AnswersConfig = AnswersConfig()
     ingest: IngestConfig = IngestConfig()
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()

@@ -24,7 +24,8 @@ from tocsin.kit.yaml import decode
 from tocsin.model import outbox
 from tocsin.model.notices import Notice
 from tocsin.notify.kind import Made, Making, SenderKind
-from tocsin.notify.template_data import Data, data_of
+from tocsin.notify.mail_actions import actions_of, with_addresses, with_links
+from tocsin.notify.template_data import Data, Pairs, data_of
 from tocsin.scrape.http_options import TlsConfig
 
 _SECONDS = 30.0
@@ -42,7 +43,7 @@ class Threading(msgspec.Struct, frozen=True, kw_only=True):
 
 class EmailConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of `email_configs`. `subject` and `body` are not Alertmanager's own: they mean
-    `headers: {Subject: …}` and `text`."""
+    `headers: {Subject: …}` and `text`; neither is `actions`: links to acknowledge and silence."""
 
     send_resolved: bool = False
     to: str
@@ -64,6 +65,7 @@ class EmailConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls_config: TlsConfig | None = None
     force_implicit_tls: bool | None = None
     threading: Threading = Threading()
+    actions: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.to:
@@ -137,8 +139,10 @@ class Email:
             thread = hashlib.sha256(notice.group_key.encode()).hexdigest()[:32]
             message["References"] = f"<{thread}@{domain or 'localhost'}>"
             message["In-Reply-To"] = str(message["References"])
-        text = making.templates.text(config.text or config.body, data)
-        html = making.templates.html(config.html_source, data)
+        actions = self._actions(notice, str(message["To"]))
+        data = data_of(notice, making.templates.external_url, actions)
+        text = with_addresses(making.templates.text(config.text or config.body, data), actions)
+        html = with_links(making.templates.html(config.html_source, data), actions)
         if text or not html:
             message.set_content(text, cte="quoted-printable")
         if html and text:
@@ -146,6 +150,14 @@ class Email:
         elif html:
             message.set_content(html, subtype="html", cte="quoted-printable")
         return message
+
+    def _actions(self, notice: Notice, recipient: str) -> Pairs:
+        making = self._making
+        talk, now = making.conversation, making.clock.now()
+        wanted = self._config.actions
+        if talk.links is None or not (making.is_own if wanted is None else wanted):
+            return Pairs()
+        return actions_of(notice, talk.links, recipient, int(now + talk.link_seconds))
 
     def _headers(self, data: Data) -> dict[str, str]:
         config, shared = self._config, self._making.shared
@@ -260,6 +272,11 @@ def _make(part: Document, making: Making) -> Made:
                 f"{part.place(key)}: email_configs has no {key} in Alertmanager, which refuses "
                 f"it; the standard spelling is {standard}"
             )
+    if config.actions and making.templates.external_url and making.conversation.links is None:
+        warnings.append(
+            f"{part.place('actions')}: a mail's links need listen.external_url in tocsin.yaml, the "
+            "address at which its readers reach Tocsin; mails go out without them"
+        )
     return Made(Email(config, making), config.send_resolved, tuple(warnings))
 
 

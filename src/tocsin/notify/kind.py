@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from tocsin.kit.clock import Clock
 from tocsin.kit.document import Document
 from tocsin.model.notices import Notice
+from tocsin.notify.conversation import Conversation
 from tocsin.notify.global_config import GlobalConfig
 from tocsin.notify.templates import Templates
 from tocsin.scrape.fetch import Fetcher
@@ -32,6 +33,12 @@ class Making:
     clock: Clock
     folder: Path
     """Where relative paths of secrets start."""
+    conversation: Conversation = field(default_factory=Conversation)
+    """What channels share in which people answer."""
+    place: str = ""
+    """The channel that is being made: "team/slack[0]"."""
+    is_own: bool = False
+    """Whether it is one of Tocsin's own channels, not one of an `alertmanager.yml`."""
 
 
 @dataclass(frozen=True, slots=True)

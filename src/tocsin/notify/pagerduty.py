@@ -6,7 +6,6 @@ https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
 from __future__ import annotations
 
 import asyncio
-import hashlib
 
 import msgspec
 
@@ -15,7 +14,8 @@ from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.kit.secret import Secret, read_secret
 from tocsin.kit.yaml import decode
-from tocsin.model.notices import Notice
+from tocsin.model.notices import Notice, group_id
+from tocsin.notify.conversation import KeptMessage
 from tocsin.notify.kind import Made, Making, SenderKind
 from tocsin.notify.template_data import Data, data_of
 from tocsin.notify.wire import go_json, post_json, truncated
@@ -91,14 +91,66 @@ class PagerDuty:
 
     async def send(self, notice: Notice) -> None:
         """Raises as `notify.kind.Sender`."""
-        config, making = self._config, self._making
+        talk = self._making.conversation
+        message = _kept(self._making.place, notice, keeps_notice="{{" in self._key())
+        async with talk.turn(message.key):
+            key = self._key()
+            await self._post(await asyncio.to_thread(self.body_of, notice, key))
+            if not message.firing:
+                await talk.memory.forget(message.key)
+                return
+            before = talk.memory.get(message.key)
+            if before is not None and before.continues(notice, hears_of_ends=True):
+                acknowledged, opened = before.acknowledged, before.opened_ms
+                message = msgspec.structs.replace(
+                    message, acknowledged=acknowledged, opened_ms=opened
+                )
+            await talk.memory.put(message)
+        await self.refresh(message)
+
+    async def refresh(self, message: KeptMessage) -> None:
+        """Acknowledge the incident once all that fires is acknowledged; raises as `send`.
+
+        What is given back cannot be told: the Events API has no word for it.
+        """
+        talk = self._making.conversation
+        async with talk.turn(message.key):
+            current = talk.memory.get(message.key)
+            if current is None:
+                return
+            now = talk.acknowledged(current.firing)
+            is_all = len(now) == len(current.firing)
+            if is_all and not current.acknowledged:
+                await self._post(self.acknowledge_of(current, self._key()))
+                await talk.memory.put(msgspec.structs.replace(current, acknowledged=now))
+            elif not is_all and current.acknowledged:
+                await talk.memory.put(msgspec.structs.replace(current, acknowledged={}))
+
+    async def say(self, message: KeptMessage, words: str) -> None:
+        """Nothing: the Events API takes no notes."""
+
+    def acknowledge_of(self, message: KeptMessage, key: str) -> bytes:
+        """The event that says that somebody is at it."""
+        if message.content:
+            notice = msgspec.json.decode(message.content, type=Notice)
+            key = self._filled(key, data_of(notice, self._making.templates.external_url))
+        names = ("service_key", "incident_key", "event_type")
+        if not self._config.is_v1:
+            names = ("routing_key", "dedup_key", "event_action")
+        values = (key, message.group_id, "acknowledge")
+        return go_json(dict(zip(names, values, strict=True)))
+
+    def _key(self) -> str:
+        config, folder = self._config, self._making.folder
         if config.is_v1:
-            key = read_secret(config.service_key, config.service_key_file, base=making.folder)
-            url = config.url or _V1
+            key = read_secret(config.service_key, config.service_key_file, base=folder)
         else:
-            key = read_secret(config.routing_key, config.routing_key_file, base=making.folder)
-            url = config.url or making.shared.pagerduty_url
-        body = await asyncio.to_thread(self.body_of, notice, (key or "").strip())
+            key = read_secret(config.routing_key, config.routing_key_file, base=folder)
+        return (key or "").strip()
+
+    async def _post(self, body: bytes) -> None:
+        config, making = self._config, self._making
+        url = config.url or (_V1 if config.is_v1 else making.shared.pagerduty_url)
         options = config.http_config or making.shared.http_config
         await post_json(making, url, options, body, timeout=float(config.timeout))
 
@@ -172,7 +224,19 @@ class PagerDuty:
 
 def dedup_key(notice: Notice) -> str:
     """What makes later events of a group belong to the same incident, as Alertmanager has it."""
-    return hashlib.sha256(notice.group_key.encode()).hexdigest()
+    return group_id(notice.group_key)
+
+
+def _kept(place: str, notice: Notice, *, keeps_notice: bool) -> KeptMessage:
+    """`keeps_notice` is for a key that is a template, which later events must fill alike."""
+    return KeptMessage(
+        place=place,
+        group_key=notice.group_key,
+        firing={one.fingerprint: one.starts_ms for one in notice.firing},
+        opened_ms=notice.at_ms,
+        told_ms=notice.at_ms,
+        content=msgspec.json.encode(notice) if keeps_notice else b"",
+    )
 
 
 def _action(notice: Notice) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tocsin.model.labels import Labels
 from tocsin.model.notices import Notice, NoticeAlert
@@ -103,9 +103,11 @@ class Data:
     CommonLabels: Labelled
     CommonAnnotations: Labelled
     ExternalURL: str
+    Actions: Pairs = field(default_factory=Pairs)
+    """What can be done by following a link: words and address. Alertmanager has no such thing."""
 
 
-def data_of(notice: Notice, external_url: str) -> Data:
+def data_of(notice: Notice, external_url: str, actions: Pairs | None = None) -> Data:
     """What templates see of a message. Receiver is quoted as a regular expression, as there."""
     alerts = notice.alerts
     return Data(
@@ -116,6 +118,7 @@ def data_of(notice: Notice, external_url: str) -> Data:
         CommonLabels=_common([alert.labels for alert in alerts]),
         CommonAnnotations=_common([alert.annotations for alert in alerts]),
         ExternalURL=external_url,
+        Actions=actions or Pairs(),
     )
 
 
