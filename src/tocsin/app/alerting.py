@@ -9,10 +9,12 @@ import msgspec
 
 from tocsin.alert.book import Known
 from tocsin.alert.dispatch import Dispatcher
+from tocsin.alert.fallback import Fallbacks
 from tocsin.alert.notification_log import LogEntry, NotificationLog
 from tocsin.alert.silence import Silence, Silences
 from tocsin.app.attention import Attention
 from tocsin.app.config import Loaded
+from tocsin.app.notifications import Notifications
 from tocsin.app.receivers import receivers_of
 from tocsin.kit.clock import Clock
 from tocsin.kit.tasks import Tasks
@@ -97,12 +99,14 @@ class Alerting:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.attention = Attention(database, clock)
+        self.notifications = Notifications(database, clock)
         self.dispatcher = Dispatcher(
             clock,
             KeptAlerts(database),
             NotificationLog(KeptLog(database)),
             Silences(KeptSilences(database), clock),
         )
+        self.notifications.raise_alerts_at(self.dispatcher)
         self._clock = clock
         self._fetcher = Fetcher(clock, Path(), connections=64)
         self._warnings: Sequence[str] = ()
@@ -115,25 +119,32 @@ class Alerting:
     async def start(self, loaded: Loaded, external_url: str, tasks: Tasks) -> None:
         """Read what is kept, and begin to tell."""
         await self.attention.load()
+        await self.notifications.load(tasks)
         await self.dispatcher.load()
         await self.apply(loaded, external_url)
         tasks.start("dispatch", self.dispatcher.run)
+        self.notifications.start(tasks)
         tasks.start("acknowledgements", self.attention.acknowledgements.run)
 
     async def apply(self, loaded: Loaded, external_url: str) -> None:
         """Put a configuration in force; raises ConfigError before anything has changed."""
         found = receivers_of(loaded, self._fetcher, self._clock, external_url)
         self._fetcher.folder = loaded.alertmanager_folder
+        config = loaded.config.alerting
         if found is None:
             self._warnings = ()
+            self.notifications.configure({}, Fallbacks(), config, external_url)
             self.dispatcher.configure(None, {})
             return
         self._warnings = found.warnings
+        fallbacks = found.plan.fallbacks
+        self.notifications.configure(found.integrations, fallbacks, config, external_url)
         self.dispatcher.configure(found.plan, found.integrations)
 
     async def stop(self) -> None:
         """Let what is on its way arrive, for 2 s; what does not is told after the next start."""
         await self.dispatcher.drain(_DRAIN_SECONDS)
+        await self.notifications.history.flush()
 
     async def close(self) -> None:
         """Close all connections; to be done once nothing is told any more."""

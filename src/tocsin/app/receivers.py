@@ -10,6 +10,7 @@ from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
 from tocsin.alert.delivery import Integration
 from tocsin.alert.policy_routes import with_policy
 from tocsin.alert.severity import read_levels
+from tocsin.app.channel_names import check_names
 from tocsin.app.config import Loaded
 from tocsin.kit.clock import Clock
 from tocsin.kit.document import Document
@@ -51,6 +52,7 @@ def receivers_of(
     plan = routing_of(loaded)
     if plan is None:
         return None
+    check_names(loaded, plan)
     own = frozenset(loaded.config.alerting.channels)
     folders = loaded.alertmanager_folder, loaded.folder
     return _made(plan, folders, own, fetcher, clock, external_url)
