@@ -84,6 +84,8 @@ class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Days that events are kept."""
     exemplars_days: Days = 14
     """Days that exemplars are kept."""
+    logs_days: Days = 30
+    """Days that log lines are kept."""
     max_disk_bytes: Size | None = None
     """Beyond this the oldest day of samples (or month of anything else) goes first, whatever its
     age. Without a value only the days decide."""

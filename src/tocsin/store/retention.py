@@ -194,6 +194,8 @@ class Retention:
             "samples_5m": config.rollup_days,
             "series": max(config.raw_days, config.rollup_days) + 1,
             "exemplars": config.exemplars_days,
+            "logs": config.logs_days,
+            "logs_1m": config.logs_days,
             "events": config.events_days,
         }.get(table)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
-import hmac
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from yarl import URL
 
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Rejected, Temporary
+from tocsin.kit.sigv4 import Signer, stamp
 
 _CHUNK = 1 << 20
 _NO_BODY = hashlib.sha256(b"").hexdigest()
@@ -139,23 +139,14 @@ def sign(place: S3, method: str, url: str, query: str, digest: str, now: float) 
     AWS Signature Version 4: docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
     """
     moment = dt.datetime.fromtimestamp(now, dt.UTC)
-    stamp, day = moment.strftime("%Y%m%dT%H%M%SZ"), moment.strftime("%Y%m%d")
-    parts = urlsplit(url)
-    headers = {"host": parts.netloc, "x-amz-content-sha256": digest, "x-amz-date": stamp}
-    names = ";".join(headers)
-    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = "\n".join([method, parts.path or "/", query, lines, names, digest])
-    scope = f"{day}/{place.region}/s3/aws4_request"
-    hashed = hashlib.sha256(request.encode()).hexdigest()
-    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashed])
-    key = f"AWS4{place.secret_key}".encode()
-    for part in (day, place.region, "s3", "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.new(key, text.encode(), "sha256").hexdigest()
-    headers["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={place.access_key}/{scope},"
-        f"SignedHeaders={names},Signature={signature}"
-    )
+    headers = {
+        "host": urlsplit(url).netloc,
+        "x-amz-content-sha256": digest,
+        "x-amz-date": stamp(moment),
+    }
+    signer = Signer(place.access_key, place.secret_key, place.region, "s3")
+    whole = f"{url}?{query}" if query else url
+    headers["Authorization"] = signer.authorization(moment, method, whole, headers, digest)
     del headers["host"]
     return headers
 
