@@ -9,22 +9,29 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from tocsin.alert.alertmanager_config import RESOLVE_TIMEOUT_MS, RoutingPlan
 from tocsin.alert.book import AlertBook, AlertKeeper, Known, told
+from tocsin.alert.circumstances import Beyond, Circumstances
+from tocsin.alert.config import AlertingConfig
+from tocsin.alert.decision import Decision, Inputs, decide
 from tocsin.alert.delivery import Integration
-from tocsin.alert.group import group_key, group_labels, told_order
-from tocsin.alert.inhibit import Inhibitor
-from tocsin.alert.notification_log import NotificationLog, is_due, key_of
-from tocsin.alert.route import Route, matching, why_muted
+from tocsin.alert.group import group_key, group_labels
+from tocsin.alert.holding import Facts
+from tocsin.alert.look import Look
+from tocsin.alert.notification_log import NotificationLog
+from tocsin.alert.open_group import Group
+from tocsin.alert.receipt import Receipts
+from tocsin.alert.route import Route, matching
 from tocsin.alert.silence import Silences
+from tocsin.alert.teller import Teller
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
 from tocsin.model.alerts import Alert
-from tocsin.model.labels import Labels
-from tocsin.model.notices import Notice, NoticeAlert, fingerprint
+from tocsin.model.labels import Labels, get
+from tocsin.model.notices import fingerprint
 
 _log = log.get("dispatch")
 _groups_open = gauge.gauge("alert_groups", "Groups of alerts that are open.")
@@ -33,20 +40,6 @@ _crashes = gauge.counter("notification_crashes", "Messages that a bug kept from 
 _received = gauge.counter("alerts_received", "Alerts that were told.", ("source",))
 _TIDY_MS = 30_000
 _IDLE_MS = 600_000
-_LEAST_TIME_MS = 10_000
-
-
-@dataclass(slots=True)
-class Group:
-    """Alerts that are told together; `due_ms` is when they are looked at next."""
-
-    route: Route
-    labels: Labels
-    key: str
-    due_ms: int
-    alerts: dict[Labels, Alert] = field(default_factory=dict)
-    was_told: bool = False
-    is_busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +59,24 @@ class Dispatcher:
     """
 
     def __init__(
-        self, clock: Clock, alerts: AlertKeeper, notified: NotificationLog, silences: Silences
+        self,
+        clock: Clock,
+        alerts: AlertKeeper,
+        notified: NotificationLog,
+        silences: Silences,
+        beyond: Beyond | None = None,
     ) -> None:
+        """`beyond` is what Alertmanager does not have."""
+        beyond = beyond or Beyond()
         self.silences = silences
+        self.receipts = Receipts(beyond.receipts)
         self._clock = clock
         self._keeper = alerts
         self._log = notified
+        self._around = Circumstances(silences, beyond)
+        self._teller = Teller(clock, notified, self._around, self.receipts)
         self._book = AlertBook()
         self._plan: RoutingPlan | None = None
-        self._integrations: Mapping[str, Sequence[Integration]] = {}
-        self._inhibitor = Inhibitor(())
         self._groups: dict[tuple[int, Labels], Group] = {}
         self._order = itertools.count()
         self._due: list[tuple[int, int, Group]] = []
@@ -91,7 +92,7 @@ class Dispatcher:
     @property
     def integrations(self) -> Mapping[str, Sequence[Integration]]:
         """The ways in which each receiver is told."""
-        return self._integrations
+        return self._teller.integrations
 
     @property
     def groups(self) -> list[Group]:
@@ -102,18 +103,25 @@ class Dispatcher:
         """Read what an earlier process kept; to be done before `configure`."""
         await self.silences.load()
         await self._log.load()
+        await self._around.flaps.load()
+        await self.receipts.load()
         now = self._clock.now_ms()
         for known in await self._keeper.all():
             self._book.put(known, now)
 
     def configure(
-        self, plan: RoutingPlan | None, integrations: Mapping[str, Sequence[Integration]]
+        self,
+        plan: RoutingPlan | None,
+        integrations: Mapping[str, Sequence[Integration]],
+        config: AlertingConfig | None = None,
     ) -> None:
-        """Put a configuration in force; known alerts are grouped anew by it."""
+        """Put a configuration in force; known alerts are grouped anew by it. Without `config`
+        nothing is told or held back that Alertmanager would not."""
         for task in self._flushing:
             task.cancel()
-        self._plan, self._integrations = plan, integrations
-        self._inhibitor = Inhibitor(plan.inhibit_rules if plan else ())
+        self._plan, self._teller.integrations = plan, integrations
+        self._around.configure(plan, config)
+        self.receipts.configure(self._around.basis)
         self._groups.clear()
         self._due.clear()
         for alert in self._book.all():
@@ -135,6 +143,7 @@ class Dispatcher:
         _alerts_known.set(len(self._book))
         self._wake.set()
         await self._keeper.save(changed)
+        await self._around.flaps.keep()
 
     async def run(self) -> None:
         """Tell whoever is to be told, for ever."""
@@ -149,7 +158,7 @@ class Dispatcher:
                 now = self._clock.now_ms()
                 if now >= self._tidied_ms + _TIDY_MS:
                     await self._tidy(now)
-                alarm = asyncio.create_task(self._ring(now), name="dispatch_alarm")
+                alarm = asyncio.create_task(self._ring(), name="dispatch_alarm")
                 try:
                     await self._wake.wait()
                 finally:
@@ -171,7 +180,7 @@ class Dispatcher:
     def state_of(self, alert: Alert) -> AlertState:
         """What becomes of an alert now."""
         now = self._clock.now_ms()
-        source = self._inhibitor.inhibited_by(alert.labels, now)
+        source = self._around.inhibited_by(alert.labels, now)
         routes = matching(self._plan.root, alert.labels) if self._plan else []
         return AlertState(
             alert=alert,
@@ -180,33 +189,57 @@ class Dispatcher:
             inhibited_by=(fingerprint(source.labels),) if source else (),
         )
 
+    def explain(self, alert: Alert) -> list[Decision]:
+        """What becomes of an alert now, on each of its routes; nothing is told or kept.
+
+        It may be one that is not known: then it is what would become of it.
+        """
+        now, name = self._clock.now_ms(), alert.fingerprint
+        if self._plan is None:
+            return [decide(self._around.basis, _unrouted(alert, now))]
+        found: list[Decision] = []
+        for route in matching(self._plan.root, alert.labels):
+            group = self._group_of(route, alert.labels, now)
+            if alert.labels not in group.alerts:
+                group = replace(group, alerts={**group.alerts, alert.labels: alert})
+            found += [one for of, one in self._teller.explain(group, now) if of == name]
+        return found
+
+    def known(self, fingerprint: str) -> Alert | None:
+        """The alert of that fingerprint, also one that was over a moment ago."""
+        return next((one for one in self._book.all() if one.fingerprint == fingerprint), None)
+
+    def named(self, name: str) -> list[Alert]:
+        """The alerts of that `alertname`."""
+        return [one for one in self._book.all() if get(one.labels, "alertname") == name]
+
+    def _group_of(self, route: Route, labels: Labels, now_ms: int) -> Group:
+        """The open group of such an alert, or one as it would be opened."""
+        by = group_labels(route, labels)
+        found = self._groups.get((route.number, by))
+        return found or Group(route, by, group_key(route, by), now_ms + route.group_wait_ms)
+
     def _arrange(self, alert: Alert) -> None:
         """Into the groups of every route that it matches."""
-        self._inhibitor.saw(alert)
-        if self._plan is None:
-            return
         now = self._clock.now_ms()
+        self._around.saw(alert, now)
+        if self._plan is None:
+            if self.receipts.is_kept:
+                self._teller.record_unrouted(_unrouted(alert, now), alert.fingerprint)
+            return
         for route in matching(self._plan.root, alert.labels):
-            labels = group_labels(route, alert.labels)
-            group = self._groups.get((route.number, labels))
-            if group is None:
-                if alert.is_resolved(now) and not self._was_told(route, labels):
+            group = self._group_of(route, alert.labels, now)
+            place = (route.number, group.labels)
+            if place not in self._groups:
+                if alert.is_resolved(now) and not self._teller.was_told(group):
                     continue
-                group = Group(route, labels, group_key(route, labels), now + route.group_wait_ms)
-                self._groups[route.number, labels] = group
+                self._groups[place] = group
                 _groups_open.set(len(self._groups))
                 self._schedule(group, group.due_ms)
             group.alerts[alert.labels] = alert
             is_old = alert.starts_ms + route.group_wait_ms < now
             if not group.was_told and is_old and group.due_ms > now:
                 self._schedule(group, now)
-
-    def _was_told(self, route: Route, labels: Labels) -> bool:
-        key = group_key(route, labels)
-        return any(
-            self._log.get(key_of(key, route.receiver, one.kind, one.index)) is not None
-            for one in self._integrations.get(route.receiver, ())
-        )
 
     def _schedule(self, group: Group, due_ms: int) -> None:
         group.due_ms = due_ms
@@ -236,84 +269,43 @@ class Dispatcher:
             _crashes.inc()
             _log.error("telling_crashed", task=task.get_name(), error=repr(error), exc_info=error)
 
-    async def _ring(self, now_ms: int) -> None:
+    async def _ring(self) -> None:
         """Wake the loop when the next group is due, or to tidy when none is for long."""
+        now_ms = self._clock.now_ms()
         due_ms = self._due[0][0] if self._due else now_ms + _IDLE_MS
         await self._clock.sleep(max(1, min(due_ms - now_ms, _IDLE_MS)) / 1000)
         self._wake.set()
 
     async def _flush(self, group: Group) -> None:
         route, now = group.route, self._clock.now_ms()
-        alerts = sorted(group.alerts.values(), key=lambda alert: told_order(alert.labels))
         try:
-            allowed = self._allowed(route, alerts, now)
-            is_told = await self._tell(group, allowed, now)
-            if is_told:
-                for alert in alerts:
-                    if alert.is_resolved(now) and group.alerts.get(alert.labels) is alert:
-                        del group.alerts[alert.labels]
+            seen = await self._teller.flush(group)
+            if seen is not None:
+                await self._over(group, seen)
         finally:
             group.is_busy = False
             due = max(now + route.group_interval_ms, self._clock.now_ms())
             self._schedule(group, due)
             self._wake.set()
 
-    def _allowed(self, route: Route, alerts: Sequence[Alert], now_ms: int) -> list[Alert]:
-        """What neither inhibition nor the time of day nor a silence holds back."""
-        if self._plan is None or why_muted(route, self._plan.intervals, now_ms):
-            return []
-        return [
-            alert
-            for alert in alerts
-            if self._inhibitor.inhibited_by(alert.labels, now_ms) is None
-            and not self.silences.silenced_by(alert.labels, now_ms)
-        ]
+    async def _over(self, group: Group, seen: Look) -> None:
+        """What is over, and was told, leaves the group."""
+        over = []
+        for one in seen.seen:
+            alert = one.facts.alert
+            if not one.fires and group.alerts.get(alert.labels) is alert:
+                del group.alerts[alert.labels]
+                over.append(one.fingerprint)
+        await self._unacknowledge(over)
 
-    async def _tell(self, group: Group, alerts: Sequence[Alert], now_ms: int) -> bool:
-        """Tell every integration of the group's receiver; whether all of them took it."""
-        if not alerts:
-            return True
-        notice = Notice(
-            receiver=group.route.receiver,
-            group_key=group.key,
-            group_labels=group.labels,
-            alerts=tuple(_told(alert, now_ms) for alert in alerts),
-            at_ms=now_ms,
-        )
-        integrations = self._integrations.get(group.route.receiver, ())
-        answers = await asyncio.gather(
-            *(self._tell_one(one, group.route, notice) for one in integrations),
-            return_exceptions=True,
-        )
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer  # once the others have been told
-        return all(answers)
-
-    async def _tell_one(self, one: Integration, route: Route, notice: Notice) -> bool:
-        firing = frozenset(alert.fingerprint for alert in notice.firing)
-        resolved = frozenset(alert.fingerprint for alert in notice.resolved)
-        key = key_of(notice.group_key, notice.receiver, one.kind, one.index)
-        now, repeat = notice.at_ms, route.repeat_interval_ms
-        is_news = is_due(
-            self._log.get(key),
-            firing,
-            resolved,
-            sends_resolved=one.sends_resolved,
-            now_ms=now,
-            repeat_ms=repeat,
-        )
-        if not is_news:
-            return True
-        if not one.sends_resolved:
-            notice = _firing_only(notice)
-        if notice.alerts:
-            await self._log.begin(key, firing, now)
-            limit = max(route.group_interval_ms, _LEAST_TIME_MS) / 1000
-            if not await one.deliver(notice, self._clock, limit):
-                return False
-        await self._log.sent(key, firing, resolved, now, repeat)
-        return True
+    async def _unacknowledge(self, over: Sequence[str]) -> None:
+        known = self._around.acknowledgements
+        if known is None or not over:
+            return
+        try:
+            await known.forget(over)
+        except Temporary as error:
+            _log.warning("acknowledgements_not_forgotten", error=str(error))
 
     def _drop_empty(self) -> None:
         """A group whose alerts are all over and told is gone; the next alert begins another."""
@@ -328,33 +320,20 @@ class Dispatcher:
         waiting = {labels for group in self._groups.values() for labels in group.alerts}
         gone = self._book.forget_resolved(now_ms, waiting)
         for labels in gone:
-            self._inhibitor.forget(labels)
+            self._around.forget(labels)
         _alerts_known.set(len(self._book))
+        names = [fingerprint(labels) for labels in gone]
+        self.receipts.forget(names)
+        await self._unacknowledge(names)
         try:
             if gone:
                 await self._keeper.forget(gone)
             await self._log.tidy(now_ms)
             await self.silences.tidy()
+            await self._around.flaps.tidy(now_ms)
         except Temporary as error:
             _log.warning("not_tidied", error=str(error))
 
 
-def _told(alert: Alert, now_ms: int) -> NoticeAlert:
-    return NoticeAlert(
-        labels=alert.labels,
-        annotations=alert.annotations,
-        starts_ms=alert.starts_ms,
-        ends_ms=alert.ends_ms if alert.is_resolved(now_ms) else 0,
-        generator_url=alert.generator_url,
-        fingerprint=fingerprint(alert.labels),
-    )
-
-
-def _firing_only(notice: Notice) -> Notice:
-    return Notice(
-        receiver=notice.receiver,
-        group_key=notice.group_key,
-        group_labels=notice.group_labels,
-        alerts=notice.firing,
-        at_ms=notice.at_ms,
-    )
+def _unrouted(alert: Alert, now_ms: int) -> Inputs:
+    return Inputs(facts=Facts(alert=alert, at_ms=now_ms))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tocsin.alert.matchers import matches_all
+from tocsin.alert.matchers import matcher_text, matches_all
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import Labels, Matcher, get
 
@@ -17,6 +17,40 @@ class InhibitRule:
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
     equal: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The rule on one line, as people write matchers."""
+        source = ",".join(matcher_text(one) for one in self.source)
+        target = ",".join(matcher_text(one) for one in self.target)
+        same = f" with the same {', '.join(self.equal)}" if self.equal else ""
+        return f"{{{source}}} holds back {{{target}}}{same}"
+
+
+def holding_rule(
+    rules: Sequence[InhibitRule], labels: Labels, source: Alert, now_ms: int
+) -> InhibitRule | None:
+    """The first rule by which that alert holds back one of these labels; None when none does."""
+    if source.is_resolved(now_ms):
+        return None
+    for rule in rules:
+        is_pair = matches_all(rule.source, source.labels) and matches_all(rule.target, labels)
+        if is_pair and _equal(rule, labels) == _equal(rule, source.labels):
+            is_both = matches_all(rule.source, labels)
+            if not (is_both and matches_all(rule.target, source.labels)):
+                return rule
+    return None
+
+
+def inhibited(
+    rules: Sequence[InhibitRule], labels: Labels, sources: Iterable[Alert], now_ms: int
+) -> tuple[Alert, InhibitRule] | None:
+    """Which of the sources holds such an alert back, by which rule; None when none does."""
+    for source in sources:
+        rule = holding_rule(rules, labels, source, now_ms)
+        if rule is not None:
+            return source, rule
+    return None
 
 
 class Inhibitor:

@@ -22,7 +22,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What one integration was last told of one group: the fingerprints of the alerts.
 
     `sent_ms` 0 means that nothing has been sent for sure. `pending` is what was recorded before
-    sending and not marked since.
+    sending and not marked since. `owed` was told to fire earlier, and its end not told.
     """
 
     key: str
@@ -30,6 +30,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     resolved: frozenset[str] = frozenset()
     sent_ms: int = 0
     pending: frozenset[str] = frozenset()
+    owed: frozenset[str] = frozenset()
     expires_ms: int = 0
 
 
@@ -49,28 +50,6 @@ class LogKeeper(Protocol):
 def key_of(group_key: str, receiver: str, kind: str, index: int) -> str:
     """What an entry is about."""
     return f"{group_key}|{receiver}/{kind}/{index}"
-
-
-def is_due(
-    entry: LogEntry | None,
-    firing: frozenset[str],
-    resolved: frozenset[str],
-    *,
-    sends_resolved: bool,
-    now_ms: int,
-    repeat_ms: int,
-) -> bool:
-    """Whether there is something to tell: Alertmanager's rule (notify.DedupStage)."""
-    told = entry.firing | entry.pending if entry else frozenset()
-    if not firing:
-        return bool(told)
-    if entry is None or not entry.sent_ms:
-        return True
-    if not firing <= entry.firing or entry.pending - firing:
-        return True
-    if sends_resolved and not resolved <= entry.resolved:
-        return True
-    return entry.sent_ms < now_ms - repeat_ms
 
 
 class NotificationLog:
@@ -102,11 +81,20 @@ class NotificationLog:
         resolved: frozenset[str],
         now_ms: int,
         repeat_ms: int,
+        *,
+        owed: frozenset[str] = frozenset(),
     ) -> None:
-        """It has gone."""
+        """It has gone; `owed` are alerts whose end is still to be told."""
         expires = now_ms + min(_KEPT_MS, 2 * repeat_ms)
         await self._save(
-            LogEntry(key=key, firing=firing, resolved=resolved, sent_ms=now_ms, expires_ms=expires)
+            LogEntry(
+                key=key,
+                firing=firing,
+                resolved=resolved,
+                owed=owed,
+                sent_ms=now_ms,
+                expires_ms=expires,
+            )
         )
 
     async def tidy(self, now_ms: int) -> None:

@@ -1,0 +1,216 @@
+"""Why was somebody told, or not? Every decision with all that it was made of, to be made again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import msgspec
+
+from tocsin.alert.decision import Decision, Delivered, Inputs, Outcome, decide
+from tocsin.alert.holding import Basis
+from tocsin.model.labels import Matcher, MatchOp
+
+_BASIS_DIGITS = 24
+_MOST = 100_000
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision about one alert on one route. `count` is how often the same was decided,
+    `last_ms` when last; `basis` names the configuration that it was made by."""
+
+    id: int
+    fingerprint: str
+    at_ms: int
+    last_ms: int
+    count: int = 1
+    basis: str
+    inputs: Inputs
+    decision: Decision
+
+
+class ReceiptKeeper(Protocol):
+    """Where receipts are kept. Nothing here waits or fails: a page is worth more than its story."""
+
+    def keep(self, receipt: Receipt) -> None:
+        """Keep it soon, replacing the one of the same id."""
+
+    def keep_basis(self, basis: str, content: bytes) -> None:
+        """Keep what receipts of that basis are made again by."""
+
+    async def newest(self) -> int:
+        """The largest id that is kept, 0 when none is."""
+
+
+def replay(receipt: Receipt, basis: Basis) -> Decision:
+    """The decision made once more, of what was kept."""
+    return decide(basis, receipt.inputs)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Matcher):
+        return [value.name, value.op.value, value.value]
+    if isinstance(value, (str, int)):
+        # Texts and numbers with a class of their own: places of a time zone, minutes of a day.
+        return value.__class__.__mro__[1](value)
+    raise NotImplementedError(type(value).__name__)
+
+
+def _typed(kind: type, value: Any) -> object:  # Any: what msgspec found there
+    if kind is Matcher:
+        name, op, text = value
+        return Matcher(name, MatchOp(op), text)
+    if issubclass(kind, (str, int)):
+        return kind(value)
+    raise NotImplementedError(kind.__name__)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
+_receipts = msgspec.msgpack.Decoder(Receipt, dec_hook=_typed)
+_bases = msgspec.msgpack.Decoder(Basis, dec_hook=_typed)
+
+
+def encoded(value: Receipt | Basis) -> bytes:
+    """As it is kept."""
+    return _encoder.encode(value)
+
+
+def receipt_of(content: bytes) -> Receipt:
+    """Raises msgspec.DecodeError when another version wrote it."""
+    return _receipts.decode(content)
+
+
+def basis_of_bytes(content: bytes) -> Basis:
+    """Raises msgspec.DecodeError when another version wrote it."""
+    return _bases.decode(content)
+
+
+def basis_name(content: bytes) -> str:
+    """What names a configuration: the same content has the same name."""
+    return blake2b(content, digest_size=_BASIS_DIGITS // 2).hexdigest()
+
+
+State = tuple[object, ...]
+Events = tuple[tuple[str, Outcome], ...]
+
+
+@dataclass(slots=True)
+class _Current:
+    """The newest decision about an alert on a route, and what tells it from another."""
+
+    state: State
+    events: Events
+    receipt: Receipt
+
+
+class Receipts:
+    """The newest decision about every alert; others are handed to the keeper when they change.
+
+    `state` is what is true of the alert, `events` whom the decision tells: without an event, and
+    in the same state, nothing has been decided anew.
+    """
+
+    def __init__(self, keeper: ReceiptKeeper | None) -> None:
+        self._keeper = keeper
+        self._ids = itertools.count(1)
+        self._current: dict[tuple[str, str], _Current] = {}
+        self._basis = Basis()
+        self._basis_name = ""
+
+    async def load(self) -> None:
+        """Find out which ids are taken."""
+        if self._keeper is not None:
+            self._ids = itertools.count(await self._keeper.newest() + 1)
+
+    def configure(self, basis: Basis) -> None:
+        """What decisions are made by from now on."""
+        self._basis = basis
+        content = encoded(basis)
+        self._basis_name = basis_name(content)
+        if self._keeper is not None:
+            self._keeper.keep_basis(self._basis_name, content)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is anybody to keep them."""
+        return self._keeper is not None
+
+    def again(
+        self, fingerprint: str, group_key: str, state: State, events: Events, now_ms: int
+    ) -> bool:
+        """Whether this was decided already; then it is counted."""
+        known = self._current.get((fingerprint, group_key))
+        if known is None or known.state != state or (events and events != known.events):
+            return False
+        if events == known.events:
+            receipt = known.receipt
+            known.receipt = msgspec.structs.replace(
+                receipt, count=receipt.count + 1, last_ms=now_ms
+            )
+        return True
+
+    def record(
+        self,
+        fingerprint: str,
+        inputs: Inputs,
+        state: State,
+        events: Events,
+    ) -> None:
+        """A decision that is new."""
+        if self._keeper is None:
+            return
+        key = (fingerprint, inputs.place.group_key if inputs.place else "")
+        before = self._current.pop(key, None)
+        if before is not None and before.receipt.count > 1:
+            self._keeper.keep(before.receipt)
+        at_ms = inputs.facts.at_ms
+        receipt = Receipt(
+            id=next(self._ids),
+            fingerprint=fingerprint,
+            at_ms=at_ms,
+            last_ms=at_ms,
+            basis=self._basis_name,
+            inputs=inputs,
+            decision=decide(self._basis, inputs),
+        )
+        if len(self._current) >= _MOST:
+            self._drop(next(iter(self._current)))
+        self._current[key] = _Current(state, events, receipt)
+        self._keeper.keep(receipt)
+
+    def delivered(self, fingerprint: str, group_key: str, deliveries: Sequence[Delivered]) -> None:
+        """What became of the messages that the newest decision sent."""
+        known = self._current.get((fingerprint, group_key))
+        if self._keeper is None or known is None:
+            return
+        receipt = known.receipt
+        inputs = msgspec.structs.replace(receipt.inputs, deliveries=tuple(deliveries))
+        if receipt.basis != self._basis_name:
+            return
+        known.receipt = msgspec.structs.replace(
+            receipt, inputs=inputs, decision=decide(self._basis, inputs)
+        )
+        self._keeper.keep(known.receipt)
+
+    def newest(self, fingerprint: str) -> list[Receipt]:
+        """The newest receipt of that alert on each route."""
+        return [one.receipt for key, one in self._current.items() if key[0] == fingerprint]
+
+    def forget(self, fingerprints: Iterable[str]) -> None:
+        """These alerts are gone."""
+        gone = frozenset(fingerprints)
+        for key in [key for key in self._current if key[0] in gone]:
+            self._drop(key)
+
+    def close(self) -> None:
+        """Hand on what was only counted; to be done before an end."""
+        for key in list(self._current):
+            self._drop(key)
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        known = self._current.pop(key)
+        if self._keeper is not None and known.receipt.count > 1:
+            self._keeper.keep(known.receipt)

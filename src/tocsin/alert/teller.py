@@ -1,0 +1,166 @@
+"""How is a group told: what is decided is recorded, sent, and noted as sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from tocsin.alert.circumstances import Circumstances
+from tocsin.alert.decision import Decision, Delivered, Inputs, Outcome, decide
+from tocsin.alert.delivery import Integration
+from tocsin.alert.due import Due
+from tocsin.alert.holding import is_acknowledged
+from tocsin.alert.look import Look, Saying, Seen, look
+from tocsin.alert.notification_log import NotificationLog, key_of
+from tocsin.alert.open_group import Group
+from tocsin.alert.receipt import Events, Receipts, State
+from tocsin.kit.clock import Clock
+
+_LEAST_TIME_MS = 10_000
+_AT_A_TIME = 50
+"""Receipts that are made before others have their turn: about 5 ms."""
+
+
+class Teller:
+    """Tells groups, one flush at a time, by the circumstances of that moment."""
+
+    def __init__(
+        self, clock: Clock, log: NotificationLog, around: Circumstances, receipts: Receipts
+    ) -> None:
+        self.integrations: Mapping[str, Sequence[Integration]] = {}
+        self._clock = clock
+        self._log = log
+        self._around = around
+        self._receipts = receipts
+
+    def was_told(self, group: Group) -> bool:
+        """Whether anybody was told of such a group before."""
+        route = group.route
+        return any(
+            self._log.get(key_of(group.key, route.receiver, one.kind, one.index)) is not None
+            for one in self._ways(group)
+        )
+
+    def explain(self, group: Group, now_ms: int) -> list[tuple[str, Decision]]:
+        """What would be decided of every alert of the group now, by fingerprint."""
+        seen = look(group, self._around, self._log, self._ways(group), now_ms)
+        due_ms = group.due_ms if group.due_ms > now_ms else 0
+        return [
+            (one.fingerprint, decide(seen.basis, seen.inputs(one, due_ms=due_ms)))
+            for one in seen.seen
+        ]
+
+    async def flush(self, group: Group) -> Look | None:
+        """Tell whoever is to be told; the look when all of them took it, None otherwise."""
+        now = self._clock.now_ms()
+        seen = look(group, self._around, self._log, self._ways(group), now)
+        recording = None
+        if self._receipts.is_kept:
+            recording = asyncio.create_task(self._record(seen), name=f"record {group.key}")
+        try:
+            answers = await asyncio.gather(
+                *(self._say(seen, saying) for saying in seen.sayings), return_exceptions=True
+            )
+            changed = await recording if recording is not None else []
+        except asyncio.CancelledError:
+            if recording is not None:
+                recording.cancel()
+            raise
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer  # once the others have been told
+        taken = [one for one in answers if isinstance(one, Delivered)]
+        await self._delivered(seen, changed, taken)
+        return seen if all(one.is_taken for one in taken) else None
+
+    async def _say(self, seen: Look, saying: Saying) -> Delivered | None:
+        """Send one message; None when there is none to send."""
+        if not saying.why.is_told:
+            return None
+        notice, clock, one = seen.notice(saying), self._clock, saying.one
+        route, now = seen.group.route, seen.at_ms
+        answer = None
+        if notice.alerts:
+            await self._log.begin(saying.key, saying.firing, now)
+            limit = max(route.group_interval_ms, _LEAST_TIME_MS) / 1000
+            is_taken = await one.deliver(notice, clock, limit)
+            answer = Delivered(
+                integration=one.name,
+                is_taken=is_taken,
+                at_ms=clock.now_ms(),
+                took_ms=clock.now_ms() - now,
+                error="" if is_taken else one.failure.error,
+            )
+            if not is_taken:
+                return answer
+        repeat = route.repeat_interval_ms
+        await self._log.sent(
+            saying.key, saying.firing, saying.resolved, now, repeat, owed=saying.owed
+        )
+        return answer
+
+    async def _record(self, seen: Look) -> list[Seen]:
+        """Keep what is decided, if it was not decided before; returns whose it is."""
+        changed: list[Seen] = []
+        for number, one in enumerate(seen.seen, 1):
+            if seen.basis is not self._around.basis:
+                break  # another configuration is in force: what was decided counts no longer
+            state, events = _state(one), _events(seen, one)
+            key, now = seen.group.key, seen.at_ms
+            if not self._receipts.again(one.fingerprint, key, state, events, now):
+                self._receipts.record(one.fingerprint, seen.inputs(one), state, events)
+                changed.append(one)
+            elif events:
+                changed.append(one)
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        return changed
+
+    async def _delivered(
+        self, seen: Look, changed: Sequence[Seen], taken: Sequence[Delivered]
+    ) -> None:
+        if not taken:
+            return
+        for number, one in enumerate(changed, 1):
+            ways = dict(seen.shares(one))
+            mine = [answer for answer in taken if answer.integration in ways]
+            if mine:
+                self._receipts.delivered(one.fingerprint, seen.group.key, mine)
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+    def record_unrouted(self, inputs: Inputs, fingerprint: str) -> None:
+        """An alert came while no routes are in force."""
+        facts = inputs.facts
+        state: State = (facts.alert.starts_ms, facts.alert.is_resolved(facts.at_ms))
+        if not self._receipts.again(fingerprint, "", state, (), facts.at_ms):
+            self._receipts.record(fingerprint, inputs, state, ())
+
+    def _ways(self, group: Group) -> Sequence[Integration]:
+        return self.integrations.get(group.route.receiver, ())
+
+
+def _state(seen: Seen) -> State:
+    """What tells one decision about an alert from another, besides who is told."""
+    return (
+        seen.facts.alert.starts_ms,
+        seen.fires,
+        seen.flaps,
+        is_acknowledged(seen.facts),
+        tuple((one.stage, one.by) for one in seen.reasons),
+    )
+
+
+_HUSHED = (Due.ACKNOWLEDGED, Due.FLAPPING)
+
+
+def _events(seen: Look, one: Seen) -> Events:
+    """Whom this decision tells something; being mentioned along with news is none."""
+    found = [pair for pair in seen.shares(one) if pair[1] is not Outcome.ALONG]
+    if not found and not one.reasons:
+        found = [
+            (saying.telling.integration, Outcome.KNOWN)
+            for saying in seen.sayings
+            if saying.why in _HUSHED
+        ]
+    return tuple(found)
