@@ -9,7 +9,9 @@ import msgspec
 from tocsin.alert.calendar import TimeInterval
 from tocsin.alert.canary_config import CanaryConfig
 from tocsin.alert.caps import CapsConfig
+from tocsin.alert.heartbeat import HeartbeatConfig
 from tocsin.alert.history import HistoryConfig
+from tocsin.alert.maintenance_config import MaintenanceConfig
 from tocsin.alert.matchers import parse_matchers
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
@@ -83,6 +85,11 @@ class AlertingConfig(msgspec.Struct, frozen=True, kw_only=True):
     flapping: FlappingConfig = FlappingConfig()
     dependencies: tuple[DependencyConfig, ...] = ()
     """What follows from what: a list of `{when, suppress, equal, name}`."""
+    maintenance: tuple[MaintenanceConfig, ...] = ()
+    """Windows in which work is done, once or again and again: what they cover is held back."""
+    announce_silences: Duration = Duration(900)
+    """How long before its end the author of a silence is told (alert `SilenceEnding`); 0: never."""
+    heartbeat: HeartbeatConfig = HeartbeatConfig()
     channels: dict[str, Document] = {}
     """Ways of telling that `severities` may name: `{slack: {api_url: …}, wake: {kind: pagerduty,
     routing_key: …}}`, with the keys of the kind's `slack_configs` in an `alertmanager.yml`."""

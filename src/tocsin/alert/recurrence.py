@@ -136,6 +136,8 @@ def checked_rule(text: str) -> dict[str, str]:
     for name in ("INTERVAL", "COUNT"):
         if name in parts and not (parts[name].isdigit() and 0 < int(parts[name]) <= 100_000):
             raise Rejected(f"{name} must be a number from 1 to 100000, got {parts[name]!r}")
+    if "COUNT" in parts and "UNTIL" in parts:
+        raise Rejected("COUNT and UNTIL exclude each other; keep one of them")
     if "," in parts.get("BYMINUTE", ""):
         raise Rejected("BYMINUTE takes one minute; for several make a window each")
     return parts

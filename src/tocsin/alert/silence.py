@@ -26,7 +26,11 @@ class SilenceMatcher(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
-    """Alerts that satisfy all conditions are held back from `starts_ms` until `ends_ms`."""
+    """Alerts that satisfy all conditions are held back from `starts_ms` until `ends_ms`.
+
+    `ending_told_ms` and `ended_told_ms` are the end of which its author was told already that it
+    is near, or that it has come (see `alert.announce`).
+    """
 
     id: str = ""
     matchers: tuple[SilenceMatcher, ...]
@@ -35,6 +39,8 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     updated_ms: int = 0
     created_by: str = ""
     comment: str = ""
+    ending_told_ms: int = 0
+    ended_told_ms: int = 0
 
     def state(self, now_ms: int) -> str:
         """ "pending", "active" or "expired"."""
@@ -115,6 +121,10 @@ class Silences:
             if old.state(now) != "expired":
                 changed.append(_expired(old, now))
             old = None
+        elif old is not None:
+            silence = msgspec.structs.replace(
+                silence, ending_told_ms=old.ending_told_ms, ended_told_ms=old.ended_told_ms
+            )
         if old is None:
             if len(self._silences) >= _MOST:
                 raise Rejected(f"there are {_MOST} silences already; let some expire first")
@@ -135,6 +145,28 @@ class Silences:
         ended = _expired(silence, now)
         await self._keeper.save([ended])
         self._put(ended)
+
+    async def extend(self, silence_id: str, by_ms: int) -> Silence:
+        """Let it end later by that much. Raises NotFound, and Rejected when it has ended."""
+        silence, now = self.get(silence_id), self._clock.now_ms()
+        if silence.state(now) == "expired":
+            raise Rejected(f"silence {silence_id} has expired; make a new one")
+        longer = msgspec.structs.replace(silence, ends_ms=silence.ends_ms + by_ms, updated_ms=now)
+        await self._keeper.save([longer])
+        self._put(longer)
+        return longer
+
+    async def note_told(self, silence_id: str, *, has_ended: bool) -> None:
+        """Remember that its author was told of its present end; harmless when it is gone."""
+        silence = self._silences.get(silence_id)
+        if silence is None:
+            return
+        if has_ended:
+            noted = msgspec.structs.replace(silence, ended_told_ms=silence.ends_ms)
+        else:
+            noted = msgspec.structs.replace(silence, ending_told_ms=silence.ends_ms)
+        await self._keeper.save([noted])
+        self._put(noted)
 
     async def tidy(self) -> None:
         """Forget silences that ended five days ago."""

@@ -12,6 +12,7 @@ import psutil
 from tocsin.alert.manager import RuleManager
 from tocsin.alert.template import World
 from tocsin.app.alerting import Alerting
+from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
 from tocsin.app.keeping import Kept
@@ -104,6 +105,10 @@ class Tocsin:
         self._reload: Reload | None = None
         self._started_at = parts.clock.now()
         self._backups = Backups(parts.kept, lambda: self.loaded, parts.clock, parts.writer.flush)
+        alerting = parts.alerting
+        self._watch = Watch(
+            alerting.attention, alerting.dispatcher, lambda: parts.rules.groups, parts.clock
+        )
         self._services = self._make_services()
         listen = loaded.config.listen
         web = (self._services, parts.people, parts.authenticator)
@@ -138,9 +143,11 @@ class Tocsin:
         if config.scrape.nearby:
             self._nearby = await self._find_nearby()
         await self._scrape()
+        await self._watch.apply(config.alerting, self._external_url)
         await parts.alerting.start(self.loaded, self._external_url, self.tasks)
         self._rule_plan = await asyncio.to_thread(rule_plan, self.loaded)
         await self._evaluate()
+        self._watch.start(self.tasks)
         await self._background.start(self.tasks, statsd_address=config.listen.statsd)
         self.tasks.start("retention", parts.retention.run)
         self.tasks.start("rollup", parts.rollup.run)
@@ -165,6 +172,7 @@ class Tocsin:
         self.loaded, self._plan, self._rule_plan = loaded, plan, rules
         self._web_config = self._make_web_config(loaded, self._warnings)
         await self._scrape()
+        await self._watch.apply(config.alerting, self._external_url)
         await parts.alerting.apply(loaded, self._external_url)
         await self._evaluate()
 
@@ -192,6 +200,7 @@ class Tocsin:
         await step("people", parts.people.flush(), 1.0)
         await step("tasks", self.tasks.stop_all(limit_seconds=0.5), 1.0)
         await step("senders", parts.alerting.close(), 0.5)
+        await step("watch", self._watch.close(), 0.5)
         left = max(1.0, until - parts.clock.monotonic())
         await ended("stores", parts.kept.close(limit_seconds=left), limit_seconds=left + 0.5)
 
