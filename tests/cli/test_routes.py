@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,21 @@ route:
   routes:
     - {matchers: ['severity="critical"'], receiver: pager, group_wait: 0s}
     - {matchers: ['severity="low"'], receiver: team, mute_time_intervals: [sundays]}
-receivers: [{name: team}, {name: pager}]
+    - {matchers: ['severity="void"'], receiver: void}
+receivers:
+  - {name: team, webhook_configs: [{url: 'http://127.0.0.1:9'}]}
+  - {name: pager, pagerduty_configs: [{routing_key: k}]}
+  - {name: void}
+inhibit_rules: [{source_matchers: [alertname=Down], target_matchers: [alertname!=Down]}]
 time_intervals: [{name: sundays, time_intervals: [{weekdays: [sunday]}]}]
+"""
+POLICY = """
+severities:
+  critical: {description: All is down, responseTime: 5 minutes, channels: [pager, team]}
+alerting:
+  channels:
+    pager: {kind: pagerduty, routing_key: k}
+    team: {kind: webhook, url: 'http://127.0.0.1:9'}
 """
 
 
@@ -36,28 +50,92 @@ def test_the_tree_is_drawn(file: Path) -> None:
     assert "every alert → team\n" in text
     assert '    severity="critical" → pager\n' in text
     assert "muted during sundays" in text
+    assert "told by pagerduty\n" in text
 
 
-def test_a_trial_says_who_and_by_which_way(file: Path) -> None:
+def test_the_tree_of_a_policy_is_drawn_and_told_to_programs(tmp_path: Path) -> None:
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(POLICY)
+    code, text = run("routes", "show", "--config", str(file))
+    assert code == 0
+    assert "severity critical: All is down; answered within 5m" in text
+    assert "told by pagerduty; if that fails: team" in text
+    tree = json.loads(run("routes", "show", "--config", str(file), "--json")[1])
+    assert tree["routes"][0]["matchers"] == ['severity="critical"']
+    assert [one["receiver"] for one in tree["routes"][0]["routes"]] == ["pager", "team"]
+
+
+def test_a_trial_says_who_when_and_why(file: Path) -> None:
     code, text = run("routes", "test", "severity=critical", "--config", str(file))
     assert code == 0
-    assert "pager: is told\n  every alert → team\n    severity" in text
-    assert "first after 0s" in text
+    assert 'receivers: pager\npager: every alert > severity="critical"\n' in text
+    assert "+0s  pager is told by pagerduty[0]: first, after group_wait 0s" in text
+    assert "+4h5m  pager is told by pagerduty[0]: again, after repeat_interval 4h" in text
+    assert "+6h  pager is told by pagerduty[0]: it is over" in text
 
 
-def test_a_trial_says_who_is_not_told_then(file: Path) -> None:
-    words = ("routes", "test", "severity=low", "--config", str(file), "--at")
-    code, text = run(*words, "Sunday 03:00")
+def test_a_trial_says_who_is_not_told_then_and_until_when(file: Path) -> None:
+    words = ("routes", "test", "severity=low", "--config", str(file), "--at", "2026-05-03T22:00")
+    code, text = run(*words, "--for", "1h")
     assert code == 3
-    assert "at Sunday" in text
-    assert "team: muted by the time interval sundays" in text
-    assert run(*words, "Monday 03:00")[0] == 0
-    assert run(*words, "sometime")[0] == 1
+    assert "from Sunday 2026-05-03 22:00:00 UTC, for 1h:" in text
+    assert "team is not told as far as this looks ahead: muted by the time interval" in text
+    assert text.endswith("nobody is told\n")
+    code, text = run(*words, "--for", "6h")
+    assert code == 0
+    assert "team is not told before Monday 2026-05-04 00:00:00: muted by the time" in text
+    assert "Monday 2026-05-04 00:00:30     +2h0m30s" not in text
+    assert "first, at the next look (every group_interval 5m)" in text
+
+
+def test_another_alert_that_fires_meanwhile_may_hold_it_back(file: Path) -> None:
+    words = ("routes", "test", "severity=critical", "alertname=Slow", "--config", str(file))
+    code, text = run(*words, "--while", "alertname=Down job=db")
+    assert code == 3
+    assert "nobody is told before" in text
+    assert "inhibited by Down, which fires" in text
+
+
+def test_programs_get_json_and_times_follow_the_zone(file: Path) -> None:
+    words = ("routes", "test", "severity=low", "--config", str(file), "--json")
+    code, text = run(*words, "--at", "2026-05-04T01:00", "--zone", "Europe/Berlin", "--for", "1h")
+    answer = json.loads(text)
+    assert (code, answer["receivers"], answer["forecast"]["messages"]) == (3, ["team"], [])
+    assert answer["forecast"]["at_ms"] == 1_777_849_200_000
+
+
+def test_amtools_words_are_understood(file: Path) -> None:
+    words = ("routes", "test", "--config.file", str(file), "--tree", 'severity="critical"')
+    assert run(*words, "--verify.receivers=pager")[0] == 0
+    code, text = run(*words, "--verify.receivers=pager,team")
+    assert code == 1
+    assert "expected the receivers pager,team, found pager" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("severity=low", "--at", "sometime"),
+        ("severity=low", "--zone", "Moon/Crater"),
+        ("severity=low", "--for", "15d"),
+        ("severity=~low",),
+        ("severity",),
+        ("severity=",),
+    ],
+)
+def test_what_makes_no_sense_is_refused(file: Path, words: tuple[str, ...]) -> None:
+    assert run("routes", "test", "--config", str(file), *words)[0] == 1
+
+
+def test_a_receiver_that_is_told_in_no_way_is_nobody(file: Path) -> None:
+    code, text = run("routes", "test", "severity=void", "--tree", "--config", str(file))
+    assert code == 3
+    assert "told by nothing: nobody hears of it" in text
 
 
 def test_a_file_is_checked(file: Path, tmp_path: Path) -> None:
     code, text = run("check", "alertmanager", str(file))
-    assert (code, "3 routes, 2 receivers" in text) == (0, True)
+    assert (code, "4 routes, 3 receivers" in text) == (0, True)
     wrong = tmp_path / "wrong.yml"
     wrong.write_text("route: {receiver: tem}\nreceivers: [{name: team}]\n")
     code, text = run("check", "alertmanager", str(file), str(wrong))

@@ -1,43 +1,65 @@
-"""`tocsin routes`: who would be told of what, and why?"""
+"""`tocsin routes`: who would be told of what, when, and why?"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
 
 from tocsin.cli.exits import Exit
-from tocsin.cli.moments import moment_seconds
+from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import Fault, Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model import labels as model
+from tocsin.model.labels import Labels
 
 if TYPE_CHECKING:
-    from tocsin.alert.alertmanager_config import RoutingPlan
-    from tocsin.alert.route import Route
+    from tocsin.alert.route_story import Event
+    from tocsin.alert.route_timeline import Forecast
+    from tocsin.alert.route_tree import RouteNode
+    from tocsin.app.receivers import Receivers
 
-app = typer.Typer(help="Show who would be told of what, and why.", no_args_is_help=True)
+app = typer.Typer(help="Show who would be told of what, when, and why.", no_args_is_help=True)
+
+_OUT = Console(highlight=False, markup=False, soft_wrap=True)
 
 _ConfigOption = Annotated[
     Path | None,
-    typer.Option(help="A tocsin.yaml or an alertmanager.yml; ./tocsin.yaml without one."),
+    typer.Option(
+        "--config",
+        "--config.file",
+        help="A tocsin.yaml or an alertmanager.yml; ./tocsin.yaml without one.",
+    ),
 ]
+_JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 @app.command()
-def show(config: _ConfigOption = None) -> None:
-    """Draw the routing tree.
+def show(config: _ConfigOption = None, as_json: _JsonOption = False) -> None:
+    """Draw the routing tree: the alertmanager.yml, and what severities add to it.
 
     Exit codes: 0 shown, 1 the configuration is wrong, 3 it has no routes.
     """
-    plan = _plan(config)
-    for route, depth in _walk(plan.root, 0):
-        typer.echo(f"{'    ' * depth}{_words(route)}")
-        typer.echo(f"{'    ' * depth}  {_timing(route)}")
+    from tocsin.alert.route_tree import tree_of
+
+    found = _receivers(config)
+    root = tree_of(found.plan)
+    if as_json:
+        typer.echo(msgspec.json.encode(root))
+    elif _OUT.is_terminal:
+        _OUT.print(_drawn(root))
+    else:
+        for depth, node in root.walk():
+            typer.echo(f"{'    ' * depth}{_words(node)}")
+            for line in _details(node):
+                typer.echo(f"{'    ' * depth}  {line}")
 
 
 @app.command("test")
@@ -45,107 +67,203 @@ def try_out(
     labels: Annotated[list[str], typer.Argument(help="The alert's labels: severity=critical …")],
     config: _ConfigOption = None,
     at: Annotated[
-        str, typer.Option(help="When: now, now-5m, RFC 3339, or a weekday: 'Sunday 03:00' (UTC).")
+        str,
+        typer.Option(help="When it begins: now, now+2h, 'Sunday 03:00', 22:30, or ISO 8601."),
     ] = "now",
+    zone: Annotated[str, typer.Option(help="Time zone, such as Europe/Berlin, or local.")] = "UTC",
+    lasts: Annotated[str, typer.Option("--for", help="How long it fires, up to 14d.")] = "6h",
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--while", help="Labels of another alert that fires meanwhile: 'a=b c=d'."),
+    ] = None,
+    verify: Annotated[
+        str,
+        typer.Option("--verify.receivers", "--verify", help="Fail unless these are its receivers."),
+    ] = "",
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Tell the times and channels of its routes too.")
+    ] = False,
+    as_json: _JsonOption = False,
 ) -> None:
-    """Say which receivers an alert of these labels reaches at that time, and by which way.
+    """Say who is told of an alert, when and why: the messages to come, on virtual time.
 
-    Exit codes: 0 somebody is told, 1 something is wrong, 3 nobody is told then.
+    Exit codes: 0 somebody is told, 1 something is wrong or the receivers are not those of
+    --verify.receivers, 3 nobody is told.
     """
-    from tocsin.alert.route import matching, path_to, why_muted
+    from tocsin.alert.moment import moment_ms, zone_of
+    from tocsin.alert.route import matching
+    from tocsin.alert.route_timeline import Surroundings, forecast
+    from tocsin.model.alerts import Alert
 
-    plan = _plan(config)
+    found = _receivers(config)
     try:
-        given = model.from_mapping(dict(_pair(text) for text in labels))
-        at_ms = round(_moment(at, time.time()) * 1000)
+        given, place = _labels(labels), zone_of(zone)
+        at_ms = moment_ms(at, time.time_ns() // 1_000_000, place)
+        lasts_ms = Duration.from_config(lasts).ms
+        around = tuple(
+            Alert(labels=_labels(text.split()), starts_ms=at_ms, ends_ms=at_ms + lasts_ms)
+            for text in others or ()
+        )
+        seen = forecast(
+            found.plan, found.integrations, given, at_ms, lasts_ms, Surroundings(alerts=around)
+        )
     except Rejected as error:
-        typer.secho(str(error), err=True, fg="red")
-        raise typer.Exit(Exit.WRONG) from None
-    typer.echo(f"at {datetime.fromtimestamp(at_ms / 1000, UTC):%A %Y-%m-%d %H:%M} UTC:")
-    told = 0
-    for route in matching(plan.root, given):
-        muted = why_muted(route, plan.intervals, at_ms)
-        told += not muted
-        typer.echo(f"{route.receiver}: {muted or 'is told'}")
-        for depth, step in enumerate(path_to(plan.root, route)):
-            typer.echo(f"{'  ' * (depth + 1)}{_words(step)}")
-        typer.echo(f"  {_timing(route)}")
-    if not told:
+        raise _wrong(str(error)) from None
+    receivers = list(dict.fromkeys(one.receiver for one in matching(found.plan.root, given)))
+    _print_trial(found, seen, receivers, place, as_json=as_json, with_tree=tree)
+    wanted = [name.strip() for name in verify.split(",") if name.strip()]
+    if wanted and sorted(wanted) != sorted(receivers):
+        said = f"expected the receivers {','.join(wanted)}, found {','.join(receivers)}"
+        raise _wrong(said)
+    if not seen.messages:
         raise typer.Exit(Exit.NOTHING)
 
 
-def _plan(config: Path | None) -> RoutingPlan:
+def _print_trial(
+    found: Receivers,
+    seen: Forecast,
+    receivers: list[str],
+    zone: tzinfo,
+    *,
+    as_json: bool,
+    with_tree: bool,
+) -> None:
+    from tocsin.alert.route_story import clock_words, story
+    from tocsin.alert.route_tree import tree_of
+
+    events = story(seen, tuple(found.plan.root.walk()), zone)
+    if as_json:
+        answer = {"receivers": receivers, "forecast": seen, "timeline": events}
+        typer.echo(msgspec.json.encode(answer))
+        return
+    root = tree_of(found.plan)
+    lasts = Duration((seen.ends_ms - seen.at_ms) / 1000)
+    typer.echo(f"from {clock_words(seen.at_ms, zone)} {_zone_name(seen.at_ms, zone)}, for {lasts}:")
+    typer.echo(f"receivers: {','.join(receivers)}")
+    for number in seen.routes:
+        path = _path(root, number)
+        typer.echo(f"{path[-1].receiver}: {_way(path)}")
+        for line in _details(path[-1]) if with_tree else ():
+            typer.echo(f"  {line}")
+    for event in events:
+        typer.echo(_line(event, zone))
+    if not seen.messages:
+        typer.echo("nobody is told")
+    if seen.is_cut:
+        typer.echo(f"looked ahead until {clock_words(seen.seen_ms, zone)}; try a shorter --for")
+
+
+def _line(event: Event, zone: tzinfo) -> str:
+    from tocsin.alert.route_story import clock_words
+
+    after = str(Duration(event.after)) if event.after else "0s"
+    return f"{clock_words(event.at_ms, zone)}  {'+' + after:>10}  {event.words}"
+
+
+def _zone_name(at_ms: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, zone).tzname() or str(zone)
+
+
+def _receivers(config: Path | None) -> Receivers:
     from tocsin.app.config import load_config
-    from tocsin.app.receivers import routing_of
+    from tocsin.app.receivers import read_receivers, receivers_of
     from tocsin.kit.yaml import load
+    from tocsin.scrape.fetch import Fetcher
 
+    clock = SystemClock()
     try:
-        if config is not None and load(config).get("route") is not None:
-            from tocsin.alert.alertmanager_config import read_routing
-
-            return read_routing(load(config))
-        plan = routing_of(load_config(config))
+        if config is not None and (document := load(config)).get("route") is not None:
+            folder = config.resolve().parent
+            return read_receivers(document, folder, Fetcher(clock, folder), clock, "")
+        loaded = load_config(config)
+        found = receivers_of(loaded, Fetcher(clock, loaded.alertmanager_folder), clock, "")
     except Fault as error:
-        typer.secho(str(error), err=True, fg="red")
-        raise typer.Exit(Exit.WRONG) from None
-    if plan is None:
+        raise _wrong(str(error)) from None
+    if found is None:
         typer.secho(
-            "there is no alertmanager in this configuration, so nobody is told; add "
-            "`alertmanager: alertmanager.yml`",
+            "there are no routes in this configuration, so nobody is told; add "
+            "`alertmanager: alertmanager.yml` or `severities`",
             err=True,
         )
         raise typer.Exit(Exit.NOTHING)
-    return plan
-
-
-def _walk(route: Route, depth: int) -> Sequence[tuple[Route, int]]:
-    found = [(route, depth)]
-    for child in route.routes:
-        found += _walk(child, depth + 1)
     return found
 
 
-def _words(route: Route) -> str:
-    from tocsin.alert.matchers import matcher_text
-
-    conditions = ", ".join(matcher_text(matcher) for matcher in route.matchers) or "every alert"
-    goes_on = " (and the next routes too)" if route.goes_on else ""
-    return f"{conditions} → {route.receiver}{goes_on}"
+def _wrong(words: str) -> typer.Exit:
+    typer.secho(words, err=True, fg="red")
+    return typer.Exit(Exit.WRONG)
 
 
-def _timing(route: Route) -> str:
-    by = "all labels" if route.group_by is None else ", ".join(sorted(route.group_by)) or "nothing"
+def _labels(texts: list[str]) -> Labels:
+    """Of `a=b`, `a="b c"` or `{a="b",c="d"}`."""
+    from tocsin.alert.matchers import parse_matchers
+    from tocsin.model.labels import MatchOp
+
+    found: dict[str, str] = {}
+    for text in texts:
+        try:
+            matchers = parse_matchers(text)
+        except Rejected:
+            matchers = ()
+        if matchers and all(one.op is MatchOp.EQUAL for one in matchers):
+            found.update((one.name, one.value) for one in matchers)
+            continue
+        name, equal, value = text.partition("=")
+        if not equal or not name or name.endswith("!") or value.startswith("~"):
+            raise Rejected(f"{text!r} is no label; write name=value")
+        found[name] = value
+    return model.from_mapping(found)
+
+
+def _path(root: RouteNode, number: int) -> list[RouteNode]:
+    """The nodes from the root to that one."""
+    if root.number == number:
+        return [root]
+    for child in root.routes:
+        below = _path(child, number)
+        if below:
+            return [root, *below]
+    return []
+
+
+def _way(path: list[RouteNode]) -> str:
+    """The conditions on the way to a route; nodes that only pass on are left out."""
+    first, *below = path
+    return " > ".join([first.title, *(node.title for node in below if node.matchers)])
+
+
+def _drawn(root: RouteNode) -> Tree:
+    def branch(node: RouteNode) -> Text:
+        lines = "".join(f"\n{line}" for line in _details(node))
+        return Text(_words(node), style="bold").append(lines, style="not bold dim")
+
+    drawn = Tree(branch(root))
+    open_nodes = [(root, drawn)]
+    while open_nodes:
+        node, here = open_nodes.pop()
+        open_nodes += [(child, here.add(branch(child))) for child in node.routes]
+    return drawn
+
+
+def _words(node: RouteNode) -> str:
+    goes_on = " (and the next routes too)" if node.goes_on else ""
+    otherwise = "else: " if node.otherwise else ""
+    return f"{otherwise}{node.title} → {node.receiver}{goes_on}"
+
+
+def _details(node: RouteNode) -> list[str]:
+    by = {(): "nothing", ("...",): "all labels"}.get(tuple(node.group_by), ", ".join(node.group_by))
     words = (
-        f"grouped by {by}; first after {Duration(route.group_wait_ms / 1000)}, changes every "
-        f"{Duration(route.group_interval_ms / 1000)}, repeated every "
-        f"{Duration(route.repeat_interval_ms / 1000)}"
+        f"grouped by {by}; first after {Duration(node.group_wait)}, changes every "
+        f"{Duration(node.group_interval)}, repeated every {Duration(node.repeat_interval)}"
     )
-    if route.mute:
-        words += f"; muted during {', '.join(route.mute)}"
-    if route.active:
-        words += f"; only during {', '.join(route.active)}"
-    return words
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equal, value = text.partition("=")
-    if not equal or not name:
-        raise Rejected(f"{text!r} is no label; write name=value")
-    return name, value
-
-
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-def _moment(text: str, now: float) -> float:
-    """A moment, or the next `Sunday 03:00` in UTC."""
-    day, _, clock = text.strip().lower().partition(" ")
-    if day not in _DAYS:
-        return moment_seconds(text, now)
-    hour, _, minute = (clock or "00:00").partition(":")
-    if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
-        raise Rejected(f"{text!r} is no time; write for example 'Sunday 03:00'")
-    today = datetime.fromtimestamp(now, UTC).replace(second=0, microsecond=0)
-    ahead = (_DAYS.index(day) - today.weekday()) % 7
-    wanted = today.replace(hour=int(hour), minute=int(minute)).timestamp() + ahead * 86_400
-    return wanted if wanted >= now else wanted + 7 * 86_400
+    if node.mute:
+        words += f"; muted during {', '.join(node.mute)}"
+    if node.active:
+        words += f"; only during {', '.join(node.active)}"
+    told = (
+        [] if node.routes else [f"told by {', '.join(node.via) or 'nothing: nobody hears of it'}"]
+    )
+    if node.instead and not node.routes:
+        told[0] += f"; if that fails: {', '.join(node.instead)}"
+    return [*([node.words] if node.words else []), words, *told]
