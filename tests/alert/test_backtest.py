@@ -34,7 +34,8 @@ groups:
         for: {hold}
         keep_firing_for: {keep}
         labels: {{severity: warning}}
-        annotations: {{summary: 'at {{{{ $value }}}} of {{{{ query "max(temp)" | first | value }}}}'}}
+        annotations:
+          summary: '{{{{ $value }}}} of {{{{ query "max(temp)" | first | value }}}}'
 """
 ROUTES = """
 route: {receiver: team, group_by: [alertname], group_wait: 30s, group_interval: 5m,

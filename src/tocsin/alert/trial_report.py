@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tocsin.alert.proposal import Proposals
+
 WEEK_SECONDS = 604_800.0
 _LISTED = 2_000
 
@@ -127,6 +129,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     tried: Outcome
     before: Outcome | None = None
     difference: Difference | None = None
+    proposals: Proposals | None = None
     took: float = 0.0
 
 

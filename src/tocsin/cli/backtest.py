@@ -54,6 +54,9 @@ def backtest(
     ] = None,
     group: Annotated[str, typer.Option(help="The group, where several rules have the name.")] = "",
     number: Annotated[int, typer.Option(help="Which of several rules of that name, from 1.")] = 1,
+    propose: Annotated[
+        bool, typer.Option(help="Propose values that fit the series' noise, and try them.")
+    ] = False,
     url: Annotated[
         str, typer.Option(envvar="TOCSIN_URL", help="Address of Tocsin.")
     ] = "http://127.0.0.1:7777",
@@ -76,6 +79,8 @@ def backtest(
 
         tocsin backtest new.yml:HighErrorRate --since 14d
 
+        tocsin backtest HighErrorRate --since 30d --propose
+
     Exit codes: 0 done, 1 the rule or the request is wrong, 2 Tocsin cannot be reached.
     """
     edit = {"expr": expr, "for": hold, "keep_firing_for": keep, "recover": recover}
@@ -86,6 +91,7 @@ def backtest(
             "step": step,
             "group": group,
             "number": number,
+            "propose": propose,
             "edit": {name: text for name, text in edit.items() if text is not None} or None,
             "against": _file(against) if against else None,
         }

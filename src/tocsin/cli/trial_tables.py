@@ -13,11 +13,14 @@ from rich.text import Text
 from tocsin.kit.quantity import Duration
 
 if TYPE_CHECKING:
+    from tocsin.alert.proposal import Proposals
     from tocsin.alert.trial_report import Firing, Outcome, Page, Report
 
 
 def show(console: Console, report: Report, most: int) -> None:
     """Print numbers side by side, then what fired and whom it woke."""
+    if report.proposals is not None:
+        _proposals(console, report.proposals)
     outcomes = [one for one in (report.before, report.tried) if one is not None]
     console.print(_numbers(outcomes))
     for outcome in outcomes:
@@ -46,6 +49,33 @@ def show(console: Console, report: Report, most: int) -> None:
     _pages(console, "pages", report.tried.pages, most)
 
 
+def _proposals(console: Console, learnt: Proposals) -> None:
+    if learnt.why_not:
+        console.print(f"nothing is proposed: {learnt.why_not}")
+        console.print()
+        return
+    noise = "" if learnt.noise is None else f"; the noise is about {learnt.noise:.3g}"
+    console.print(Text(f"what `for` alone would save{noise}", "bold"))
+    table = Table(box=None, pad_edge=False)
+    for name in ("for", "saved", "of", "longest saved", "each of the others later by"):
+        table.add_column(name, justify="right")
+    for one in learnt.holds:
+        table.add_row(
+            _length(one.hold), str(one.saved), str(one.of), _length(one.longest_saved),
+            _length(one.hold),
+        )  # fmt: skip
+    console.print(table)
+    console.print()
+    for number, each in enumerate(learnt.proposals, 1):
+        words = f"for: {_length(each.hold)}, keep_firing_for: {_length(each.keep_firing)}"
+        recover = f", recover: {each.recover}" if each.recover else ""
+        console.print(Text(f"proposal {number}: {words}{recover}", "bold"))
+        console.print(f"  {each.words}")
+    if not learnt.proposals:
+        console.print("no value makes it quieter without missing what lasts")
+    console.print()
+
+
 def _numbers(outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column(outcomes[-1].name)
@@ -53,6 +83,7 @@ def _numbers(outcomes: Sequence[Outcome]) -> Table:
         table.add_column(outcome.title, justify="right", overflow="fold")
     rows: Sequence[tuple[str, Callable[[Outcome], str]]] = (
         ("for", lambda one: _length(one.hold)),
+        ("recover", lambda one: one.recover or "–"),
         ("keep_firing_for", lambda one: _length(one.keep_firing)),
         ("pages", lambda one: str(one.page_count) if one.is_routed else "–"),
         ("  of them repeats", lambda one: str(one.repeats) if one.is_routed else "–"),

@@ -12,6 +12,8 @@ import msgspec
 from tocsin.alert import backtest
 from tocsin.alert.advice import metrics_of
 from tocsin.alert.backtest import Past, Trial
+from tocsin.alert.noise import propose
+from tocsin.alert.proposal import Proposals
 from tocsin.alert.rule_file import Defaults, Rule, RuleGroup, read_groups
 from tocsin.alert.template import World
 from tocsin.alert.trial_report import Outcome, Report, compared
@@ -69,13 +71,19 @@ class TrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     file: RuleText | None = None
     edit: RuleEdit | None = None
     against: RuleText | None = None
+    propose: bool = False
+    """Learn values from the noise of that time, and try the first proposal against the rule."""
 
 
 async def report_of(given: Services, asked: TrialRequest, tell: Tell) -> Report:
     """Try it. Raises Rejected for a wrong request, Temporary while another trial runs."""
     trials = trials_of(given, asked)
     began = time.monotonic()
+    learnt: Proposals | None = None
     async with given.trials.turn():
+        if asked.propose:
+            learnt = await _learnt(given, trials[-1], tell)
+            trials = [trials[-1], *_proposed(trials[-1], learnt)]
         outcomes: list[Outcome] = []
         for number, trial in enumerate(trials):
 
@@ -90,8 +98,29 @@ async def report_of(given: Services, asked: TrialRequest, tell: Tell) -> Report:
         tried=tried,
         before=before,
         difference=compared(before, tried) if before else None,
+        proposals=learnt,
         took=time.monotonic() - began,
     )
+
+
+async def _learnt(given: Services, trial: Trial, tell: Tell) -> Proposals:
+    async def progress(share: float) -> None:
+        await tell("learning", share / 4)
+
+    return await propose(trial, past_of(given), progress)
+
+
+def _proposed(trial: Trial, learnt: Proposals) -> list[Trial]:
+    """The rule as the first proposal has it; nothing when nothing is proposed."""
+    if not learnt.proposals:
+        return []
+    first = learnt.proposals[0]
+    edit = RuleEdit(
+        for_=str(Duration(first.hold)),
+        keep_firing_for=str(Duration(first.keep_firing)),
+        recover=first.recover or None,
+    )
+    return [replace(trial, title="proposed", group=edited(trial.group, edit))]
 
 
 def past_of(given: Services) -> Past:
