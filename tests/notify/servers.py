@@ -16,13 +16,32 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One request; header names in small letters."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
 @dataclass
 class Taken:
-    """What came, and what is answered: (status, headers, body), the last one for ever."""
+    """What came, and what is answered: (status, headers, body), the last one for ever; 200 and a
+    body for a path that starts with a key of `by_path`."""
 
     requests: list[tuple[str, bytes]] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    by_path: dict[str, bytes] = field(default_factory=dict)
     port: int = 0
+
+    def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        for start, body in self.by_path.items():
+            if path.startswith(start):
+                return 200, {"Content-Type": "application/json"}, body
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     @property
     def url(self) -> str:
@@ -31,21 +50,24 @@ class Taken:
 
 @contextmanager
 def http_receiver() -> Iterator[Taken]:
-    """Answers POSTs on a free port."""
+    """Answers on a free port."""
     taken = Taken(answers=[(200, {}, b"ok")])
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            sent = {name.lower(): value for name, value in self.headers.items()}
+            taken.seen.append(Seen(self.command, self.path, sent, body))
             taken.requests.append((self.path, body))
-            many = len(taken.answers) > 1
-            status, headers, said = taken.answers.pop(0) if many else taken.answers[0]
+            status, headers, said = taken.answer(self.path)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
+
+        do_GET = do_PUT = do_POST  # noqa: N815 - the library's names
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing on the terminal."""

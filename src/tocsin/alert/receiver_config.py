@@ -14,9 +14,11 @@ from tocsin.kit.fault import Rejected
 
 
 class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One receiver: its name, and the integrations of every kind that Alertmanager knows."""
+    """One receiver: its name, and the integrations of every kind that Alertmanager knows, and of
+    those that are Tocsin's own: `apprise` and `twilio`."""
 
     name: str
+    apprise_configs: tuple[Document, ...] = ()
     discord_configs: tuple[Document, ...] = ()
     email_configs: tuple[Document, ...] = ()
     incidentio_configs: tuple[Document, ...] = ()
@@ -31,6 +33,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True):
     slack_configs: tuple[Document, ...] = ()
     sns_configs: tuple[Document, ...] = ()
     telegram_configs: tuple[Document, ...] = ()
+    twilio_configs: tuple[Document, ...] = ()
     victorops_configs: tuple[Document, ...] = ()
     webex_configs: tuple[Document, ...] = ()
     webhook_configs: tuple[Document, ...] = ()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-TEXT = """\
+from tocsin.notify import service_templates
+
+TEXT = (
+    service_templates.TEXT
+    + """\
 {{ define "__alertmanager" }}Alertmanager{{ end -}}
 {{ define "__alertmanagerURL" }}{{ .ExternalURL }}/#/alerts?receiver={{ .Receiver | urlquery }}\
 {{ end -}}
@@ -34,6 +38,7 @@ TEXT = """\
 {{ define "pagerduty.default.instances" }}{{ template "__text_alert_list" . }}{{ end -}}
 {{ define "email.default.subject" }}{{ template "__subject" . }}{{ end -}}
 """
+)
 
 HTML = (
     TEXT
@@ -68,6 +73,9 @@ HTML = (
 </div>
 <div style="padding: 20px">
 <p><a href="{{ template "__alertmanagerURL" . }}" style="color: #1a5fb4">View the alerts</a></p>
+{{ if .Actions }}<p>{{ range .Actions }}<a href="{{ .Value }}" style="display: inline-block; \
+margin: 0 8px 8px 0; padding: 10px 16px; background: #1a5fb4; color: #fff; \
+text-decoration: none">{{ .Name }}</a>{{ end }}</p>{{ end }}\
 {{ if gt (len .Alerts.Firing) 0 }}
 <p><strong>[{{ len .Alerts.Firing }}] Firing</strong></p>
 {{ range .Alerts.Firing }}{{ template "__html_alert" . }}{{ end }}

@@ -59,7 +59,7 @@ class Webhook:
         await post_json(making, url.strip(), options, body, timeout=float(config.timeout))
 
 
-def body_of(notice: Notice, external_url: str, max_alerts: int = 0) -> bytes:
+def body_of(notice: Notice, external_url: str, max_alerts: int = 0, *, version: str = "4") -> bytes:
     """The message; only the first `max_alerts` are in it unless that is 0."""
     data: Data = data_of(notice, external_url)
     alerts = notice.alerts[:max_alerts] if max_alerts else notice.alerts
@@ -72,7 +72,7 @@ def body_of(notice: Notice, external_url: str, max_alerts: int = 0) -> bytes:
             "commonLabels": dict(data.CommonLabels),
             "commonAnnotations": dict(data.CommonAnnotations),
             "externalURL": external_url,
-            "version": "4",
+            "version": version,
             "groupKey": notice.group_key,
             "truncatedAlerts": len(notice.alerts) - len(alerts),
         }

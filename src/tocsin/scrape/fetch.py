@@ -96,7 +96,7 @@ class Fetcher:
         except TimeoutError as error:
             raise Temporary(f"no complete answer within {timeout:g} s") from error
 
-    async def post(
+    async def post(  # noqa: PLR0913 - each says another thing about one request
         self,
         url: str,
         options: HttpOptions,
@@ -105,12 +105,15 @@ class Fetcher:
         *,
         timeout: float,
         limit_bytes: int,
+        method: str = "POST",
     ) -> Answer:
-        """POST the body; raises as `get`. Any status is an answer."""
+        """POST (or PUT) the body; raises as `get`. Any status is an answer."""
         try:
             async with asyncio.timeout(timeout):
                 sent = await self._headers(options, headers)
-                return await self._request(url, options, sent, limit_bytes, data=body)
+                return await self._request(
+                    url, options, sent, limit_bytes, data=body, method=method
+                )
         except TimeoutError as error:
             raise Temporary(f"no complete answer within {timeout:g} s") from error
 
@@ -118,6 +121,8 @@ class Fetcher:
         sent = {"User-Agent": USER_AGENT, **given}
         for name, value in options.extra_headers(self.folder):
             sent[name] = f"{sent[name]}, {value}" if name in sent else value
+        if "Authorization" in given:  # a service's own way goes before that of the options
+            return sent
         bearer = options.bearer(self.folder)
         if bearer is not None:
             sent["Authorization"] = bearer
@@ -151,7 +156,7 @@ class Fetcher:
         self._tokens[id(oauth)] = (oauth, token)
         return token.value
 
-    async def _request(
+    async def _request(  # noqa: PLR0913 - as above
         self,
         url: str,
         options: HttpOptions | OAuth2,
@@ -160,13 +165,14 @@ class Fetcher:
         *,
         socket: str = "",
         data: bytes | Mapping[str, str] | None = None,
+        method: str = "POST",
     ) -> Answer:
-        """GET, or POST with `data`: a body, or the fields of a form."""
+        """GET, or `method` with `data`: a body, or the fields of a form."""
         follow = options.follow_redirects if isinstance(options, HttpOptions) else True
         tls = options.tls_config
         try:
             async with self._session(socket).request(
-                "GET" if data is None else "POST",
+                "GET" if data is None else method,
                 URL(url),
                 headers=headers,
                 data=data,
