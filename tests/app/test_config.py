@@ -88,9 +88,9 @@ def test_relative_paths_start_at_the_file(folder: Path) -> None:
             id="an unknown section",
         ),
         pytest.param(
-            "slos: []\n",
-            "tocsin.yaml:1:1: slos: this version of Tocsin does not have service level objectives "
-            "yet; remove the key",
+            "reports: []\n",
+            "tocsin.yaml:1:1: reports: this version of Tocsin does not have reports yet; "
+            "remove the key",
             id="a part that comes later",
         ),
         pytest.param(

@@ -20,10 +20,9 @@ FLAGS = "command line"
 
 _EMBEDDED = ("prometheus", "alertmanager")
 
+_ALERT_CONFIG = {"severityLevels": "severities", "alertRules": "alerts"}
+
 _LATER = {
-    "alerts": "plain alerting",
-    "indicators": "service level objectives",
-    "slos": "service level objectives",
     "incidents": "incidents",
     "oncall": "on-call schedules",
     "status_page": "the status page",
@@ -72,6 +71,7 @@ def load_config(
         document = Document(Entries(Place(DEFAULT_FILE, 1, 1), {}, {}))
     else:
         document = load(file, environment=variables, verbatim=_EMBEDDED)
+    document = _with_alert_config_apart(document)
     _refuse_unknown_parts(document)
     document = _with_limits_inside(document)
     for key, text in (overrides or {}).items():
@@ -117,6 +117,25 @@ def _refuse_unknown_parts(document: Document) -> None:
         if key not in known:
             problem = f"unknown key; known here: {', '.join(sorted(known))}"
             raise document.error(problem, key, nearest=nearest(key, known))
+
+
+def _with_alert_config_apart(document: Document) -> Document:
+    """`alertConfig: {severityLevels, alertRules}`, as applications export it, is another way to
+    write `severities` and `alerts`."""
+    given, top = document.get("alertConfig"), document.node
+    if given is None or not isinstance(given.node, Entries) or not isinstance(top, Entries):
+        return document
+    nodes, keys = dict(top.nodes), dict(top.keys)
+    del nodes["alertConfig"]
+    for name, node in given.node.nodes.items():
+        if name not in _ALERT_CONFIG:
+            words = f"unknown key; known here: {', '.join(_ALERT_CONFIG)}"
+            raise given.error(words, name, nearest=nearest(name, _ALERT_CONFIG))
+        key = _ALERT_CONFIG[name]
+        if key in top.nodes:
+            raise given.error(f"these are given in {key} already; keep one", name)
+        nodes[key], keys[key] = node, given.node.keys[name]
+    return Document(Entries(top.place, nodes, keys))
 
 
 def _with_limits_inside(document: Document) -> Document:

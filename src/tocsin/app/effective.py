@@ -38,6 +38,9 @@ _LIVE = (
     "query",
     "retention",
     "scrape",
+    "alerts",
+    "indicators",
+    "slos",
 )
 """What `app.product` puts in force on a reload; everything else is read at the start only."""
 

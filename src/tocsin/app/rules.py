@@ -1,11 +1,15 @@
-"""Which rules are evaluated: the `rule_files` of the `prometheus.yml` that is named."""
+"""Which rules are evaluated: the `rule_files` of the `prometheus.yml` that is named, and those that
+stand in `tocsin.yaml` itself."""
 
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tocsin.alert.indicators import indicators
+from tocsin.alert.plain_rule import plain_rules
 from tocsin.alert.rule_file import Defaults, RuleFileError, RuleGroup, read
 from tocsin.app.config import Loaded
 from tocsin.kit.document import ConfigError
@@ -13,6 +17,9 @@ from tocsin.kit.yaml import decode
 from tocsin.model import labels as model
 from tocsin.model.labels import Labels
 from tocsin.scrape.config import GlobalConfig
+
+_EVERY_MS = 15_000
+"""How often rules of `tocsin.yaml` are evaluated when no `prometheus.yml` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +32,42 @@ class RulePlan:
 
 
 def rule_plan(loaded: Loaded) -> RulePlan:
-    """Raises RuleFileError with every mistake of every rule file, each with its place."""
-    document = loaded.prometheus
-    if document is None:
-        return RulePlan()
-    part = document.get("global")
+    """Raises RuleFileError with every mistake of every rule, each with its place."""
+    document, problems = loaded.prometheus, list[ConfigError]()
+    part = document.get("global") if document else None
     defaults = decode(part, GlobalConfig) if part else GlobalConfig()
     for_groups = Defaults(defaults.evaluation_interval.ms, defaults.rule_query_offset.ms)
     groups: list[RuleGroup] = []
-    problems: list[ConfigError] = []
     for file in rule_files(loaded):
         try:
             groups += read(file, for_groups)
         except RuleFileError as error:
             problems += error.problems
+    try:
+        groups += _own_groups(loaded, for_groups.interval_ms if document else _EVERY_MS)
+    except RuleFileError as error:
+        problems += error.problems
+    except ConfigError as error:
+        problems.append(error)
     if problems:
         raise RuleFileError(problems)
-    warnings = tuple(
-        f"{document.place('rule_files', number)}: rule_files: no file matches {pattern}"
-        for number, pattern in enumerate(_patterns(loaded))
-        if not _matching(loaded, pattern)
+    return RulePlan(
+        tuple(groups), model.from_mapping(defaults.external_labels), tuple(_warnings(loaded))
     )
-    return RulePlan(tuple(groups), model.from_mapping(defaults.external_labels), warnings)
+
+
+def _own_groups(loaded: Loaded, interval_ms: int) -> list[RuleGroup]:
+    """The rules that `alerts` comes to."""
+    config = loaded.config
+    known = indicators(config.indicators)
+    return plain_rules(config.alerts, known, interval_ms)
+
+
+def _warnings(loaded: Loaded) -> Iterator[str]:
+    for number, pattern in enumerate(_patterns(loaded)):
+        if not _matching(loaded, pattern) and loaded.prometheus:
+            place = loaded.prometheus.place("rule_files", number)
+            yield f"{place}: rule_files: no file matches {pattern}"
 
 
 def rule_files(loaded: Loaded) -> list[Path]:

@@ -130,6 +130,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     severities: Document | None = None
     """Levels such as `critical: {description, response_time, escalation, channels}`: who is told of
     alerts by their label `severity`, beside the `alertmanager.yml` or without one."""
+    alerts: Document | None = None
+    """Rules in plain words: a list of `{name, condition: "error_rate > 5%", duration: 5m, severity,
+    message, runbook, recover, by, no_data, on_error}`, or the same by their names."""
+    indicators: Document | None = None
+    """What the names in conditions mean, beside those that are known: `{name: {expr, unit}}`."""
+    slos: Document | None = None
+    """Objectives: a list of `{name, objective: 99.9%, window: 30d, good, total}`, or by names."""
     alerting: AlertingConfig = AlertingConfig()
     answers: AnswersConfig = AnswersConfig()
     ingest: IngestConfig = IngestConfig()

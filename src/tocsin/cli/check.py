@@ -60,6 +60,10 @@ def config(
         from tocsin.app.effective import effective_yaml
 
         typer.echo(effective_yaml(loaded.config))
+        for rule in (rule for group in evaluated.groups for rule in group.rules if rule.written):
+            typer.echo(f"# {rule.name}: {rule.written}\n#   means {rule.expr}")
+            if rule.recover:
+                typer.echo(f"#   until {rule.recover}")
 
 
 @app.command()

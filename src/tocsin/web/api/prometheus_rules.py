@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.alert.doubt import is_watched
 from tocsin.model.labels import Matcher
 from tocsin.query.promql.quoting import quote
 from tocsin.web.api.prometheus_answer import success
@@ -158,7 +159,24 @@ def _rule(run: RuleRun, *, with_alerts: bool) -> dict[str, object]:
         "annotations": dict(rule.annotations),
         "alerts": [_alert(one) for one in run.alerts()] if with_alerts else [],
         **went,
+        **_beyond(run),
         "type": "alerting",
+    }
+
+
+def _beyond(run: RuleRun) -> dict[str, object]:
+    """What Prometheus has no word for, only where a rule says it."""
+    rule = run.rule
+    if not is_watched(rule):
+        return {}
+    return {
+        "tocsin": {
+            "state": run.state,
+            "condition": rule.written,
+            "recover": rule.recover,
+            "noData": rule.no_data,
+            "onError": rule.on_error,
+        }
     }
 
 
