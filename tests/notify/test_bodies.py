@@ -14,7 +14,7 @@ from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Rejected
 from tocsin.notify.email import Email
 from tocsin.notify.pagerduty import PagerDuty
-from tocsin.notify.slack import Slack
+from tocsin.notify.slack_webhook import SlackWebhook
 from tocsin.notify.webhook import body_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,8 +30,8 @@ actions: [{type: button, text: Open, url: '{{ .ExternalURL }}', confirm: {text: 
 """
 
 
-def slack(text: str, clock: FakeClock) -> Slack:
-    return cast("Slack", made("slack", text, making(clock)).sender)
+def slack(text: str, clock: FakeClock) -> SlackWebhook:
+    return cast("SlackWebhook", made("slack", text, making(clock)).sender)
 
 
 def pagerduty(text: str, clock: FakeClock) -> PagerDuty:
@@ -159,5 +159,5 @@ def test_a_template_that_fails_says_which(clock: FakeClock) -> None:
 def test_templates_of_files_replace_the_defaults(clock: FakeClock) -> None:
     files = {"a.tmpl": '{{ define "slack.default.title" }}own {{ .Status }}{{ end }}'}
     base = making(clock, files=files)
-    sender = cast("Slack", made("slack", "{api_url: 'http://127.0.0.1/x'}", base).sender)
+    sender = cast("SlackWebhook", made("slack", "{api_url: 'http://127.0.0.1/x'}", base).sender)
     assert b'"title":"own firing"' in sender.body_of(notice())
