@@ -13,6 +13,7 @@ from tocsin.alert.fallback import Fallbacks
 from tocsin.alert.notification_log import LogEntry, NotificationLog
 from tocsin.alert.silence import Silence, Silences
 from tocsin.app.attention import Attention
+from tocsin.app.answering import AnsweredChannels
 from tocsin.app.config import Loaded
 from tocsin.app.notifications import Notifications
 from tocsin.app.receivers import receivers_of
@@ -108,10 +109,20 @@ class Alerting:
         )
         self.notifications.raise_alerts_at(self.dispatcher)
         self._clock = clock
+            Beyond(
+                acknowledgements=self.attention.acknowledgements,
+                maintenance=self.attention.maintenance,
+                flaps=KeptFlaps(database),
+                receipts=self.receipts,
+            ),
+        )
+        self.answered = AnsweredChannels(
+            database, clock, self.dispatcher, self.attention.acknowledgements
         self._fetcher = Fetcher(clock, Path(), connections=64)
         self._warnings: Sequence[str] = ()
 
     @property
+        self.doors = self.answered.doors(self._fetcher)
     def warnings(self) -> Sequence[str]:
         """What the author of routes and receivers should know."""
         return self._warnings
@@ -122,13 +133,17 @@ class Alerting:
         await self.notifications.load(tasks)
         await self.dispatcher.load()
         await self.apply(loaded, external_url)
+        await self.answered.load()
         tasks.start("dispatch", self.dispatcher.run)
         self.notifications.start(tasks)
         tasks.start("acknowledgements", self.attention.acknowledgements.run)
 
     async def apply(self, loaded: Loaded, external_url: str) -> None:
         """Put a configuration in force; raises ConfigError before anything has changed."""
-        found = receivers_of(loaded, self._fetcher, self._clock, external_url)
+        talk = self.answered.conversation(loaded.config)
+        found = receivers_of(loaded, self._fetcher, self._clock, external_url, talk)
+        self.answered.apply(loaded.config, found.senders if found else {})
+        self.answered.start(tasks)
         self._fetcher.folder = loaded.alertmanager_folder
         config = loaded.config.alerting
         if found is None:

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from tocsin.alert.acknowledge import Acknowledgements
 from tocsin.alert.answers import Answers
 from tocsin.alert.dispatch import Dispatcher
 from tocsin.app.echo import Echo
 from tocsin.app.messages import KeptMessages
 from tocsin.app.settings_tree import Config
+from tocsin.kit import log
 from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Fault
 from tocsin.kit.secret import read_secret
 from tocsin.kit.signed_link import LinkMaker, new_key
 from tocsin.kit.tasks import Tasks
 from tocsin.notify.answer_config import AnswersConfig
 from tocsin.notify.conversation import Answering, Conversation, TakenOn
+from tocsin.scrape.fetch import Fetcher
+from tocsin.scrape.http_options import HttpOptions
 from tocsin.state.database import Database
 from tocsin.state.settings import Settings
+from tocsin.web.answer_doors import AnswerDoors, AnswerLinks
 
+_log = log.get("answers")
+_SLACK_REPLIES = "https://hooks.slack.com/"
+_REPLY_SECONDS = 2.0
+_LARGEST_ANSWER_BYTES = 64 << 10
 _KEY = "mail_links_key"
 """The setting that holds the key of mails' links."""
 
@@ -93,5 +104,45 @@ class AnsweredChannels:
         found = read_secret(self.config.pagerduty_secret, self.config.pagerduty_secret_file)
         return tuple((found or "").split())
 
+    def doors(self, fetcher: Fetcher) -> AnswerDoors:
+        """The doors through which answers come in."""
+
+        async def reply(url: str, words: str) -> None:
+            await _reply(fetcher, url, words)
+
+        links = AnswerLinks(
+            slack_secret=self.slack_secret,
+            pagerduty_secrets=self.pagerduty_secrets,
+            mail_links=lambda: self.links,
+            opened_ms=self._opened_ms,
+            say=self.echo.say,
+            reply=reply,
+        )
+        return AnswerDoors(self._clock, self.answers, links)
+
+    def _opened_ms(self, group_id: str) -> int:
+        open_ones = [one for one in self.messages.of_group(group_id) if one.firing]
+        return min((one.opened_ms for one in open_ones), default=0)
+
     def _taken_on(self, fingerprint: str) -> TakenOn | None:
         return self._acknowledgements.of(fingerprint, self._clock.now_ms())
+
+
+async def _reply(fetcher: Fetcher, url: str, words: str) -> None:
+    """Only to Slack: the address comes with the request."""
+    if not url.startswith(_SLACK_REPLIES):
+        _log.warning("reply_refused", why="the address is not one of Slack's")
+        return
+    body = {"response_type": "ephemeral", "replace_original": False, "text": words}
+    headers = {"Content-Type": "application/json"}
+    try:
+        await fetcher.post(
+            url,
+            HttpOptions(),
+            headers,
+            msgspec.json.encode(body),
+            timeout=_REPLY_SECONDS,
+            limit_bytes=_LARGEST_ANSWER_BYTES,
+        )
+    except Fault as error:
+        _log.warning("reply_failed", error=str(error))

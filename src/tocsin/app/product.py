@@ -341,6 +341,7 @@ class Tocsin:
             acknowledgements=parts.alerting.attention.acknowledgements,
             maintenance=parts.alerting.attention.maintenance,
             users=parts.people.users,
+            doors=parts.alerting.doors,
             sessions=parts.people.sessions,
             tokens=parts.people.tokens,
             settings=parts.settings,

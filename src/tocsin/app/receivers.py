@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
@@ -16,8 +16,9 @@ from tocsin.kit.clock import Clock
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.notify import KINDS
+from tocsin.notify.conversation import Conversation
 from tocsin.notify.global_config import read_global
-from tocsin.notify.kind import Making
+from tocsin.notify.kind import Making, Sender
 from tocsin.notify.templates import Templates, read_files
 from tocsin.scrape.fetch import Fetcher
 
@@ -29,6 +30,8 @@ class Receivers:
     plan: RoutingPlan
     integrations: Mapping[str, tuple[Integration, ...]]
     warnings: tuple[str, ...]
+    senders: Mapping[str, Sender]
+    """Every sender by its place: "team/slack[0]"."""
 
 
 def routing_of(loaded: Loaded) -> RoutingPlan | None:
@@ -43,9 +46,14 @@ def routing_of(loaded: Loaded) -> RoutingPlan | None:
 
 
 def receivers_of(
-    loaded: Loaded, fetcher: Fetcher, clock: Clock, external_url: str
+    loaded: Loaded,
+    fetcher: Fetcher,
+    clock: Clock,
+    external_url: str,
+    talk: Conversation | None = None,
 ) -> Receivers | None:
     """Everything that a configuration says of routing and telling, None when it says nothing.
+    `talk` is what channels share in which people answer.
 
     Raises ConfigError with the place of the first mistake.
     """
@@ -55,7 +63,8 @@ def receivers_of(
     check_names(loaded, plan)
     own = frozenset(loaded.config.alerting.channels)
     folders = loaded.alertmanager_folder, loaded.folder
-    return _made(plan, folders, own, fetcher, clock, external_url)
+    tools = _Tools(fetcher, clock, external_url, talk or Conversation())
+    return _made(plan, folders, own, tools)
 
 
 def read_receivers(
@@ -63,16 +72,22 @@ def read_receivers(
 ) -> Receivers:
     """What an `alertmanager.yml` alone comes to. Raises ConfigError as `receivers_of`."""
     plan = read_routing(document)
-    return _made(plan, (folder, folder), frozenset(), fetcher, clock, external_url)
+    tools = _Tools(fetcher, clock, external_url, Conversation())
+    return _made(plan, (folder, folder), frozenset(), tools)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What every sender is made with."""
+
+    fetcher: Fetcher
+    clock: Clock
+    external_url: str
+    talk: Conversation
 
 
 def _made(
-    plan: RoutingPlan,
-    folders: tuple[Path, Path],
-    own: frozenset[str],
-    fetcher: Fetcher,
-    clock: Clock,
-    external_url: str,
+    plan: RoutingPlan, folders: tuple[Path, Path], own: frozenset[str], tools: _Tools
 ) -> Receivers:
     """`folders` are where relative paths of secrets start: of receivers, of our `own` channels."""
     document = plan.document
@@ -84,7 +99,16 @@ def _made(
     warnings = list(plan.warnings)
     made: dict[str, tuple[Integration, ...]] = {}
     for name, parts in plan.receivers.items():
-        making = Making(shared, templates, fetcher, clock, folders[name in own])
+    senders: dict[str, Sender] = {}
+        making = Making(
+            shared,
+            templates,
+            tools.fetcher,
+            tools.clock,
+            folders[name in own],
+            tools.talk,
+            is_own=name in own,
+        )
         integrations = []
         for part in parts:
             kind = KINDS.get(part.kind)
@@ -94,7 +118,9 @@ def _made(
                     "supported yet; nothing is sent there"
                 )
                 continue
-            one = kind.make(part.part, making)
+            place = f"{name}/{part.kind}[{part.index}]"
+            one = kind.make(part.part, replace(making, place=place))
+            senders[place] = one.sender
             warnings += one.warnings
             integrations.append(
                 Integration(
@@ -102,7 +128,7 @@ def _made(
                 )
             )
         made[name] = tuple(integrations)
-    return Receivers(plan, made, tuple(warnings))
+    return Receivers(plan, made, tuple(warnings), senders)
 
 
 def check_receivers(loaded: Loaded, clock: Clock) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tocsin.store.writer import Writer
 
 
+    from tocsin.web.answer_doors import AnswerDoors
 @dataclass(frozen=True, slots=True)
 class WebConfig:
     """What the web room needs to know of the configuration; a reload makes another one."""
@@ -135,6 +136,7 @@ class Services:
     users: Users
     sessions: Sessions
     tokens: Tokens
+    doors: AnswerDoors
     settings: Settings
     status: Callable[[], SystemStatus]
     reload: Callable[[], Awaitable[ReloadOutcome]]
