@@ -27,7 +27,7 @@ class FlapRule(msgspec.Struct, frozen=True):
     quiet_ms: int
 
 
-class FlapState(msgspec.Struct, frozen=True, kw_only=True):
+class FlapState(msgspec.Struct, frozen=True, kw_only=True, tag_field="flap_note", tag="flap"):
     """What an alert did: its newest beginnings and ends, oldest first. `since_ms` is when it came
     to flap, 0 when it does not; `ends_ms` is its end when that was last told."""
 

@@ -16,6 +16,8 @@ from tocsin.model.labels import Matcher, MatchOp
 
 _BASIS_DIGITS = 24
 _MOST = 100_000
+_RECOUNT_MS = 3_600_000
+"""How often the count of a decision that stays is kept anew."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,7 @@ class _Current:
     state: State
     events: Events
     receipt: Receipt
+    kept_ms: int
 
 
 class Receipts:
@@ -150,6 +153,9 @@ class Receipts:
             known.receipt = msgspec.structs.replace(
                 receipt, count=receipt.count + 1, last_ms=now_ms
             )
+            if self._keeper is not None and now_ms - known.kept_ms >= _RECOUNT_MS:
+                known.kept_ms = now_ms
+                self._keeper.keep(known.receipt)
         return True
 
     def record(
@@ -178,7 +184,7 @@ class Receipts:
         )
         if len(self._current) >= _MOST:
             self._drop(next(iter(self._current)))
-        self._current[key] = _Current(state, events, receipt)
+        self._current[key] = _Current(state, events, receipt, at_ms)
         self._keeper.keep(receipt)
 
     def delivered(self, fingerprint: str, group_key: str, deliveries: Sequence[Delivered]) -> None:

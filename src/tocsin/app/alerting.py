@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tocsin.alert.book import Known
+from tocsin.alert.circumstances import Beyond
 from tocsin.alert.dispatch import Dispatcher
 from tocsin.alert.fallback import Fallbacks
 from tocsin.alert.notification_log import LogEntry, NotificationLog
@@ -16,6 +17,7 @@ from tocsin.app.attention import Attention
 from tocsin.app.answering import AnsweredChannels
 from tocsin.app.config import Loaded
 from tocsin.app.notifications import Notifications
+from tocsin.app.receipts import KeptFlaps, KeptReceipts
 from tocsin.app.receivers import receivers_of
 from tocsin.kit.clock import Clock
 from tocsin.kit.tasks import Tasks
@@ -101,11 +103,18 @@ class Alerting:
     def __init__(self, database: Database, clock: Clock) -> None:
         self.attention = Attention(database, clock)
         self.notifications = Notifications(database, clock)
+        self.receipts = KeptReceipts(database, clock)
         self.dispatcher = Dispatcher(
             clock,
             KeptAlerts(database),
             NotificationLog(KeptLog(database)),
             Silences(KeptSilences(database), clock),
+            Beyond(
+                acknowledgements=self.attention.acknowledgements,
+                maintenance=self.attention.maintenance,
+                flaps=KeptFlaps(database),
+                receipts=self.receipts,
+            ),
         )
         self.notifications.raise_alerts_at(self.dispatcher)
         self._clock = clock
@@ -135,6 +144,7 @@ class Alerting:
         await self.apply(loaded, external_url)
         await self.answered.load()
         tasks.start("dispatch", self.dispatcher.run)
+        self.receipts.start(tasks)
         self.notifications.start(tasks)
         tasks.start("acknowledgements", self.attention.acknowledgements.run)
 
@@ -149,17 +159,19 @@ class Alerting:
         if found is None:
             self._warnings = ()
             self.notifications.configure({}, Fallbacks(), config, external_url)
-            self.dispatcher.configure(None, {})
+            self.dispatcher.configure(None, {}, config)
             return
         self._warnings = found.warnings
         fallbacks = found.plan.fallbacks
         self.notifications.configure(found.integrations, fallbacks, config, external_url)
-        self.dispatcher.configure(found.plan, found.integrations)
+        self.dispatcher.configure(found.plan, found.integrations, config)
 
     async def stop(self) -> None:
         """Let what is on its way arrive, for 2 s; what does not is told after the next start."""
         await self.dispatcher.drain(_DRAIN_SECONDS)
         await self.notifications.history.flush()
+        self.dispatcher.receipts.close()
+        await self.receipts.flush()
 
     async def close(self) -> None:
         """Close all connections; to be done once nothing is told any more."""
