@@ -13,8 +13,8 @@ from tocsin.alert.dispatch import Dispatcher
 from tocsin.alert.fallback import Fallbacks
 from tocsin.alert.notification_log import LogEntry, NotificationLog
 from tocsin.alert.silence import Silence, Silences
-from tocsin.app.attention import Attention
 from tocsin.app.answering import AnsweredChannels
+from tocsin.app.attention import Attention
 from tocsin.app.config import Loaded
 from tocsin.app.notifications import Notifications
 from tocsin.app.receipts import KeptFlaps, KeptReceipts
@@ -116,22 +116,16 @@ class Alerting:
                 receipts=self.receipts,
             ),
         )
-        self.notifications.raise_alerts_at(self.dispatcher)
-        self._clock = clock
-            Beyond(
-                acknowledgements=self.attention.acknowledgements,
-                maintenance=self.attention.maintenance,
-                flaps=KeptFlaps(database),
-                receipts=self.receipts,
-            ),
-        )
         self.answered = AnsweredChannels(
             database, clock, self.dispatcher, self.attention.acknowledgements
+        )
+        self.notifications.raise_alerts_at(self.dispatcher)
+        self._clock = clock
         self._fetcher = Fetcher(clock, Path(), connections=64)
+        self.doors = self.answered.doors(self._fetcher)
         self._warnings: Sequence[str] = ()
 
     @property
-        self.doors = self.answered.doors(self._fetcher)
     def warnings(self) -> Sequence[str]:
         """What the author of routes and receivers should know."""
         return self._warnings
@@ -139,21 +133,21 @@ class Alerting:
     async def start(self, loaded: Loaded, external_url: str, tasks: Tasks) -> None:
         """Read what is kept, and begin to tell."""
         await self.attention.load()
+        await self.answered.load()
         await self.notifications.load(tasks)
         await self.dispatcher.load()
         await self.apply(loaded, external_url)
-        await self.answered.load()
         tasks.start("dispatch", self.dispatcher.run)
         self.receipts.start(tasks)
         self.notifications.start(tasks)
         tasks.start("acknowledgements", self.attention.acknowledgements.run)
+        self.answered.start(tasks)
 
     async def apply(self, loaded: Loaded, external_url: str) -> None:
         """Put a configuration in force; raises ConfigError before anything has changed."""
         talk = self.answered.conversation(loaded.config)
         found = receivers_of(loaded, self._fetcher, self._clock, external_url, talk)
         self.answered.apply(loaded.config, found.senders if found else {})
-        self.answered.start(tasks)
         self._fetcher.folder = loaded.alertmanager_folder
         config = loaded.config.alerting
         if found is None:

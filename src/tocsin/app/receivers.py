@@ -92,14 +92,16 @@ def _made(
     """`folders` are where relative paths of secrets start: of receivers, of our `own` channels."""
     document = plan.document
     try:
-        templates = Templates(read_files(plan.templates, folders[0]), clock, external_url)
+        templates = Templates(
+            read_files(plan.templates, folders[0]), tools.clock, tools.external_url
+        )
     except Rejected as error:
         raise document.error(str(error), "templates") from error
     shared = read_global(plan.shared)
     warnings = list(plan.warnings)
+    senders: dict[str, Sender] = {}
     made: dict[str, tuple[Integration, ...]] = {}
     for name, parts in plan.receivers.items():
-    senders: dict[str, Sender] = {}
         making = Making(
             shared,
             templates,

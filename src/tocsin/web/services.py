@@ -15,6 +15,8 @@ from tocsin.model.series import SeriesSource
 
 if TYPE_CHECKING:
     from tocsin.alert.acknowledge import Acknowledgements
+    from tocsin.alert.canary import Canaries
+    from tocsin.alert.desk import Desk
     from tocsin.alert.dispatch import Dispatcher
     from tocsin.alert.maintenance import Maintenance
     from tocsin.alert.manager import RuleManager
@@ -34,9 +36,9 @@ if TYPE_CHECKING:
     from tocsin.store.retention import Retention
     from tocsin.store.series import SeriesRegistry
     from tocsin.store.writer import Writer
-
-
     from tocsin.web.answer_doors import AnswerDoors
+
+
 @dataclass(frozen=True, slots=True)
 class WebConfig:
     """What the web room needs to know of the configuration; a reload makes another one."""
@@ -131,12 +133,14 @@ class Services:
     scrape: ScrapeManager
     rules: RuleManager
     alerts: Dispatcher
+    desk: Desk
+    canaries: Canaries
     acknowledgements: Acknowledgements
+    doors: AnswerDoors
     maintenance: Maintenance
     users: Users
     sessions: Sessions
     tokens: Tokens
-    doors: AnswerDoors
     settings: Settings
     status: Callable[[], SystemStatus]
     reload: Callable[[], Awaitable[ReloadOutcome]]
