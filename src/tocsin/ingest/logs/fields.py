@@ -1,0 +1,147 @@
+"""Which of a document's fields are a record's own: its text, time, level, service and ids?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tocsin.ingest.logs.moment import nanoseconds
+from tocsin.model.logs import LogRecord, level_of
+
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "body": ("message", "msg", "body", "log", "event", "text", "short_message", "logmessage"),
+    "ts_ns": ("@timestamp", "timestamp", "time", "ts", "datetime", "date", "eventtime", "@t"),
+    "level": (
+        *("level", "severity", "severity_text", "severitytext", "lvl", "levelname", "loglevel"),
+        *("log.level", "log_level", "status", "@l", "priority"),
+    ),
+    "service": (
+        *("service.name", "service", "service_name", "servicename", "app", "application"),
+        *("appname", "app_name", "application_name", "component", "program", "syslog.appname"),
+    ),
+    "environment": (
+        *("deployment.environment.name", "deployment.environment", "environment", "env"),
+        *("service.environment", "node_env"),
+    ),
+    "host": ("host.name", "hostname", "host", "server", "agent.hostname", "node", "host.hostname"),
+    "trace_id": ("trace_id", "traceid", "trace.id", "otel.trace_id", "dd.trace_id"),
+    "span_id": ("span_id", "spanid", "span.id", "otel.span_id", "dd.span_id"),
+    "user_id": ("user_id", "userid", "user.id", "enduser.id", "usr.id", "uid"),
+}
+"""Names of each part in the usual libraries and conventions, the most telling first, as they are
+in lower case."""
+
+_RANKED = {name: (part, rank) for part, names in _NAMES.items() for rank, name in enumerate(names)}
+_WRAPPERS = ("fields.", "meta.", "metadata.", "context.", "resource.", "attributes.", "extra.")
+"""What libraries put other fields into; a field in there is known by its own name."""
+_NUMERIC_LEVELS = ((60, 21), (50, 17), (40, 13), (30, 9), (20, 5), (10, 1))
+"""pino's and bunyan's numbers, which Python's share at other scale: at least -> severity number."""
+_DEEPEST = 12
+
+_WRAPPED, _WORST = 20, 99
+
+_shapes: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {}
+_SHAPES_KEPT = 5_000
+"""Programs write few shapes of documents; those that make up names do not fill the memory."""
+
+
+def flattened(document: Mapping[str, object]) -> dict[str, str]:
+    """Every field by its dotted name, as text: lists as JSON, nulls left out."""
+    found: dict[str, str] = {}
+    _flatten(document, "", found, _DEEPEST)
+    return found
+
+
+def _flatten(document: Mapping[str, object], prefix: str, found: dict[str, str], left: int) -> None:
+    for key, value in document.items():
+        name = prefix + key
+        if isinstance(value, str):
+            found[name] = value
+        elif isinstance(value, bool):
+            found[name] = "true" if value else "false"
+        elif isinstance(value, int | float):
+            found[name] = repr(value)
+        elif isinstance(value, dict) and left:
+            _flatten(value, name + ".", found, left - 1)
+        elif value is not None:
+            found[name] = msgspec.json.encode(value).decode()
+
+
+def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> LogRecord:
+    """A record of a document's fields; those that are parts of it leave its attributes.
+
+    Without a text the whole document, `original`, is the text. A time that is no time is kept as
+    an attribute, and the line has the time of its arrival.
+    """
+    names = tuple(fields)
+    parts = _shapes.get(names)
+    if parts is None:
+        parts = _parts(names)
+        if len(_shapes) < _SHAPES_KEPT:
+            _shapes[names] = parts
+    record = LogRecord(ts_ns=now_ns, body="", attributes=fields)
+    has_body = False
+    for part, name in parts:
+        text = fields[name]
+        if part == "body":
+            record.body = text
+            has_body = True
+        elif not _set(record, part, text):
+            continue
+        del fields[name]
+    if has_body:
+        record.original = original
+    else:
+        record.body = original
+    return record
+
+
+def _parts(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Which field is which part, for documents of these fields."""
+    parts: dict[str, str] = {}
+    ranks: dict[str, int] = {}
+    for name in names:
+        known = _known(name)
+        if known is not None and known[1] < ranks.get(known[0], _WORST):
+            parts[known[0]] = name
+            ranks[known[0]] = known[1]
+    return tuple(parts.items())
+
+
+def _known(name: str) -> tuple[str, int] | None:
+    """Which part a field of this name may be, and how telling the name is (0 is the most)."""
+    lower = name.lower()
+    if lower in _RANKED:
+        return _RANKED[lower]
+    for wrapper in _WRAPPERS:
+        inner = _RANKED.get(lower[len(wrapper) :]) if lower.startswith(wrapper) else None
+        if inner is not None and inner[0] not in ("body", "ts_ns"):
+            # A wrapped field stands behind one of the document's own.
+            return inner[0], inner[1] + _WRAPPED
+    return None
+
+
+def _set(record: LogRecord, part: str, text: str) -> bool:
+    """Whether the text could be the part; then it is."""
+    if part == "ts_ns":
+        at = nanoseconds(text)
+        if at is None:
+            return False
+        record.ts_ns = at
+        return True
+    if part == "level":
+        number = level_of(text) or _numeric_level(text)
+        if not number:
+            return False
+        record.level, record.severity = number, text
+        return True
+    setattr(record, part, text)
+    return True
+
+
+def _numeric_level(text: str) -> int:
+    if not text.isdecimal():
+        return 0
+    number = int(text[:6])
+    return next((level for least, level in _NUMERIC_LEVELS if number >= least), 0)

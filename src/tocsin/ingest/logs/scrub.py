@@ -1,0 +1,157 @@
+"""What must not be kept? Secrets and personal data are replaced before a line is stored."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+import msgspec
+
+from tocsin.kit import gauge
+from tocsin.kit.fault import Rejected
+from tocsin.kit.regex import compile_pattern
+from tocsin.model.logs import LogRecord
+
+_scrubbed = gauge.counter("log_scrubbed", "Secrets replaced in log lines, by kind.", ("kind",))
+
+KINDS = {
+    "bearer": r"(?i)\b(?:bearer|basic)\s+[a-z0-9._~+/-]{16,}=*",
+    "jwt": r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}",
+    "key": (
+        r"\b(?:AKIA[0-9A-Z]{16}|gh[opsu]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,}"
+        r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[0-9A-Za-z_-]{35}|glpat-[A-Za-z0-9_-]{20})"
+    ),
+    "password": (
+        r"(?i)\b(?:password|passwd|pwd|secret|api_?key|access_?token|client_?secret)"
+        r"[\"']?\s*[=:]\s*(?:\"[^\"]{1,200}\"|'[^']{1,200}'|[^\s,;&\"'}]{3,200})"
+    ),
+    "card": r"\b(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|3[47]\d{2}|6(?:011|5\d{2}))(?:[ -]?\d){9,12}\b",
+    "url_password": r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,100}:[^\s@/]{1,200}@",
+    "email": r"\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}\b",
+}
+"""What each kind looks like, in RE2's syntax."""
+ON_BY_DEFAULT = ("bearer", "jwt", "key", "password", "card", "url_password")
+
+_SECRET_NAMES = re.compile(
+    r"(?:^|[._-])(?:password|passwd|pwd|secret|client_?secret|authorization|cookie|set-cookie"
+    r"|api_?key|access_?token|refresh_?token|id_?token|private_?key|credit_?card|card_?number|cvv)$",
+    re.IGNORECASE,
+)
+_NAMES_KEPT = 50_000
+_LEAST_CARD = 13
+
+
+class ScrubConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is replaced in log lines before they are kept."""
+
+    enabled: bool = True
+    """Replace anything at all."""
+    kinds: tuple[str, ...] = ON_BY_DEFAULT
+    """Of bearer, jwt, key, password, card, url_password and email."""
+    patterns: dict[str, str] = {}
+    """More to be replaced: a name, and a regular expression (RE2)."""
+    fields: tuple[str, ...] = ()
+    """Fields whose values are replaced whole, besides the usual names of secrets."""
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise Rejected(f"unknown kind {kind!r}; known are {', '.join(KINDS)}")
+        for pattern in self.patterns.values():
+            compile_pattern(pattern)
+
+
+class Scrubber:
+    """Replaces secrets by `[kind]` in the texts of records, and counts them."""
+
+    def __init__(self, config: ScrubConfig) -> None:
+        self._config = config
+        self._kinds = {kind: KINDS[kind] for kind in config.kinds} | config.patterns
+        self._one = {kind: compile_pattern(each) for kind, each in self._kinds.items()}
+        every = "|".join(f"(?:{each})" for each in self._kinds.values())
+        self._any = compile_pattern(every) if every else None
+        self._own = {name.lower() for name in config.fields}
+        self._names: dict[str, bool] = {}
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, records: Sequence[LogRecord]) -> None:
+        """Scrub them in place. One search over all texts finds the few lines that need it."""
+        if not self._config.enabled:
+            return
+        for record in records:
+            self._scrub_fields(record)
+        for place in self._suspects(records):
+            self._scrub(records[place])
+
+    def _suspects(self, records: Sequence[LogRecord]) -> Iterator[int]:
+        if self._any is None or not records:
+            return
+        texts = [_text_of(record).encode("utf-8", "replace") for record in records]
+        starts = [0, *accumulate(len(text) + 1 for text in texts)]
+        whole, at = b"\x00".join(texts), 0
+        while found := self._any.search(whole, at):
+            place = bisect_right(starts, found.start()) - 1
+            yield place
+            at = starts[place + 1]
+            if at >= len(whole):
+                return
+
+    def _scrub(self, record: LogRecord) -> None:
+        record.body = self._cleaned(record.body)
+        if record.original:
+            record.original = self._cleaned(record.original)
+        if record.attributes:
+            record.attributes = {
+                name: self._cleaned(value) for name, value in record.attributes.items()
+            }
+
+    def _cleaned(self, text: str) -> str:
+        for kind, pattern in self._one.items():
+            at = 0
+            while found := pattern.search(text, at):
+                start, end = found.start(), found.end()
+                if kind == "card" and not _is_card(text[start:end]):
+                    at = end
+                    continue
+                self._note(kind)
+                text = f"{text[:start]}[{kind}]{text[end:]}"
+                at = start + len(kind) + 2
+        return text
+
+    def _scrub_fields(self, record: LogRecord) -> None:
+        for name, value in record.attributes.items():
+            if value and self._is_secret(name):
+                self._note("field")
+                record.attributes[name] = "[field]"
+                if record.original and len(value) > 2:
+                    record.original = record.original.replace(value, "[field]")
+
+    def _is_secret(self, name: str) -> bool:
+        known = self._names.get(name)
+        if known is None:
+            known = bool(_SECRET_NAMES.search(name)) or name.lower() in self._own
+            if len(self._names) < _NAMES_KEPT:
+                self._names[name] = known
+        return known
+
+    def _note(self, kind: str) -> None:
+        self.counts[kind] += 1
+        _scrubbed.labels(kind).inc()
+
+
+def _text_of(record: LogRecord) -> str:
+    if record.original:
+        return record.original
+    if record.attributes:
+        return record.body + "\n" + "\n".join(record.attributes.values())
+    return record.body
+
+
+def _is_card(text: str) -> bool:
+    """Luhn's check (ISO/IEC 7812-1)."""
+    digits = [int(each) for each in text if each.isdigit()]
+    doubled = [sum(divmod(2 * each, 10)) for each in digits[-2::-2]]
+    return len(digits) >= _LEAST_CARD and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
