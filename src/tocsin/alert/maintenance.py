@@ -128,6 +128,26 @@ class Maintenance:
         self._forget_open()
         return fresh
 
+    async def import_all(self, windows: Sequence[Window]) -> list[Window]:
+        """Keep windows of a calendar, instead of those that its events (`uid`) were before."""
+        uids = {window.uid for window in windows}
+        before: dict[str, list[str]] = {}
+        for key, one in self._made.items():
+            if one.window.source == "ical" and one.window.uid in uids:
+                before.setdefault(one.window.uid, []).append(key)
+        named = []
+        for window in windows:
+            known = before.get(window.uid)
+            named.append(msgspec.structs.replace(window, id=known.pop(0) if known else ""))
+        kept = await self.put_all(named)
+        gone = [key for keys in before.values() for key in keys]
+        if gone:
+            await self._keeper.forget(gone)
+        for key in gone:
+            self._made.pop(key, None)
+        self._forget_open()
+        return kept
+
     async def remove(self, window_id: str) -> Window:
         """Remove one for good. Raises NotFound, and Rejected for one of the configuration."""
         self._refuse_configured(window_id)
