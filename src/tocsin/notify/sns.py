@@ -6,50 +6,42 @@ https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
-from urllib.parse import quote, urlsplit
+import asyncio
+import os
 
 import msgspec
 
+from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
-from tocsin.kit.secret import Secret
-from tocsin.kit.sigv4 import Signer, stamp
+from tocsin.model.notices import Notice
+from tocsin.notify.aws_keys import (
+    Keys,
+    SigV4Config,
+    asking_for_role,
+    domain,
+    found_keys,
+    keys_of_role,
+    signed,
+)
 from tocsin.notify.given import exactly_one
-from tocsin.notify.http_sender import Filling, HttpConfig, http_kind
+from tocsin.notify.http_sender import Filling, HttpConfig, filling, read
+from tocsin.notify.kind import Made, Making, SenderKind
 from tocsin.notify.pagerduty import dedup_key
-from tocsin.notify.wire import Request, truncated_bytes
+from tocsin.notify.wire import Request, exchange, truncated, truncated_bytes
+from tocsin.scrape.fetch import Answer
 
 _LARGEST_BYTES = 256 << 10
 _LARGEST_SMS_BYTES = 1600
-_LONGEST_SUBJECT = 100
-_FORM = "application/x-www-form-urlencoded; charset=utf-8"
-
-
-class SigV4Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, and in which region; without one it is that of the topic or target."""
-
-    region: str = ""
-    access_key: str = ""
-    secret_key: Secret | None = None
-    profile: str = ""
-    role_arn: str = ""
-
-    def __post_init__(self) -> None:
-        if self.profile or self.role_arn:
-            raise Rejected(
-                "profile and role_arn are not supported yet; write access_key and secret_key of a "
-                "user that may publish"
-            )
-        if not self.access_key or not self.secret_key:
-            raise Rejected("access_key and secret_key must be given")
+_LONGEST_SUBJECT = 99
+_SPARE_SECONDS = 300.0
+"""Keys of a role are asked for anew so long before they end."""
 
 
 class SnsConfig(HttpConfig, frozen=True, kw_only=True):
     """One entry of `sns_configs`."""
 
     api_url: str = ""
-    sigv4: SigV4Config
+    sigv4: SigV4Config = SigV4Config()
     topic_arn: str = ""
     phone_number: str = ""
     target_arn: str = ""
@@ -60,17 +52,49 @@ class SnsConfig(HttpConfig, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         exactly_one(self, "topic_arn", "phone_number", "target_arn")
-        if not (self.sigv4.region or self.api_url) and self.phone_number:
+        if self.phone_number and not self.sigv4.region:
             raise Rejected("sigv4.region must be given with phone_number")
 
 
-def _requests(config: SnsConfig, fill: Filling) -> list[Request]:
+class Sns:
+    """Publishes, with keys of its own or those of a role, which it asks for now and then."""
+
+    def __init__(self, config: SnsConfig, making: Making) -> None:
+        self._config = config
+        self._making = making
+        self._role_keys: Keys | None = None
+
+    async def send(self, notice: Notice) -> None:
+        """Raises as `notify.kind.Sender`."""
+        config, now = self._config, self._making.clock.now()
+        fill = filling(notice, self._making)
+        region, url, fields = await asyncio.to_thread(_publish, config, fill)
+        keys = await self._keys(region)
+        await self._ask(signed(keys, ("sns", region), url, fields, now))
+
+    async def _keys(self, region: str) -> Keys:
+        config, now = self._config.sigv4, self._making.clock.now()
+        if not config.role_arn:
+            return await asyncio.to_thread(found_keys, config, os.environ)
+        kept = self._role_keys
+        if kept is None or kept.ends is None or kept.ends - _SPARE_SECONDS < now:
+            own = await asyncio.to_thread(found_keys, config, os.environ)
+            answer = await self._ask(asking_for_role(config, own, region, os.environ, now))
+            kept = self._role_keys = keys_of_role(answer.body)
+        return kept
+
+    async def _ask(self, request: Request) -> Answer:
+        options = self._config.http_config or self._making.shared.http_config
+        timeout = float(self._config.timeout)
+        return await exchange(self._making, request, options, timeout=timeout)
+
+
+def _publish(config: SnsConfig, fill: Filling) -> tuple[str, str, dict[str, str]]:
+    """Region, address and fields of a message."""
     arn = fill(config.topic_arn or config.target_arn)
     region = config.sigv4.region or _region_of(arn)
-    host = f"sns.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
-    url = (fill(config.api_url) or f"https://{host}").rstrip("/") + "/"
-    body = _form(_fields(config, fill, arn))
-    return [_signed(config.sigv4, region, url, body, fill)]
+    url = fill(config.api_url) or f"https://sns.{region}.{domain(region)}"
+    return region, url.rstrip("/") + "/", _fields(config, fill, arn)
 
 
 def _fields(config: SnsConfig, fill: Filling, arn: str) -> dict[str, str]:
@@ -98,28 +122,8 @@ def _fields(config: SnsConfig, fill: Filling, arn: str) -> dict[str, str]:
         fields["MessageAttributes"] = ""  # so does Amazon's own library
     subject = fill(config.subject)
     if subject:
-        fields["Subject"] = subject
+        fields["Subject"] = truncated(subject, _LONGEST_SUBJECT)
     return fields
-
-
-def _form(fields: dict[str, str]) -> bytes:
-    pairs = (f"{quote(name, safe='')}={quote(fields[name], safe='')}" for name in sorted(fields))
-    return "&".join(pairs).encode().replace(b"%20", b"+")
-
-
-def _signed(config: SigV4Config, region: str, url: str, body: bytes, fill: Filling) -> Request:
-    moment = dt.datetime.fromtimestamp(fill.making.clock.now(), dt.UTC)
-    headers = {
-        "Content-Length": str(len(body)),
-        "Content-Type": _FORM,
-        "Host": urlsplit(url).netloc,
-        "X-Amz-Date": stamp(moment),
-    }
-    secret = config.secret_key.reveal() if config.secret_key else ""
-    signer = Signer(config.access_key, secret, region, "sns")
-    digest = hashlib.sha256(body).hexdigest()
-    signature = signer.authorization(moment, "POST", url, headers, digest)
-    return Request(url, body, {**headers, "Authorization": signature})
 
 
 def _region_of(arn: str) -> str:
@@ -130,4 +134,9 @@ def _region_of(arn: str) -> str:
     return parts[3]
 
 
-KIND = http_kind("sns", SnsConfig, _requests)
+def _make(part: Document, making: Making) -> Made:
+    config = read(part, making, SnsConfig, ())
+    return Made(Sns(config, making), config.tells_ends)
+
+
+KIND = SenderKind("sns", _make)
