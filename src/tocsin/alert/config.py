@@ -11,6 +11,7 @@ from tocsin.alert.canary_config import CanaryConfig
 from tocsin.alert.caps import CapsConfig
 from tocsin.alert.heartbeat import HeartbeatConfig
 from tocsin.alert.history import HistoryConfig
+from tocsin.alert.immediate_config import ImmediateRule
 from tocsin.alert.maintenance_config import MaintenanceConfig
 from tocsin.alert.matchers import parse_matchers
 from tocsin.kit.document import Document
@@ -108,3 +109,5 @@ class AlertingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Test messages through the real channels."""
     history: HistoryConfig = HistoryConfig()
     """For how long it is kept what became of each message."""
+    immediate: tuple[ImmediateRule, ...] = ()
+    """Pushed metrics that fire as they arrive: a list such as `{metric: "*error*", above: 0}`."""

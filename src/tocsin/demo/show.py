@@ -25,6 +25,9 @@ _CONFIG = """\
 prometheus: prometheus.yml
 scrape:
   interval: 5s
+alerting:
+  immediate:
+    - {metric: "*error*", above: 0}
 """
 _JOBS = ("shop", "worker", "partner")
 _PROMETHEUS = """\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,6 +35,22 @@ class Writer(Protocol):
     async def write_rows(
         self, table: str, columns: Sequence[str], rows: bytes, count: int
     ) -> None: ...
+
+
+class Watch(Protocol):
+    """Who looks at what was accepted from outside, after it was kept."""
+
+    @property
+    def protocols(self) -> frozenset[str]:
+        """Where something is looked for; empty when nothing is."""
+
+    async def samples(self, protocol: str, batch: SampleBatch) -> None:
+        """Look at samples."""
+
+    async def events(
+        self, protocol: str, events: Sequence[Event], tags: Callable[[Event], Mapping[str, str]]
+    ) -> None:
+        """Look at events; `tags` gives those of an event that may become labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +100,7 @@ class Intake:
         groups: GroupStore | None = None,
     ) -> None:
         self._writer = writer
+        self._watch: Watch | None = None
         self.guard = guard
         self.decoders = Decoders(guard, config, clock)
         self.push_groups = PushGroups(guard, groups or MemoryGroups(), clock, config.pushgateway)
@@ -91,6 +108,10 @@ class Intake:
         self._config = config
         self._retention_seconds = retention_seconds
         self._senders: OrderedDict[tuple[str, str], Sender] = OrderedDict()
+
+    def watched_by(self, watch: Watch) -> None:
+        """Let it look at what is accepted from now on."""
+        self._watch = watch
 
     def configure(self, config: IngestConfig, *, retention_seconds: float) -> None:
         """Put other limits in force, those of series included."""
@@ -104,6 +125,12 @@ class Intake:
 
         Returns when the samples are kept. Raises Temporary when they cannot be kept now.
         """
+        accepted = await self._accept(protocol, batch, sender)
+        if self._watch is not None and protocol in self._watch.protocols:
+            await self._watch.samples(protocol, batch)
+        return accepted
+
+    async def _accept(self, protocol: str, batch: SampleBatch, sender: str) -> Accepted:
         batch = self._within_time(batch)
         if len(batch) or batch.exemplars or batch.metadata:
             await self._writer.write(batch)
@@ -135,8 +162,11 @@ class Intake:
             for event in events
         ]
         await self.accept_events(protocol, timely, sender=sender)
-        batch = self.decoders.derived.series_of(timely)
-        return await self.accept(protocol, batch, sender=sender)
+        derived = self.decoders.derived
+        accepted = await self._accept(protocol, derived.series_of(timely), sender)
+        if self._watch is not None and protocol in self._watch.protocols:
+            await self._watch.events(protocol, timely, derived.labels)
+        return accepted
 
     @property
     def senders(self) -> Sequence[Sender]:
