@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tocsin
+from tocsin.alert.immediate import Immediate
 from tocsin.alert.manager import RuleManager
 from tocsin.alert.ports import Surroundings
 from tocsin.app.alerting import Alerting
@@ -69,6 +70,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         retention_seconds=retention_seconds(config),
         groups=groups,
     )
+    immediate = Immediate(alerting.dispatcher, clock, registry.labels, lambda: guard.epoch)
+    intake.watched_by(immediate)
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
     parts = Parts(
         clock=clock,
@@ -85,6 +88,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
             Surroundings(clock, engine, telemetry.source, guard, writer, alerting.dispatcher)
         ),
         alerting=alerting,
+        immediate=immediate,
         retention=telemetry.retention,
         rollup=Rollup(kept.store, clock),
         people=people,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from tocsin.alert.immediate import Immediate
 from tocsin.alert.manager import RuleManager
 from tocsin.alert.template import World
 from tocsin.app.alerting import Alerting
@@ -75,6 +76,7 @@ class Parts:
     intake: Intake
     scrape: ScrapeManager
     alerting: Alerting
+    immediate: Immediate
     rules: RuleManager
     retention: Retention
     rollup: Rollup
@@ -289,6 +291,7 @@ class Tocsin:
         url = self.loaded.config.listen.external_url or self.http.url
         world = World(self._rule_plan.external_labels, url.rstrip("/"))
         await self.parts.rules.apply(self._rule_plan.groups, world, self._web_config.query)
+        self.parts.immediate.configure(self.loaded.config.alerting.immediate, world.external_url)
 
     @property
     def _external_url(self) -> str:
