@@ -13,8 +13,11 @@ from tocsin.alert.group_run import GroupRun
 from tocsin.alert.ports import Surroundings
 from tocsin.alert.proposal import Proposals, proposals, subject_of
 from tocsin.alert.replay_engine import ReplayEngine
+from tocsin.alert.route import matching
+from tocsin.alert.rule_file import Rule
 from tocsin.alert.tuning import Tuning
 from tocsin.kit.clock import FakeClock
+from tocsin.model import labels as model
 from tocsin.model.labels import Labels
 from tocsin.query.promql.result import Result
 
@@ -63,8 +66,24 @@ async def propose(trial: Trial, past: Past, progress: Progress | None = None) ->
     bad = subject.is_bad(values) if subject else ~np.isnan(values)
     now = Tuning(-(-rule.hold_ms // every), -(-rule.keep_firing_ms // every))
     return await asyncio.to_thread(
-        proposals, bad, values if subject else None, subject, every_s=every / 1000, now=now
+        proposals,
+        bad,
+        values if subject else None,
+        subject,
+        every_s=every / 1000,
+        now=now,
+        wait_s=_wait_ms(rule, past) / 1000,
     )
+
+
+def _wait_ms(rule: Rule, past: Past) -> int:
+    """How long the routes wait before they tell of such an alert."""
+    if past.plan is None:
+        return 0
+    own = {name: text for name, text in rule.labels if "{{" not in text}
+    labels = {**dict(past.world.external_labels), **own, "alertname": rule.name}
+    routes = matching(past.plan.root, model.from_mapping(labels))
+    return min((route.group_wait_ms for route in routes), default=0)
 
 
 def _added(rows: Rows, read: Result, start: int, rounds: int) -> bool:

@@ -131,9 +131,11 @@ def proposals(
     *,
     every_s: float,
     now: Tuning,
+    wait_s: float = 0.0,
 ) -> Proposals:
     """From rows of rounds, `every_s` apart: where the rule found something, and the values that it
-    compared where these are known. `now` is how the rule is set now. Takes seconds for many series.
+    compared where these are known. `now` is how the rule is set now, `wait_s` how long the routes
+    wait before they tell. Takes seconds for many series.
     """
     order = np.argsort(-np.abs(np.diff(bad, axis=1)).sum(axis=1) if bad.size else np.zeros(0))
     rows = [row for row in order[:_MOST_SERIES].tolist() if bad[row].any()]
@@ -146,7 +148,7 @@ def proposals(
         noise = _noise([values[row] for row in rows])
         recoveries = list(_recoveries(subject, [values[row] for row in rows], noise))
     chosen = [values[row] for row in rows] if values is not None else None
-    ground = _Ground(series, chosen, subject)
+    ground = _Ground(series, chosen, subject, math.ceil(wait_s / every_s))
     return Proposals(
         holds=_holds(series, every_s),
         proposals=_searched(ground, recoveries, every_s, now),
@@ -155,14 +157,32 @@ def proposals(
 
 
 @dataclass(frozen=True, slots=True)
+class _Count:
+    """Alerts, those of them that last long enough to be told, breaches missed, and by how many
+    rounds the latest is told after it began."""
+
+    alerts: int
+    told: int
+    missed: int
+    latest: int
+
+    @property
+    def effort(self) -> int:
+        """What it asks of people: a flap on a page counts too, half of one that is told."""
+        return self.told + self.alerts
+
+
+@dataclass(frozen=True, slots=True)
 class _Ground:
     series: Sequence[Excursions]
     values: Sequence[NDArray[np.float64]] | None
     subject: Subject | None
+    wait: int
+    """Rounds that the routes wait before they tell: what is over by then is not told."""
 
-    def count(self, tuning: Tuning, breaches: Sequence[NDArray[np.int64]]) -> tuple[int, int, int]:
-        """Alerts, breaches missed, and the longest delay in rounds, with that tuning."""
-        alerts = missed = latest = 0
+    def count(self, tuning: Tuning, breaches: Sequence[NDArray[np.int64]]) -> _Count:
+        """What comes of that tuning."""
+        alerts = told = missed = latest = 0
         for row, excursions in enumerate(self.series):
             recovered = None
             if tuning.recover is not None and self.values is not None and self.subject is not None:
@@ -171,38 +191,38 @@ class _Ground:
                 )
             begins, ends = simulated(excursions, tuning, recovered)
             alerts += len(begins)
+            told += int(np.count_nonzero(ends - begins > self.wait))
             for begin, end in breaches[row].tolist():
                 during = np.flatnonzero((begins < end) & (ends > begin))
                 if not len(during):
                     missed += 1
                 else:
                     latest = max(latest, int(begins[during[0]]) - begin)
-        return alerts, missed, latest
+        return _Count(alerts, told, missed, latest)
 
 
 def _searched(
     ground: _Ground, recoveries: Sequence[float], every_s: float, now: Tuning
 ) -> list[Proposal]:
     breaches = [sustained(one) for one in ground.series]
-    count = sum(map(len, breaches))
-    before, missed_before, late_before = ground.count(now, breaches)
+    lasting = sum(map(len, breaches))
+    before = left = ground.count(now, breaches)
     found: list[Proposal] = []
-    left = before
     for delay_s in (every_s, *(one for one in _DELAYS_S if one > every_s)):
-        best: tuple[tuple[float, ...], Tuning, int, int] | None = None
+        best: tuple[tuple[float, ...], Tuning, _Count] | None = None
         for tuning in _grid(recoveries, max(1, round(delay_s / every_s))):
-            alerts, missed, latest = ground.count(tuning, breaches)
-            delay = max(0, latest - late_before)
-            if missed > missed_before or delay * every_s > delay_s:
+            count = ground.count(tuning, breaches)
+            later = (count.latest - before.latest) * every_s
+            if count.missed > before.missed or count.told > before.told or later > delay_s:
                 continue
             # Of those that are as quiet, the one that changes least.
             depth = recoveries.index(tuning.recover) + 1 if tuning.recover is not None else 0
-            rank = (alerts, tuning.hold, tuning.keep, depth)
+            rank = (count.told, count.alerts, tuning.hold, tuning.keep, depth)
             if best is None or rank < best[0]:
-                best = rank, tuning, alerts, delay
-        if best is not None and best[2] <= _WORTH * left:
+                best = rank, tuning, count
+        if best is not None and best[2].effort <= _WORTH * left.effort:
             left = best[2]
-            found.append(_proposal(ground, best[1], (before, left, count), best[3], every_s))
+            found.append(_proposal(ground, best[1], (before, left), lasting, every_s))
     return found
 
 
@@ -216,26 +236,24 @@ def _grid(recoveries: Sequence[float], most_hold: int) -> Iterator[Tuning]:
 
 
 def _proposal(
-    ground: _Ground, tuning: Tuning, counts: tuple[int, int, int], delay: int, every_s: float
+    ground: _Ground, tuning: Tuning, counts: tuple[_Count, _Count], breaches: int, every_s: float
 ) -> Proposal:
-    before, after, breaches = counts
+    before, after = counts
     recover = ""
     if tuning.recover is not None and ground.subject is not None:
         recover = ground.subject.recovery(tuning.recover)
-    delay_s = delay * every_s
+    delay_s = max(0, after.latest - before.latest) * every_s
     later = f"{Duration(delay_s)} later at the most" if delay_s else "no later"
+    lasting = f"{breaches} breach{'' if breaches == 1 else 'es'} that lasted told {later}"
     return Proposal(
         hold=tuning.hold * every_s,
         keep_firing=tuning.keep * every_s,
         recover=recover,
-        alerts_before=before,
-        alerts=after,
+        alerts_before=before.alerts,
+        alerts=after.alerts,
         breaches=breaches,
         delay=delay_s,
-        words=(
-            f"{before - after} of {before} alerts fewer; {breaches} "
-            f"breach{'' if breaches == 1 else 'es'} that lasted told {later}"
-        ),
+        words=f"{before.alerts - after.alerts} of {before.alerts} alerts fewer; {lasting}",
     )
 
 

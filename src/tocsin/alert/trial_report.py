@@ -222,6 +222,6 @@ def _delays(before: Sequence[Firing], after: Sequence[Firing], until: float) -> 
     for one in before:
         for other in by_labels.get(tuple(sorted(one.labels.items())), ()):
             if not one.is_older and not other.is_older and _overlap(one, other, until):
-                delays.append(other.fired - one.fired)
+                delays.append(max(0.0, other.fired - one.fired))
                 break
     return delays
