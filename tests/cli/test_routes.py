@@ -69,9 +69,9 @@ def test_a_trial_says_who_when_and_why(file: Path) -> None:
     code, text = run("routes", "test", "severity=critical", "--config", str(file))
     assert code == 0
     assert 'receivers: pager\npager: every alert > severity="critical"\n' in text
-    assert "+0s  pager is told by pagerduty[0]: first, after group_wait 0s" in text
-    assert "+4h5m  pager is told by pagerduty[0]: again, after repeat_interval 4h" in text
-    assert "+6h  pager is told by pagerduty[0]: it is over" in text
+    assert "+0s  pager (pagerduty[0]) is told: first, after group_wait 0s" in text
+    assert "+4h5m  pager (pagerduty[0]) is told: again, after repeat_interval 4h" in text
+    assert "+6h  pager (pagerduty[0]) is told: it is over" in text
 
 
 def test_a_trial_says_who_is_not_told_then_and_until_when(file: Path) -> None:

@@ -16,12 +16,12 @@ _SHOWN_REPEATS = 3
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the timeline. `kind` is "fires", "told", "quiet" or "ends"; `after` is seconds
-    since the alert began to fire."""
+    since the alert began to fire; `receivers` are those that it is about, none when all."""
 
     at_ms: int
     after: float
     kind: str
-    receiver: str
+    receivers: tuple[str, ...] = ()
     words: str
 
 
@@ -29,12 +29,12 @@ def story(forecast: Forecast, routes: Sequence[Route], zone: tzinfo) -> list[Eve
     """The timeline, oldest first; of many repeats to one receiver the first three and a count."""
     by_number = {route.number: route for route in routes}
     events = [
-        _event(forecast, forecast.at_ms, "fires", "", "the alert fires"),
+        _event(forecast, forecast.at_ms, "fires", "the alert fires"),
         *_told(forecast, by_number),
         *(_quiet(forecast, one, by_number, zone) for one in forecast.quiet),
     ]
     if forecast.ends_ms <= forecast.seen_ms:
-        events.append(_event(forecast, forecast.ends_ms, "ends", "", "the alert is over"))
+        events.append(_event(forecast, forecast.ends_ms, "ends", "the alert is over"))
     order = {"fires": 0, "quiet": 1, "ends": 2, "told": 3}
     return sorted(events, key=lambda event: (event.at_ms, order[event.kind]))
 
@@ -44,35 +44,51 @@ def clock_words(at_ms: int, zone: tzinfo) -> str:
     return f"{datetime.fromtimestamp(at_ms / 1000, zone):%A %Y-%m-%d %H:%M:%S}"
 
 
-def _event(forecast: Forecast, at_ms: int, kind: str, receiver: str, words: str) -> Event:
+def _event(forecast: Forecast, at_ms: int, kind: str, words: str, *receivers: str) -> Event:
     after = (at_ms - forecast.at_ms) / 1000
-    return Event(at_ms=at_ms, after=after, kind=kind, receiver=receiver, words=words)
+    return Event(at_ms=at_ms, after=after, kind=kind, receivers=receivers, words=words)
 
 
 def _told(forecast: Forecast, routes: dict[int, Route]) -> Iterator[Event]:
-    repeats: dict[tuple[str, int], list[Message]] = {}
+    """What is told at one moment for one reason is one line."""
+    repeats: dict[tuple[str, int], int] = {}
+    last: dict[tuple[str, int], Message] = {}
+    lines: dict[tuple[int, str], list[Message]] = {}
     for message in forecast.messages:
-        route = routes.get(message.route)
+        place = (message.receiver, message.route)
+        reason = _reason(forecast, message, routes.get(message.route))
         if message.why == "repeat":
-            seen = repeats.setdefault((message.receiver, message.route), [])
-            seen.append(message)
-            if len(seen) > _SHOWN_REPEATS:
+            repeats[place] = repeats.get(place, 0) + 1
+            last[place] = message
+            if repeats[place] > _SHOWN_REPEATS:
                 continue
-        words = f"{message.receiver} is told{_by(message)}: {_reason(forecast, message, route)}"
-        yield _event(forecast, message.at_ms, "told", message.receiver, words)
-    for (receiver, _), seen in repeats.items():
-        more = seen[_SHOWN_REPEATS:]
-        if more:
-            words = f"{receiver} is told again, from here on {len(more)} more times"
-            yield _event(forecast, more[0].at_ms, "told", receiver, words)
+        lines.setdefault((message.at_ms, reason), []).append(message)
+    for (at_ms, reason), messages in lines.items():
+        names = _joined([f"{one.receiver}{_by(one)}" for one in messages])
+        verb = "is" if len(messages) == 1 else "are"
+        receivers = [one.receiver for one in messages]
+        yield _event(forecast, at_ms, "told", f"{names} {verb} told: {reason}", *receivers)
+    more: dict[tuple[int, int], list[str]] = {}
+    for place, message in last.items():
+        if repeats[place] > _SHOWN_REPEATS:
+            left = repeats[place] - _SHOWN_REPEATS
+            more.setdefault((message.at_ms, left), []).append(message.receiver)
+    for (at_ms, left), who in more.items():
+        times = "the last time" if left == 1 else f"the last of {left} more times"
+        verb = "is" if len(who) == 1 else "are"
+        yield _event(forecast, at_ms, "told", f"{_joined(who)} {verb} told {times}", *who)
+
+
+def _joined(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _by(message: Message) -> str:
-    by = f" by {', '.join(message.via)}"
+    by = ", ".join(message.via)
     if message.alerts > 1:
         others = message.alerts - 1
-        by += f", together with {others} other alert{'' if others == 1 else 's'}"
-    return by
+        by += f", with {others} other alert{'' if others == 1 else 's'}"
+    return f" ({by})"
 
 
 def _reason(forecast: Forecast, message: Message, route: Route | None) -> str:
@@ -100,8 +116,8 @@ def _quiet(forecast: Forecast, one: Quiet, routes: dict[int, Route], zone: tzinf
     else:
         until = "as far as this looks ahead"
     words = f"{who} told {until}: {one.why}"
-    receiver = route.receiver if route else ""
-    return _event(forecast, max(one.from_ms, forecast.at_ms), "quiet", receiver, words)
+    about = (route.receiver,) if route else ()
+    return _event(forecast, max(one.from_ms, forecast.at_ms), "quiet", words, *about)
 
 
 def _span(ms: int) -> str:

@@ -4,6 +4,8 @@ PATHS = (
     "/",
     "/alerts",
     "/rules",
+    "/routing",
+    "/routing?labels=severity=critical service=api&at=Sunday 03:00&zone=Europe/Berlin",
     "/explore",
     "/explore?a=up&b=vector(1)&view=stacked&explain=1",
     "/explore?a=up&view=table",

@@ -61,6 +61,11 @@ class RoutingView:
     zone_name: str = "UTC"
 
     @property
+    def alike(self) -> frozenset[int]:
+        """The routes whose times are those of the route above, so that they need not be said."""
+        return frozenset(_alike(self.routes.tree)) if self.routes else frozenset()
+
+    @property
     def firing(self) -> int:
         """How many alerts are on their way to somebody, each route counted."""
         return sum(node.firing for _, node in self.routes.tree.walk()) if self.routes else 0
@@ -138,6 +143,17 @@ def view_of(
         on_the_way=frozenset(_above(routes.tree, taken)),
         zone_name=datetime.fromtimestamp(answer.forecast.at_ms / 1000, zone).tzname() or "UTC",
     )
+
+
+def _alike(node: RouteNode) -> Iterator[int]:
+    for child in node.routes:
+        if _times(child) == _times(node):
+            yield child.number
+        yield from _alike(child)
+
+
+def _times(node: RouteNode) -> tuple[object, ...]:
+    return node.group_by, node.group_wait, node.group_interval, node.repeat_interval
 
 
 def _above(node: RouteNode, taken: frozenset[int]) -> list[int]:
