@@ -14,6 +14,7 @@ from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.keeping import log_folder, open_kept
+from tocsin.app.log_keeping import log_keeping
 from tocsin.app.product import Parts, Tocsin
 from tocsin.app.pushed import KeptGroups
 from tocsin.app.receivers import check_receivers
@@ -94,6 +95,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         people=people,
         authenticator=Authenticator(people),
         settings=Settings(kept.database, clock),
+        logs=log_keeping(config, kept.store, clock),
     )
     return Tocsin(loaded, plan, parts, web_config)
 

@@ -17,6 +17,7 @@ from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
 from tocsin.app.keeping import Kept
+from tocsin.app.log_keeping import LogKeeping
 from tocsin.app.receivers import check_receivers
 from tocsin.app.rules import RulePlan, rule_files, rule_plan
 from tocsin.app.scraping import built_in_jobs, scrape_configuration
@@ -83,6 +84,7 @@ class Parts:
     people: People
     authenticator: Authenticator
     settings: Settings
+    logs: LogKeeping
 
 
 class Tocsin:
@@ -131,11 +133,13 @@ class Tocsin:
             None if config.auth.is_off else await parts.people.users.ensure_admin()
         )
         await parts.writer.open()
+        await parts.logs.writer.open()
         await load_series(parts.kept.store, parts.registry, since_day=self._oldest_day())
         await load_recent(parts.kept.store, parts.registry, parts.recent, parts.clock)
         for rule in await parts.settings.get(DROP_RULES, list[str], []):
             parts.guard.add_rule(rule)
         self.tasks.start("writer", parts.writer.run)
+        self.tasks.start("log_writer", parts.logs.writer.run)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
         if config.listen.otlp_grpc:
@@ -169,6 +173,9 @@ class Tocsin:
         check_receivers(loaded, parts.clock)
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
+        )
+        parts.logs.intake.configure(
+            config.logs, retention_seconds=config.retention.logs_days * 86_400.0
         )
         await parts.retention.configure(config.retention)
         self.loaded, self._plan, self._rule_plan = loaded, plan, rules
@@ -214,7 +221,11 @@ class Tocsin:
             await listener.stopped.wait()
 
     async def _drain(self) -> None:
-        if not await self.parts.writer.drain(_DRAIN_SECONDS):
+        parts = self.parts
+        drained = await asyncio.gather(
+            parts.writer.drain(_DRAIN_SECONDS), parts.logs.writer.drain(_DRAIN_SECONDS)
+        )
+        if not all(drained):
             _log.error("not_everything_was_kept", why="the store did not answer in time")
 
     def reload_with(self, reload: Reload) -> None:
@@ -337,6 +348,9 @@ class Tocsin:
             store=parts.kept.store,
             retention=parts.retention,
             intake=parts.intake,
+            logs=parts.logs.intake,
+            log_writer=parts.logs.writer,
+            log_tail=parts.logs.tail,
             guard=parts.guard,
             scrape=parts.scrape,
             rules=parts.rules,

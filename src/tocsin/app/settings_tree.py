@@ -9,6 +9,7 @@ import msgspec
 
 from tocsin.alert.config import AlertingConfig
 from tocsin.ingest.config import IngestConfig
+from tocsin.ingest.logs.config import LogsConfig
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
@@ -140,6 +141,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     alerting: AlertingConfig = AlertingConfig()
     answers: AnswersConfig = AnswersConfig()
     ingest: IngestConfig = IngestConfig()
+    logs: LogsConfig = LogsConfig()
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()
     log: LogConfig = LogConfig()

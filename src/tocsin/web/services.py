@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tocsin.ingest.config import IngestConfig
     from tocsin.ingest.intake import Intake
     from tocsin.ingest.limits import CardinalityGuard
+    from tocsin.ingest.logs.intake import LogIntake
+    from tocsin.ingest.logs.tail import TailBus
     from tocsin.query.promql.engine import Engine
     from tocsin.query.promql.result import QueryOptions
     from tocsin.scrape.manager import ScrapeManager
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from tocsin.state.users import Users
     from tocsin.store.backup_target import Target
     from tocsin.store.client import Store
+    from tocsin.store.log_writer import LogWriter
     from tocsin.store.recent import RecentWindow
     from tocsin.store.retention import Retention
     from tocsin.store.series import SeriesRegistry
@@ -129,6 +132,9 @@ class Services:
     store: Store
     retention: Retention
     intake: Intake
+    logs: LogIntake
+    log_writer: LogWriter
+    log_tail: TailBus
     guard: CardinalityGuard
     scrape: ScrapeManager
     rules: RuleManager
