@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from tocsin.model.labels import Labels
 from tocsin.model.notices import Notice, NoticeAlert
@@ -30,6 +31,8 @@ def status_attachment(
     is_taken = bool(firing) and len(acknowledged) == firing
     color = _OVER if not firing else _TAKEN if is_taken else _FIRING
     words = f"{_state(message, acknowledged)} · since {_moment(message.opened_ms)}"
+    if not firing:
+        words = f"*Resolved* {_moment(message.told_ms)}, begun {_moment(message.opened_ms)}"
     blocks: list[dict[str, object]] = [
         {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}
     ]
@@ -37,13 +40,14 @@ def status_attachment(
         blocks.append(
             {"type": "actions", "elements": _buttons(message.group_id, is_taken=is_taken)}
         )
-    return {"color": color, "fallback": _plain(words), "blocks": blocks}
+    fallback = _state(message, acknowledged).replace("*", "")
+    return {"color": color, "fallback": fallback, "blocks": blocks}
 
 
 def _state(message: KeptMessage, acknowledged: Mapping[str, str]) -> str:
     firing = len(message.firing)
     if not firing:
-        return f"*Resolved* {_moment(message.told_ms)}"
+        return "*Resolved*"
     words = f"*{firing} firing*"
     if not acknowledged:
         return f"{words} · nobody has acknowledged"
@@ -54,7 +58,7 @@ def _state(message: KeptMessage, acknowledged: Mapping[str, str]) -> str:
 
 
 def _buttons(group_id: str, *, is_taken: bool) -> list[dict[str, object]]:
-    take: dict[str, object] = _button(GIVE_BACK, "Give back", group_id)
+    take: dict[str, object] = _button(GIVE_BACK, "Unacknowledge", group_id)
     if not is_taken:
         take = {**_button(ACKNOWLEDGE, "Acknowledge", group_id), "style": "primary"}
     confirm = {
@@ -157,11 +161,8 @@ def _lasted(ms: int) -> str:
 def _moment(ms: int) -> str:
     """Shown by Slack in each reader's own time zone."""
     seconds = ms // 1000
-    return f"<!date^{seconds}^{{date_short_pretty}} {{time}}|{seconds}>"
-
-
-def _plain(words: str) -> str:
-    return words.replace("*", "")
+    plain = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"<!date^{seconds}^{{date_short_pretty}} {{time}}|{plain}>"
 
 
 def escaped(text: str) -> str:
