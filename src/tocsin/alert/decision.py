@@ -188,14 +188,14 @@ def _summary(
     told: tuple[str, ...],
     inputs: Inputs,
 ) -> str:
-    ways = ", ".join(told)
-    failed = [one for one in inputs.deliveries if not one.is_taken]
+    failed = [one.integration for one in inputs.deliveries if not one.is_taken]
+    ways = ", ".join(one for one in told if one not in failed)
     match outcome:
         case Outcome.TOLD | Outcome.REPEATED | Outcome.ALONG:
-            words = f"{outcome.value}: {receiver} by {ways}"
-            if failed:
-                words += f"; not taken by {', '.join(one.integration for one in failed)}"
-            return words
+            if not failed:
+                return f"{outcome.value}: {receiver} by {ways}"
+            problem = f"{receiver} could not be told by {', '.join(failed)}"
+            return f"{outcome.value}: {receiver} by {ways}; {problem}" if ways else problem
         case Outcome.HELD:
             return reasons[0].words
         case Outcome.NOBODY:

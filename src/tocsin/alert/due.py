@@ -101,7 +101,9 @@ def is_news(entry: LogEntry | None, name: str, fingerprint: str, *, fires: bool)
     """Whether the integration has not heard that this alert fires (as `name`), or is over."""
     if entry is None:
         return True
-    return name not in entry.firing if fires else fingerprint not in entry.resolved
+    if fires:
+        return name not in entry.firing
+    return fingerprint not in entry.resolved or fingerprint in heard_of(entry)
 
 
 def counted(

@@ -38,6 +38,8 @@ class Seen:
     name: str
     fires: bool
     flaps: bool
+    may_owe_end: bool
+    """Whether ends are told of what is held back."""
     end_is_told: bool
     """Held back and over: who heard that it fires is told of its end all the same."""
 
@@ -56,6 +58,8 @@ class Saying:
     owed: frozenset[str]
     """Ends that it will have to be told of when the message has gone."""
     owed_now: frozenset[str]
+    is_open: bool
+    """Something that it heard of is not over, and nothing is told: its log entry is to stay."""
     untold: frozenset[str]
 
 
@@ -166,6 +170,7 @@ def _seen(around: Circumstances, alert: Alert, muted: str, now_ms: int) -> Seen:
         name=told_as(name, flaps=is_flapping),
         fires=fires(basis, facts),
         flaps=is_flapping,
+        may_owe_end=basis.tells_ends_under_silence,
         end_is_told=may_tell_end(basis, facts, reasons),
     )
 
@@ -209,6 +214,8 @@ def _saying(
             s.fingerprint for s in seen if s.fingerprint in heard and s.fingerprint not in mentioned
         ),
         owed_now=owed_now,
+        is_open=at_rest > 0
+        or any(s.may_owe_end and s.reasons and s.fingerprint in heard for s in seen),
         untold=frozenset(
             s.fingerprint for s in alerts if is_news(entry, s.name, s.fingerprint, fires=s.fires)
         ),

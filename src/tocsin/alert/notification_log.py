@@ -97,6 +97,12 @@ class NotificationLog:
             )
         )
 
+    async def prolong(self, key: str, now_ms: int, repeat_ms: int) -> None:
+        """What was told still matters, though nothing is told: it is not forgotten yet."""
+        entry, kept_ms = self._entries.get(key), min(_KEPT_MS, 2 * repeat_ms)
+        if entry is not None and entry.expires_ms < now_ms + kept_ms // 2:
+            await self._save(msgspec.structs.replace(entry, expires_ms=now_ms + kept_ms))
+
     async def tidy(self, now_ms: int) -> None:
         """Forget what is too old to matter."""
         gone = [entry.key for entry in self._entries.values() if entry.expires_ms < now_ms]

@@ -75,10 +75,12 @@ class Teller:
 
     async def _say(self, seen: Look, saying: Saying) -> Delivered | None:
         """Send one message; None when there is none to send."""
+        route, now = seen.group.route, seen.at_ms
         if not saying.why.is_told:
+            if saying.is_open:
+                await self._log.prolong(saying.key, now, route.repeat_interval_ms)
             return None
         notice, clock, one = seen.notice(saying), self._clock, saying.one
-        route, now = seen.group.route, seen.at_ms
         answer = None
         if notice.alerts:
             await self._log.begin(saying.key, saying.firing, now)
