@@ -11,6 +11,8 @@ from pathlib import Path
 from tocsin.alert.indicators import indicators
 from tocsin.alert.plain_rule import plain_rules
 from tocsin.alert.rule_file import Defaults, RuleFileError, RuleGroup, read
+from tocsin.alert.slo import read_slos
+from tocsin.alert.slo_rules import slo_groups, slo_warnings
 from tocsin.app.config import Loaded
 from tocsin.kit.document import ConfigError
 from tocsin.kit.yaml import decode
@@ -57,10 +59,22 @@ def rule_plan(loaded: Loaded) -> RulePlan:
 
 
 def _own_groups(loaded: Loaded, interval_ms: int) -> list[RuleGroup]:
-    """The rules that `alerts` comes to."""
+    """The rules that `alerts` and `slos` come to."""
     config = loaded.config
     known = indicators(config.indicators)
-    return plain_rules(config.alerts, known, interval_ms)
+    problems: list[ConfigError] = []
+    groups: list[RuleGroup] = []
+    try:
+        groups += plain_rules(config.alerts, known, interval_ms)
+    except RuleFileError as error:
+        problems += error.problems
+    try:
+        groups += slo_groups(read_slos(config.slos))
+    except RuleFileError as error:
+        problems += error.problems
+    if problems:
+        raise RuleFileError(problems)
+    return groups
 
 
 def _warnings(loaded: Loaded) -> Iterator[str]:
@@ -68,6 +82,7 @@ def _warnings(loaded: Loaded) -> Iterator[str]:
         if not _matching(loaded, pattern) and loaded.prometheus:
             place = loaded.prometheus.place("rule_files", number)
             yield f"{place}: rule_files: no file matches {pattern}"
+    yield from slo_warnings(read_slos(loaded.config.slos))
 
 
 def rule_files(loaded: Loaded) -> list[Path]:
