@@ -94,8 +94,7 @@ def read_routing(document: Document) -> RoutingPlan:
     intervals = _intervals(document, file)
     reader = _RouteReader(frozenset(receivers), frozenset(intervals))
     root = reader.read(file.route, None)
-    unused = set(receivers) - {route.receiver for route in root.walk()}
-    warnings = [f"{document.name}: no route leads to the receiver {name!r}" for name in unused]
+    warnings = []
     if file.tracing is not None:
         warnings.append(f"{document.place('tracing')}: tracing is not supported yet")
     return RoutingPlan(

@@ -59,10 +59,6 @@ def with_policy(
     if plan is None:
         root = replace(root, receiver=below[-1].receiver)
     used = {route.receiver for route in root.walk()}
-    unused = [name for name in own if name not in used]
-    warnings = [
-        f"{channels[name].node.place}: no severity uses the channel {name!r}" for name in unused
-    ]
     base = plan or RoutingPlan(
         document=document,
         shared=None,
@@ -79,7 +75,7 @@ def with_policy(
         receivers={
             name: parts for name, parts in receivers.items() if name != NOBODY or NOBODY in used
         },
-        warnings=(*base.warnings, *warnings, *maker.warnings),
+        warnings=(*base.warnings, *maker.warnings),
         fallbacks=_fallbacks(levels),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
 from tocsin.alert.delivery import Integration
 from tocsin.alert.policy_routes import with_policy
+from tocsin.alert.route_advice import route_advice
 from tocsin.alert.severity import read_levels
 from tocsin.app.channel_names import check_names
 from tocsin.app.config import Loaded
@@ -98,7 +99,7 @@ def _made(
     except Rejected as error:
         raise document.error(str(error), "templates") from error
     shared = read_global(plan.shared)
-    warnings = list(plan.warnings)
+    warnings = [*plan.warnings, *route_advice(plan)]
     senders: dict[str, Sender] = {}
     made: dict[str, tuple[Integration, ...]] = {}
     for name, parts in plan.receivers.items():

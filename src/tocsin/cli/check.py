@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tocsin.cli.exits import Exit
 from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import Fault, Rejected
+
+if TYPE_CHECKING:
+    from tocsin.alert.alertmanager_config import RoutingPlan
 
 app = typer.Typer(help="Find the mistakes before they are deployed.", no_args_is_help=True)
 
@@ -132,6 +136,10 @@ def _metrics(url: str, token: str) -> set[str]:
 @app.command()
 def alertmanager(
     files: Annotated[list[Path], typer.Argument(help="Files such as alertmanager.yml.")],
+    rules: Annotated[
+        list[Path] | None,
+        typer.Option("--rules", help="Rule files: say which of their alerts nobody hears of."),
+    ] = None,
 ) -> None:
     """Read Alertmanager's configuration files, and say what is wrong with them and where.
 
@@ -150,7 +158,7 @@ def alertmanager(
             wrong += 1
             typer.secho(str(error), err=True, fg="red")
             continue
-        for warning in found.warnings:
+        for warning in (*found.warnings, *_unheard(found.plan, rules or ())):
             typer.secho(f"warning: {warning}", err=True, fg="yellow")
         routes = len(list(found.plan.root.walk()))
         senders = sum(map(len, found.integrations.values()))
@@ -161,3 +169,21 @@ def alertmanager(
         )
     if wrong:
         raise typer.Exit(Exit.WRONG)
+
+
+def _unheard(plan: RoutingPlan, files: Sequence[Path]) -> Iterator[str]:
+    """The alerts of these rule files that the routes tell nobody of."""
+    from tocsin.alert.coverage import unrouted
+    from tocsin.alert.rule_file import Defaults, read
+    from tocsin.model.labels import make
+
+    for file in files:
+        try:
+            groups = read(file, Defaults())
+        except Fault as error:
+            typer.secho(str(error), err=True, fg="red")
+            raise typer.Exit(Exit.WRONG) from None
+        for rule in (rule for group in groups for rule in group.rules if rule.is_alert):
+            why = unrouted(plan, make((*rule.labels, ("alertname", rule.name))))
+            if why:
+                yield f"{file}: nobody hears of {rule.name}: {why}"
