@@ -137,8 +137,10 @@ def _listed(
     if not isinstance(node, (Items, Entries)):
         problems.append(document.error("expected a list of objectives, or them by their names"))
         return
-    is_named = isinstance(node, Entries)
-    for step in list(node.nodes) if is_named else range(len(node.nodes)):
+    steps: list[str | int] = [*range(len(node.nodes))]
+    if isinstance(node, Entries):
+        steps = [*node.nodes]
+    for step in steps:
         part = document.get(step)
         if part is not None:
             yield step if isinstance(step, str) else "", part

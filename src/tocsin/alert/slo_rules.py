@@ -80,9 +80,10 @@ def slo_warnings(slos: Sequence[Slo]) -> Iterator[str]:
     for slo in slos:
         for burn in BURNS:
             if not _can_fire(slo, burn):
+                share = f"{slo.objective * 100:g}%"
                 yield (
-                    f"{slo.place}: slos: {slo.name}: with an objective of {slo.objective * 100:g}% the "
-                    f"alert over {format_duration(burn.long_ms)} could never fire; left out"
+                    f"{slo.place}: slos: {slo.name}: with an objective of {share} the alert over "
+                    f"{format_duration(burn.long_ms)} could never fire; left out"
                 )
 
 
@@ -138,8 +139,8 @@ def _alert(slo: Slo, burn: Burn) -> Rule:
     said = {
         "summary": f"{slo.name} burns its error budget {factor:g} times too fast",
         "description": (
-            f"{{{{ $value | humanizePercentage }}}} failed in the last {span}, {slo.budget * 100:g}% "
-            f"may. At this rate the budget of {format_duration(slo.window_ms)} lasts {lasts}."
+            f"{{{{ $value | humanizePercentage }}}} failed in the last {span}, "
+            f"{slo.budget * 100:g}% may. At this rate the budget of {format_duration(slo.window_ms)} lasts {lasts}."
             + (f" {slo.about}" if slo.about else "")
         ),
         **({"runbook_url": slo.runbook} if slo.runbook else {}),
