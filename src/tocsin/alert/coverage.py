@@ -110,7 +110,7 @@ def impossible(given: Sequence[Matcher]) -> Matcher | None:
     return next(
         (
             one
-            for one in given
+            for one in reversed(given)
             for fixed in exact
             if one.name == fixed.name and not one.matches(fixed.value)
         ),
