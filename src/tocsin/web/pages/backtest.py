@@ -24,7 +24,7 @@ from tocsin.web.trials import RuleEdit, TrialRequest, alerts_named, report_of
 if TYPE_CHECKING:
     from tocsin.alert.trial_report import Report
 
-_LISTED = 50
+_LISTED = 20
 _SPANS = ("1d", "3d", "7d", "14d", "30d")
 
 
