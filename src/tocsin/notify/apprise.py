@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import io
 import logging
 import re
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -85,25 +87,47 @@ def _texts(config: AppriseConfig, fill: Filling) -> tuple[str, str]:
 
 def _notify(url: str, title: str, body: str, body_format: str, is_firing: bool) -> str | None:
     """None when it was taken, else what Apprise says about it, without the address."""
-    import apprise  # an optional dependency, 20 MB in memory: only who uses it pays
+    import apprise  # an optional dependency: only who uses it pays for it
 
     service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
         return "the address is not one that Apprise understands, error=400"
     if "overflow" not in dict(parse_qsl(urlsplit(url).query)):
         service.overflow_mode = apprise.OverflowMode.TRUNCATE
-    capture = apprise.LogCapture(level=logging.WARNING, fmt="%(message)s")  # type: ignore[no-untyped-call]  # untyped there
-    with capture as captured:
+    with _words_of_apprise() as words:
         taken = service.notify(
             body=body,
             title=title,
             notify_type=apprise.NotifyType.FAILURE if is_firing else apprise.NotifyType.SUCCESS,
             body_format=apprise.NotifyFormat(body_format),
         )
-        said = captured.getvalue() if isinstance(captured, io.StringIO) else ""
-    if taken:
-        return None
-    return masked(" ".join(said.split()), _secrets(url))[:_SHOWN] or "it was not taken"
+    said = masked(" ".join(" ".join(words).split()), _secrets(url))[:_SHOWN]
+    return None if taken else said or "it was not taken"
+
+
+class _Words(logging.Handler):
+    """What Apprise complains of in one thread: others may be telling other services."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.words: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        if record.thread == self._thread:
+            self.words.append(record.getMessage())
+
+
+@contextmanager
+def _words_of_apprise() -> Iterator[list[str]]:
+    """Apprise says why in its log only."""
+    handler = _Words()
+    logging.getLogger("apprise").addHandler(handler)
+    try:
+        yield handler.words
+    finally:
+        logging.getLogger("apprise").removeHandler(handler)
 
 
 def _refusal(scheme: str, said: str) -> Temporary | Permanent:
@@ -130,6 +154,8 @@ def _make(part: Document, making: Making) -> Made:
     config = decode(part, AppriseConfig)
     if importlib.util.find_spec("apprise") is None:
         raise part.error(_INSTALL)
+    # Its log shows addresses; why something was not taken reaches people as the error.
+    logging.getLogger("apprise").propagate = False
     return Made(Apprise(config, making), config.send_resolved)
 
 
