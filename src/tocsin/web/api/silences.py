@@ -70,7 +70,7 @@ async def _post(request: Request) -> Response:
         silence = await _silences(request).set(posted_silence(posted))
     except NotFound:
         return _json(f"silence {posted.id} not found", 404)
-    await _record(request, "silence_set", silence)
+    await record_silence(request, "silence_set", silence)
     return _json({"silenceID": silence.id})
 
 
@@ -95,7 +95,7 @@ async def _delete(request: Request) -> Response:
     except Rejected as error:
         return _wrong_id(error)
     await silences.expire(silence.id)
-    await _record(request, "silence_expired", silence)
+    await record_silence(request, "silence_expired", silence)
     return Response(status_code=200)
 
 
@@ -111,7 +111,8 @@ def _wrong_id(error: Fault) -> Response:
     return _json({"code": 601, "message": str(error)}, 422)
 
 
-async def _record(request: Request, what: str, silence: Silence) -> None:
+async def record_silence(request: Request, what: str, silence: Silence) -> None:
+    """Into the audit trail."""
     ip = request.client.host if request.client else ""
     conditions = ",".join(f"{m.name}{m.op}{m.value}" for m in silence.matchers)
     detail = {"matchers": conditions[:500], "comment": silence.comment[:500]}
