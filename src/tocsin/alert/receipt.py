@@ -220,3 +220,11 @@ class Receipts:
         known = self._current.pop(key)
         if self._keeper is not None and known.receipt.count > 1:
             self._keeper.keep(known.receipt)
+
+
+def plain_inputs(receipt: Receipt) -> dict[str, Any]:  # Any: plain data of any shape
+    """What the decision was made of, as data that every program reads."""
+    found: dict[str, Any] = msgspec.to_builtins(  # Any: as above
+        receipt.inputs, enc_hook=_plain, str_keys=True
+    )
+    return found

@@ -360,6 +360,7 @@ class Tocsin:
             acknowledgements=parts.alerting.attention.acknowledgements,
             doors=parts.alerting.doors,
             maintenance=parts.alerting.attention.maintenance,
+            receipts=parts.alerting.receipts,
             users=parts.people.users,
             sessions=parts.people.sessions,
             tokens=parts.people.tokens,

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from tocsin.alert.canary import Canaries
     from tocsin.alert.desk import Desk
     from tocsin.alert.dispatch import Dispatcher
+    from tocsin.alert.holding import Basis
     from tocsin.alert.maintenance import Maintenance
     from tocsin.alert.manager import RuleManager
+    from tocsin.alert.receipt import Receipt
+    from tocsin.alert.slo import Slo
     from tocsin.ingest.config import IngestConfig
     from tocsin.ingest.intake import Intake
     from tocsin.ingest.limits import CardinalityGuard
@@ -62,6 +65,8 @@ class WebConfig:
     """The command line's settings, for `/api/v1/status/flags`."""
     warnings: Callable[[], Sequence[str]]
     """What the configuration's reader wants to be known: unsupported parts, a bad reload."""
+    slos: Callable[[], Sequence[Slo]] = tuple
+    """The objectives in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,22 @@ class BackupMaker(Protocol):
         """How the last one is."""
 
 
+class ReceiptReader(Protocol):
+    """Finds what was decided about alerts. All raise Temporary when the database is away."""
+
+    async def find(self, fingerprints: Sequence[str], limit: int) -> list[Receipt]:
+        """The newest about these alerts, about any when none is named."""
+
+    async def named(self, alertname: str, limit: int) -> list[Receipt]:
+        """The newest about alerts of that name."""
+
+    async def get(self, receipt_id: int) -> Receipt:
+        """Raises NotFound."""
+
+    async def basis(self, name: str) -> Basis:
+        """The configuration that a receipt names. Raises NotFound."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a handler may use."""
@@ -144,6 +165,7 @@ class Services:
     acknowledgements: Acknowledgements
     doors: AnswerDoors
     maintenance: Maintenance
+    receipts: ReceiptReader
     users: Users
     sessions: Sessions
     tokens: Tokens
