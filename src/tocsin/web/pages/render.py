@@ -37,6 +37,7 @@ PLACES = (
     Place("/", "Overview", "overview", "o"),
     Place("/alerts", "Alerts", "bell", "a"),
     Place("/rules", "Rules", "check", "r"),
+    Place("/notifications", "Notifications", "mail", "n"),
     Place("/explore", "Explore", "explore", "e"),
     Place("/browse", "Metrics", "metrics", "m"),
     Place("/targets", "Targets", "targets", "t"),
