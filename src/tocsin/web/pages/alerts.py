@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from tocsin.web.pages.render import page
+from tocsin.web.pages.routing import trial_address
 from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import services
 
@@ -40,6 +41,8 @@ class AlertRow:
     summary: str
     said: Sequence[tuple[str, str]]
     links: Sequence[tuple[str, str]]
+    trial: str
+    """Where it is said who is told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ def _row(one: Active) -> AlertRow:
         summary=summary,
         said=[pair for pair in one.annotations if pair[1] not in told],
         links=[(name.removesuffix("_url"), address) for name, address in links],
+        trial=trial_address(one.labels),
     )
 
 
