@@ -140,7 +140,8 @@ def _alert(slo: Slo, burn: Burn) -> Rule:
         "summary": f"{slo.name} burns its error budget {factor:g} times too fast",
         "description": (
             f"{{{{ $value | humanizePercentage }}}} failed in the last {span}, "
-            f"{slo.budget * 100:g}% may. At this rate the budget of {format_duration(slo.window_ms)} lasts {lasts}."
+            f"{slo.budget * 100:g}% may. At this rate the budget of "
+            f"{format_duration(slo.window_ms)} lasts {lasts}."
             + (f" {slo.about}" if slo.about else "")
         ),
         **({"runbook_url": slo.runbook} if slo.runbook else {}),
