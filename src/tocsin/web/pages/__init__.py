@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.web.pages import (
+    acknowledge,
     alerts,
     assets,
     backtest,
@@ -15,6 +16,8 @@ from tocsin.web.pages import (
     routing,
     search,
     settings,
+    silence_actions,
+    silences,
     system,
     targets,
 )
@@ -27,6 +30,9 @@ PAGES: Addresses = (
     *backtest.ADDRESSES,
     *routing.ADDRESSES,
     *notifications.ADDRESSES,
+    *acknowledge.ADDRESSES,
+    *silences.ADDRESSES,
+    *silence_actions.ADDRESSES,
     *explore.ADDRESSES,
     *browse.ADDRESSES,
     *targets.ADDRESSES,

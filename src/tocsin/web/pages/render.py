@@ -38,6 +38,7 @@ PLACES = (
     Place("/alerts", "Alerts", "bell", "a"),
     Place("/rules", "Rules", "check", "r"),
     Place("/notifications", "Notifications", "mail", "n"),
+    Place("/silences", "Silences", "clock", "z"),
     Place("/explore", "Explore", "explore", "e"),
     Place("/browse", "Metrics", "metrics", "m"),
     Place("/targets", "Targets", "targets", "t"),
