@@ -32,9 +32,9 @@ from tocsin.web.api import (
     receipts,
     routing,
     silences,
-    slos,
     slack_actions,
     slack_commands,
+    slos,
 )
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.guard import Front, Guard
