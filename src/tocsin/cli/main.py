@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 import tocsin
-from tocsin.cli import backtest, check, demo, keep, query, routes, serve, status, test, token, user
+from tocsin.cli import (
+    backtest,
+    check,
+    demo,
+    keep,
+    query,
+    routes,
+    serve,
+    status,
+    test,
+    token,
+    user,
+    why,
+)
 
 app = typer.Typer(
     name="tocsin",
@@ -37,6 +50,7 @@ app.command()(serve.serve)
 app.command()(query.query)
 app.command()(status.status)
 app.command()(backtest.backtest)
+app.command()(why.why)
 app.command()(keep.backup)
 app.command()(keep.restore)
 app.add_typer(demo.app, name="demo")
