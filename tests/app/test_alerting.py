@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
+from tocsin.alert.receiver_config import ReceiverConfig
 from tocsin.alert.silence import Silence, SilenceMatcher
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded, load_config
@@ -17,6 +18,7 @@ from tocsin.kit.document import ConfigError
 from tocsin.kit.tasks import Tasks
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping
+from tocsin.notify import KINDS
 from tocsin.state.database import Database
 
 ROUTES = """
@@ -125,17 +127,10 @@ async def test_without_routes_alerts_are_listed_and_nobody_is_told(tmp_path: Pat
     await process.kill()
 
 
-async def test_kinds_that_are_not_supported_are_named(tmp_path: Path) -> None:
-    text = """
-alertmanager:
-  route: {receiver: team}
-  receivers: [{name: team, telegram_configs: [{chat_id: 1}]}]
-"""
-    process = Process(tmp_path, loaded(tmp_path, text))
-    await process.start()
-    [warning] = process.alerting.warnings
-    assert "receiver 'team': telegram_configs is not supported yet" in warning
-    await process.kill()
+def test_every_kind_that_may_be_written_has_a_sender() -> None:
+    fields = ReceiverConfig.__struct_fields__
+    written = {name.removesuffix("_configs") for name in fields if name.endswith("_configs")}
+    assert written == set(KINDS)
 
 
 async def test_a_template_file_that_is_none_is_a_mistake(tmp_path: Path) -> None:

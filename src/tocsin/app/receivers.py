@@ -114,15 +114,8 @@ def _made(
         )
         integrations = []
         for part in parts:
-            kind = KINDS.get(part.kind)
-            if kind is None:
-                warnings.append(
-                    f"{part.part.node.place}: receiver {name!r}: {part.kind}_configs is not "
-                    "supported yet; nothing is sent there"
-                )
-                continue
             place = f"{name}/{part.kind}[{part.index}]"
-            one = kind.make(part.part, replace(making, place=place))
+            one = KINDS[part.kind].make(part.part, replace(making, place=place))
             senders[place] = one.sender
             warnings += one.warnings
             integrations.append(

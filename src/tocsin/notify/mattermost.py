@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from tocsin.kit.fault import Rejected
 from tocsin.kit.secret import Secret
 from tocsin.notify.given import at_most_one
 from tocsin.notify.http_sender import Filling, HttpConfig, Wanted, given, http_kind, json_request
+from tocsin.notify.slack_config import SlackField
 from tocsin.notify.wire import Request, truncated
 
 _LONGEST_TEXT = 16_383
@@ -33,18 +33,6 @@ class MattermostProps(msgspec.Struct, frozen=True, kw_only=True):
     card: str = ""
 
 
-class MattermostField(msgspec.Struct, frozen=True, kw_only=True):
-    """A small titled text."""
-
-    title: str
-    value: str
-    short: bool | None = None
-
-    def __post_init__(self) -> None:
-        if not self.title or not self.value:
-            raise Rejected("a field needs a title and a value")
-
-
 class MattermostAttachment(msgspec.Struct, frozen=True, kw_only=True):
     """A richly formatted part of the message."""
 
@@ -57,7 +45,7 @@ class MattermostAttachment(msgspec.Struct, frozen=True, kw_only=True):
     author_icon: str = ""
     title: str = ""
     title_link: str = ""
-    fields: tuple[MattermostField, ...] = ()
+    fields: tuple[SlackField, ...] = ()
     thumb_url: str = ""
     footer: str = ""
     footer_icon: str = ""
@@ -89,7 +77,7 @@ class MattermostConfig(HttpConfig, frozen=True, kw_only=True):
     author_icon: str = ""
     title: str = ""
     title_link: str = ""
-    fields: tuple[MattermostField, ...] = ()
+    fields: tuple[SlackField, ...] = ()
     thumb_url: str = ""
     footer: str = ""
     footer_icon: str = ""
@@ -140,7 +128,7 @@ def _attachment(attachment: MattermostAttachment, fill: Filling) -> dict[str, ob
     return found
 
 
-def _field(field: MattermostField, fill: Filling) -> dict[str, object]:
+def _field(field: SlackField, fill: Filling) -> dict[str, object]:
     short = {} if field.short is None else {"short": field.short}
     return {**fill.each(field), **short}
 
