@@ -9,6 +9,7 @@ from pathlib import Path
 import tocsin
 from tocsin.alert.immediate import Immediate
 from tocsin.alert.manager import RuleManager
+from tocsin.alert.slo import read_slos
 from tocsin.alert.ports import Surroundings
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
@@ -199,4 +200,5 @@ def web_config(loaded: Loaded, warnings: Callable[[], Sequence[str]]) -> WebConf
         alertmanager_text=lambda: shown_yaml(loaded.alertmanager),
         flags={"data": config.data, "http": listen.http, "auth": config.auth.mode},
         warnings=warnings,
+        slos=lambda: read_slos(config.slos),
     )

@@ -4,6 +4,7 @@ PATHS = (
     "/",
     "/alerts",
     "/rules",
+    "/slos",
     "/rules/backtest",
     "/routing",
     "/routing?labels=severity=critical service=api&at=Sunday 03:00&zone=Europe/Berlin",

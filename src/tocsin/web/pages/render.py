@@ -37,6 +37,7 @@ PLACES = (
     Place("/", "Overview", "overview", "o"),
     Place("/alerts", "Alerts", "bell", "a"),
     Place("/rules", "Rules", "check", "r"),
+    Place("/slos", "Objectives", "budget", "b"),
     Place("/notifications", "Notifications", "mail", "n"),
     Place("/silences", "Silences", "clock", "z"),
     Place("/explore", "Explore", "explore", "e"),
