@@ -46,14 +46,14 @@ class Piece:
         """Whether it is one number without labels."""
         return has_no_labels(parse(self.text))
 
-    def over(self, span_ms: int, *, offset_ms: int = 0) -> str:
+    def over(self, span_ms: int, *, offset_ms: int = 0, finest_ms: int = _FINEST_MS) -> str:
         """Its samples of that long, `offset_ms` ago; what is no metric is sampled for it."""
         span, offset = format_duration(span_ms), ""
         if offset_ms:
             offset = f" offset {format_duration(offset_ms)}"
         if self.is_selector:
             return f"{self.text}[{span}]{offset}"
-        step_ms = max(_FINEST_MS, span_ms // _MOST_STEPS // _FINEST_MS * _FINEST_MS)
+        step_ms = max(finest_ms, span_ms // _MOST_STEPS // _FINEST_MS * _FINEST_MS)
         return f"({self.text})[{span}:{format_duration(min(step_ms, span_ms))}]{offset}"
 
 

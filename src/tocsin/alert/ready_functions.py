@@ -41,17 +41,19 @@ def forecast(piece: Piece, ahead_ms: int, basis_ms: int = 0) -> Piece:
 
 def seasonal(piece: Piece) -> Piece:
     """By how many standard deviations the last hour is above what this hour was in past weeks."""
+
+    def hour(week: int) -> str:
+        span = piece.over(_HOUR_MS, offset_ms=week * _WEEK_MS, finest_ms=_RECENT_MS)
+        return f"avg_over_time({span})"
+
     weeks = " or ".join(
-        f"label_replace(avg_over_time({piece.over(_HOUR_MS, offset_ms=week * _WEEK_MS)}), "
-        f'"{_WEEK}", "{week}", "", "")'
-        for week in _WEEKS
+        f'label_replace({hour(week)}, "{_WEEK}", "{week}", "", "")' for week in _WEEKS
     )
     mean = f"avg without ({_WEEK}) ({weeks})"
     spread = f"stddev without ({_WEEK}) ({weeks})"
     least = f"{_LEAST_DEVIATION:g} * abs({mean})"
     enough = f"count without ({_WEEK}) ({weeks}) >= {_FEWEST_WEEKS}"
-    now = f"avg_over_time({piece.over(_HOUR_MS)})"
-    text = f"(({now} - {mean}) / (({spread} > {least}) or {least})) and {enough}"
+    text = f"(({hour(0)} - {mean}) / (({spread} > {least}) or {least})) and {enough}"
     return Piece(text, Role.MEASURE, Dimension.NUMBER, is_deviation=True)
 
 
