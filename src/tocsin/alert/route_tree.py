@@ -15,8 +15,9 @@ from tocsin.alert.route import Route
 class RouteNode(msgspec.Struct, frozen=True, kw_only=True):
     """One route with those below it; durations in seconds. `group_by` ["..."] is by all labels.
 
-    `words` says what a severity's policy is about; `via` are the receiver's kinds of integration,
-    `instead` who is told when they keep failing; `firing` counts the alerts that end here now.
+    `otherwise` means that it takes only what none of the routes before it took; `words` says what
+    a severity's policy is about; `via` are the receiver's kinds of integration, `instead` who is
+    told when they keep failing; `firing` counts the alerts that end here now.
     """
 
     number: int
@@ -43,6 +44,11 @@ class RouteNode(msgspec.Struct, frozen=True, kw_only=True):
             return ", ".join(self.matchers)
         return "every other alert" if self.otherwise else "every alert"
 
+    @property
+    def passes_on(self) -> bool:
+        """Whether no alert ends here, as those below take them all."""
+        return any(not node.matchers for node in self.routes)
+
     def walk(self, depth: int = 0) -> Iterator[tuple[int, RouteNode]]:
         """This node and all below it with their depth, in reading order."""
         yield depth, self
@@ -55,7 +61,9 @@ def tree_of(plan: RoutingPlan, firing: Mapping[int, int] | None = None) -> Route
     return _node(plan, plan.root, firing or {})
 
 
-def _node(plan: RoutingPlan, route: Route, firing: Mapping[int, int]) -> RouteNode:
+def _node(
+    plan: RoutingPlan, route: Route, firing: Mapping[int, int], before: Sequence[Route] = ()
+) -> RouteNode:
     parts = plan.receivers.get(route.receiver, ())
     return RouteNode(
         number=route.number,
@@ -70,10 +78,13 @@ def _node(plan: RoutingPlan, route: Route, firing: Mapping[int, int]) -> RouteNo
         mute=list(route.mute),
         active=list(route.active),
         goes_on=route.goes_on,
-        otherwise=route.otherwise,
+        otherwise=route.otherwise and (not route.matchers or not all(o.otherwise for o in before)),
         words=route.words,
         firing=firing.get(route.number, 0),
-        routes=[_node(plan, child, firing) for child in route.routes],
+        routes=[
+            _node(plan, child, firing, route.routes[:place])
+            for place, child in enumerate(route.routes)
+        ],
     )
 
 

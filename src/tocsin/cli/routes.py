@@ -247,8 +247,9 @@ def _drawn(root: RouteNode) -> Tree:
 
 def _words(node: RouteNode) -> str:
     goes_on = " (and the next routes too)" if node.goes_on else ""
-    otherwise = "else: " if node.otherwise else ""
-    return f"{otherwise}{node.title} → {node.receiver}{goes_on}"
+    otherwise = "else: " if node.otherwise and node.matchers else ""
+    to = "the routes below" if node.passes_on else node.receiver
+    return f"{otherwise}{node.title} → {to}{goes_on}"
 
 
 def _details(node: RouteNode) -> list[str]:
@@ -264,6 +265,6 @@ def _details(node: RouteNode) -> list[str]:
     told = (
         [] if node.routes else [f"told by {', '.join(node.via) or 'nothing: nobody hears of it'}"]
     )
-    if node.instead and not node.routes:
+    if node.instead and told:
         told[0] += f"; if that fails: {', '.join(node.instead)}"
     return [*([node.words] if node.words else []), words, *told]

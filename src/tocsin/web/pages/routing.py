@@ -86,7 +86,10 @@ def labels_of(text: str) -> dict[str, str]:
     """Of `severity=critical service="my api"` or `{severity="critical"}`; raises Rejected."""
     found: dict[str, str] = {}
     for part in _parts(text):
-        matchers = parse_matchers(part)
+        try:
+            matchers = parse_matchers(part)
+        except Rejected as error:
+            raise Rejected(f"{part!r} is no label; write name=value") from error
         if any(one.op is not MatchOp.EQUAL or not one.name for one in matchers):
             raise Rejected(f"{part!r} is no label; write name=value")
         found.update((one.name, one.value) for one in matchers)
