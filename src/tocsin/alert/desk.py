@@ -161,7 +161,9 @@ class Desk:
             alarm.cancel()
         if attempt.done() and attempt.result():
             return True
-        if _keeps_failing(attempt, failure, began_ms, clock.now_ms()):
+        # Once it is given up, nobody tries before the group's next turn.
+        until_ms = began_ms + sending.limit_seconds * 1000 if attempt.done() else clock.now_ms()
+        if _keeps_failing(attempt, failure, began_ms, max(until_ms, clock.now_ms())):
             failure.since_ms = failure.since_ms or began_ms
             failure.error = failure.error or f"no answer for {PATIENCE_SECONDS:g} s"
             await self.alarms.fails(sending.one.channel, failure)
@@ -300,7 +302,7 @@ class Desk:
 
 
 def _keeps_failing(
-    attempt: asyncio.Future[bool], failure: Failure, began_ms: int, now_ms: int
+    attempt: asyncio.Future[bool], failure: Failure, began_ms: int, until_ms: float
 ) -> bool:
     """Whether others are to be told. A message that only waits for its turn at a channel which
     takes others meanwhile is no reason."""
@@ -309,7 +311,7 @@ def _keeps_failing(
     since_ms = failure.since_ms
     if not since_ms and failure.arrived_ms < began_ms:
         since_ms = began_ms
-    return bool(since_ms) and now_ms - since_ms >= PATIENCE_SECONDS * 1000
+    return bool(since_ms) and until_ms - since_ms >= PATIENCE_SECONDS * 1000
 
 
 def replace_alerts(notice: Notice, alerts: tuple[NoticeAlert, ...]) -> Notice:
