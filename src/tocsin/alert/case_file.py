@@ -1,4 +1,6 @@
-"""What does a file of rule tests say? promtool's format, unchanged.
+"""What does a file of rule tests say? promtool's format, unchanged, and who is to be notified.
+
+`alertmanager` and `notification_test` are ours: promtool refuses a file that has them.
 
 Source: prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules.
 """
@@ -57,6 +59,30 @@ class QueryTest(msgspec.Struct, frozen=True, kw_only=True):
     exp_samples: tuple[ExpectedSample, ...] = ()
 
 
+class ExpectedNotification(msgspec.Struct, frozen=True, kw_only=True):
+    """One message; what is left out is not looked at. `exp_text` must stand in the message as its
+    service would get it, each of several."""
+
+    exp_at: Duration | None = None
+    exp_status: str = ""
+    exp_integration: str = ""
+    exp_alerts: tuple[ExpectedAlert, ...] | None = None
+    exp_text: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.exp_status not in ("", "firing", "resolved"):
+            raise Rejected(f"exp_status is firing or resolved, not {self.exp_status!r}")
+
+
+class NotificationTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Every message to a receiver after `since` and until `eval_time`, in their order."""
+
+    eval_time: Duration = Duration(0)
+    since: Duration | None = None
+    receiver: str
+    exp_notifications: tuple[ExpectedNotification, ...] = ()
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Input, and what is expected of it."""
 
@@ -65,6 +91,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     input_series: tuple[InputSeries, ...] = ()
     alert_rule_test: tuple[AlertTest, ...] = ()
     promql_expr_test: tuple[QueryTest, ...] = ()
+    notification_test: tuple[NotificationTest, ...] = ()
     external_labels: dict[str, str] = {}
     external_url: str = ""
 
@@ -72,7 +99,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def length_ms(self) -> int:
         """How long it has to run."""
         alerts = [test.eval_time.ms for test in self.alert_rule_test]
-        return max([*alerts, *(test.eval_time.ms for test in self.promql_expr_test)], default=0)
+        queries = [test.eval_time.ms for test in self.promql_expr_test]
+        notices = [test.eval_time.ms for test in self.notification_test]
+        return max([*alerts, *queries, *notices], default=0)
 
 
 class CaseFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +111,7 @@ class CaseFile(msgspec.Struct, frozen=True, kw_only=True):
     evaluation_interval: Duration = Duration(60)
     group_eval_order: tuple[str, ...] = ()
     fuzzy_compare: bool = False
+    alertmanager: str = ""
     tests: tuple[Case, ...] = ()
 
 
@@ -94,10 +124,13 @@ class Cases:
     series: tuple[tuple[tuple[Labels, tuple[float | None, ...]], ...], ...]
     """The input of each test."""
     warnings: tuple[str, ...]
+    alertmanager: Path | None = None
+    """The routes that notifications are tested with."""
 
 
-def read(path: Path) -> Cases:
-    """Raises ConfigError with the place of the first mistake."""
+def read(path: Path, alertmanager: Path | None = None) -> Cases:
+    """`alertmanager` goes before the file's own. Raises ConfigError with the place of the first
+    mistake."""
     document = load(path)
     file = decode(document, CaseFile)
     if len(set(file.group_eval_order)) < len(file.group_eval_order):
@@ -110,7 +143,14 @@ def read(path: Path) -> Cases:
         if not matching:
             warnings.append(f"no file matches {pattern}")
     series = tuple(_input(document, number, case) for number, case in enumerate(file.tests))
-    return Cases(file, tuple(dict.fromkeys(found)), series, tuple(warnings))
+    if alertmanager is None and file.alertmanager:
+        alertmanager = path.parent / file.alertmanager
+    if alertmanager is None and any(case.notification_test for case in file.tests):
+        raise document.error(
+            "notification_test needs routes; write alertmanager: FILE or pass --alertmanager",
+            "alertmanager",
+        )
+    return Cases(file, tuple(dict.fromkeys(found)), series, tuple(warnings), alertmanager)
 
 
 def _input(

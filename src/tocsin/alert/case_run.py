@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tocsin.alert.case_file import AlertTest, Case, Cases, QueryTest
+from tocsin.alert.case_notifications import CaseNotifications, Teller
 from tocsin.alert.group_run import GroupRun
 from tocsin.alert.ports import Surroundings
 from tocsin.alert.rule_file import Defaults, RuleGroup, read
@@ -15,6 +16,7 @@ from tocsin.alert.sample_memory import SampleMemory
 from tocsin.alert.series_notation import labels_of
 from tocsin.alert.state import Phase
 from tocsin.alert.template import World
+from tocsin.kit import gauge
 from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import Rejected
 from tocsin.model import labels as model
@@ -28,11 +30,16 @@ Told = tuple[Labels, Labels]
 """An alert's labels and annotations."""
 
 
-async def run(cases: Cases) -> list[str]:
-    """What was not as expected, one text each; raises Rejected when the rules cannot be read."""
+async def run(cases: Cases, teller: Teller | None = None) -> list[str]:
+    """What was not as expected, one text each; raises Rejected when the rules cannot be read.
+
+    `teller` makes the ways of telling of an `alertmanager.yml`; without one, what
+    `notification_test` says is not looked at.
+    """
     problems: list[str] = []
     for case, series in zip(cases.file.tests, cases.series, strict=True):
-        found = await _Rehearsal(cases, case).run(series)
+        with gauge.rehearsal():
+            found = await _Rehearsal(cases, case, teller).run(series)
         named = f"{case.name}: " if case.name else ""
         problems += [f"{named}{words}" for words in found]
     return problems
@@ -41,7 +48,7 @@ async def run(cases: Cases) -> list[str]:
 class _Rehearsal:
     """One test: its own memory, engine and rules."""
 
-    def __init__(self, cases: Cases, case: Case) -> None:
+    def __init__(self, cases: Cases, case: Case, teller: Teller | None) -> None:
         self._file = cases.file
         self._case = case
         self._every_ms = cases.file.evaluation_interval.ms or 60_000
@@ -50,8 +57,19 @@ class _Rehearsal:
         limits = EngineLimits(subquery_step_ms=self._every_ms, slow_seconds=math.inf)
         self._engine = Engine(self._memory, clock, limits)
         world = World(model.from_mapping(case.external_labels), case.external_url)
+        self._told: CaseNotifications | None = None
+        if teller is not None and cases.alertmanager is not None and case.notification_test:
+            self._told = CaseNotifications(cases.alertmanager, teller, case.external_url)
         self._around = Surroundings(
-            clock, self._engine, self._memory, self._memory.intake, self._memory, world=world
+            clock,
+            self._engine,
+            self._memory,
+            self._memory.intake,
+            self._memory,
+            self._told.dispatcher if self._told else None,
+            world=world,
+            # Time begins at 0 here, which else means "not told yet".
+            resend_ms=-1,
         )
         defaults = Defaults(interval_ms=self._step_ms)
         order = {name: place for place, name in enumerate(cases.file.group_eval_order)}
@@ -66,14 +84,23 @@ class _Rehearsal:
                 if value is not None
             }
             self._memory.put(labels, points)
+        if self._told is None:
+            return await self._rounds()
+        async with self._told:
+            return await self._rounds()
+
+    async def _rounds(self) -> list[str]:
         problems: list[str] = []
         for at_ms in range(0, self._case.length_ms + 1, self._every_ms):
+            if self._told is not None:
+                await self._told.until(at_ms)
             failed = await self._evaluate(at_ms)
             if failed:
                 return problems + failed
             for test in self._case.alert_rule_test:
                 if at_ms <= test.eval_time.ms < at_ms + self._every_ms:
                     problems += self._checked_alerts(test)
+            problems += await self._checked_notifications(at_ms)
         for query in self._case.promql_expr_test:
             problems += await self._checked_query(query)
         return problems
@@ -110,6 +137,20 @@ class _Rehearsal:
                 f"alertname: {test.alertname}, time: {test.eval_time}\n"
                 f"  expected: {_alerts_text(expected)}\n  got:      {_alerts_text(got)}"
             )
+
+    async def _checked_notifications(self, at_ms: int) -> list[str]:
+        """Of the tests before the next round."""
+        if self._told is None:
+            return []
+        due = [
+            test
+            for test in self._case.notification_test
+            if at_ms <= test.eval_time.ms < at_ms + self._every_ms
+        ]
+        problems: list[str] = []
+        for test in sorted(due, key=lambda test: test.eval_time):
+            problems += await self._told.checked(test)
+        return problems
 
     async def _checked_query(self, test: QueryTest) -> list[str]:
         where = f"expr: {test.expr!r}, time: {test.eval_time}"

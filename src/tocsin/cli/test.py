@@ -22,21 +22,28 @@ def _group() -> None:
 @app.command()
 def rules(
     files: Annotated[list[Path], typer.Argument(help="Files in promtool's unit-test format.")],
+    alertmanager: Annotated[
+        Path | None,
+        typer.Option(help="The alertmanager.yml with which `notification_test` is tested."),
+    ] = None,
 ) -> None:
     """Run rule tests as `promtool test rules` does, through the code that runs live.
+
+    Beyond promtool's format, `notification_test` says who is notified, when, and with what text.
 
     Exit codes: 0 all as expected, 1 something was not.
     """
     from tocsin.alert import case_file, case_run
+    from tocsin.app.dry_receivers import dry_receivers
 
     failed = False
     for file in files:
         typer.echo(f"Unit Testing:  {file}")
         try:
-            cases = case_file.read(file)
+            cases = case_file.read(file, alertmanager)
             for words in cases.warnings:
                 typer.secho(f"  warning: {words}", err=True, fg="yellow")
-            problems = asyncio.run(case_run.run(cases))
+            problems = asyncio.run(case_run.run(cases, dry_receivers))
         except Fault as error:
             problems = [str(error)]
         if problems:

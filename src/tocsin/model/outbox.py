@@ -11,16 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from tocsin.kit.fault import Fault
 from tocsin.kit.secret import masked, secrets_watched
 
 _MOST_BYTES = 64 << 10
 _MOST_ANSWER = 4 << 10
 
 
-class Outbox:
-    """What was sent and what was answered, secrets masked; at most 64 KiB and 4 KiB."""
+class Held(Fault):
+    """The words are noted and nothing is to be sent: it is a rehearsal."""
 
-    def __init__(self, secrets: set[str]) -> None:
+
+class Outbox:
+    """What was sent and what was answered, secrets masked; at most 64 KiB and 4 KiB.
+
+    With `is_dry` nothing is sent: who speaks to a service gets Held in place of its turn.
+    """
+
+    def __init__(self, secrets: set[str], *, is_dry: bool = False) -> None:
+        self.is_dry = is_dry
         self._secrets = secrets
         self._bodies: list[str] = []
         self._answers: list[str] = []
@@ -61,10 +70,10 @@ _watching: ContextVar[Outbox | None] = ContextVar("watching", default=None)
 
 
 @contextmanager
-def watch() -> Iterator[Outbox]:
-    """Note what is sent within."""
+def watch(*, is_dry: bool = False) -> Iterator[Outbox]:
+    """Note what is sent within; with `is_dry`, what would be sent."""
     with secrets_watched() as secrets:
-        outbox = Outbox(secrets)
+        outbox = Outbox(secrets, is_dry=is_dry)
         token = _watching.set(outbox)
         try:
             yield outbox
@@ -73,10 +82,13 @@ def watch() -> Iterator[Outbox]:
 
 
 def sending(body: bytes | str) -> None:
-    """These words are about to go to a service: a body, a text, a mail."""
+    """These words are about to go to a service: a body, a text, a mail. Raises Held in a
+    rehearsal."""
     outbox = _watching.get()
     if outbox is not None:
         outbox.put(body)
+        if outbox.is_dry:
+            raise Held("this is a rehearsal: nothing is sent")
 
 
 def answered(answer: bytes | str) -> None:
