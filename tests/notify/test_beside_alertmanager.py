@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.product import eventually
 from tests.e2e.programs import beside, path_of
 from tests.notify.making import EXTERNAL_URL
+from tests.notify.secure_proxy import secure_proxy
 from tests.notify.servers import Seen, Taken, http_receiver
 from tocsin.kit.clock import SystemClock
 from tocsin.kit.document import Document
@@ -89,6 +90,23 @@ receivers:
     sigv4: {region: eu-west-1, access_key: AK, secret_key: SK}
     topic_arn: arn:aws:sns:eu-west-1:123:topic.fifo
 """.replace("LATIN", "x" * 4000)
+TRUSTING = "{insecure_skip_verify: true}"
+PUSHOVER = """
+receivers:
+- name: web.hook
+  pushover_configs:
+  - {user_key: U, token: T, HTTP}
+  - user_key: U
+    token: T
+    html: true
+    title: 'LATIN'
+    message: ' <b>{{ .CommonAnnotations.summary }}</b> LATIN '
+    url_title: go
+    sound: siren
+    retry: 90s
+    expire: 2h
+    HTTP
+""".replace("LATIN", "ä+*~x" * 300)
 ANSWERS = {
     "/telegram": b'{"ok":true,"result":{"message_id":1,"chat":{"id":1}}}',
     "/wechat/gettoken": b'{"access_token":"AT"}',
@@ -108,14 +126,14 @@ ANNOTATIONS = {"summary": 'S "q" & é *', "runbook": "http://r/?a=1&b=2"}
 
 
 def test_every_service_hears_the_same(tmp_path: Path) -> None:
-    with receiver() as taken, alertmanager(tmp_path, taken) as url:
+    with receiver() as taken, alertmanager(tmp_path, RECEIVERS.replace("URL", taken.url)) as url:
         post(url, over=False)
         eventually(lambda: len(taken.seen) == REQUESTS_FIRING)
         post(url, over=True)
         eventually(lambda: len(taken.seen) == REQUESTS_FIRING + REQUESTS_RESOLVED)
         theirs, their_url = taken.seen, taken.url
     with receiver() as taken:
-        asyncio.run(tell(taken))
+        asyncio.run(tell(RECEIVERS.replace("URL", taken.url)))
         ours, our_url = taken.seen, taken.url
     wanted = {key: shown(seen, their_url) for key, seen in by_key(theirs).items()}
     found = {key: shown(seen, our_url) for key, seen in by_key(ours).items()}
@@ -125,7 +143,7 @@ def test_every_service_hears_the_same(tmp_path: Path) -> None:
 
 
 def test_amazon_is_shown_the_signature_that_its_own_library_makes(tmp_path: Path) -> None:
-    with receiver() as taken, alertmanager(tmp_path, taken) as url:
+    with receiver() as taken, alertmanager(tmp_path, RECEIVERS.replace("URL", taken.url)) as url:
         post(url, over=False)
         eventually(lambda: len(taken.seen) == REQUESTS_FIRING)
     [seen] = [seen for seen in taken.seen if seen.path.startswith("/sns-fifo")]
@@ -143,6 +161,24 @@ def test_amazon_is_shown_the_signature_that_its_own_library_makes(tmp_path: Path
     assert ours == seen.headers["authorization"]
 
 
+def test_pushover_hears_the_same(tmp_path: Path) -> None:
+    with secure_proxy(tmp_path) as proxy:
+        way = f"{{proxy_url: 'http://127.0.0.1:{proxy.port}', tls_config: {TRUSTING}}}"
+        receivers = PUSHOVER.replace("HTTP", f"http_config: {way}")
+        with alertmanager(tmp_path, receivers) as url:
+            post(url, over=False)
+            eventually(lambda: len(proxy.seen) == 2)
+    with http_receiver() as taken:
+        ours = PUSHOVER.replace("HTTP", f"api_url: {taken.url}/1/messages.json")
+        asyncio.run(tell(ours, over=(False,)))
+    wanted = sorted(seen.path.partition("?")[2] for seen in proxy.seen)
+    found = [seen.body.decode() for seen in taken.seen]
+    # Alertmanager sends `device` since 0.26.
+    assert sorted(body.removeprefix("device=&") for body in found) == [
+        query.removeprefix("device=&") for query in wanted
+    ]
+
+
 @contextmanager
 def receiver() -> Iterator[Taken]:
     with http_receiver() as taken:
@@ -151,11 +187,11 @@ def receiver() -> Iterator[Taken]:
 
 
 @contextmanager
-def alertmanager(folder: Path, taken: Taken) -> Iterator[str]:
+def alertmanager(folder: Path, receivers: str) -> Iterator[str]:
     with http_receiver() as free:
         port = free.port
     file = folder / "am.yml"
-    file.write_text(ROUTE + RECEIVERS.replace("URL", taken.url))
+    file.write_text(ROUTE + receivers)
     command = [path_of("prometheus-alertmanager", "alertmanager"), f"--config.file={file}"]
     command += [f"--storage.path={folder / 'data'}", "--cluster.listen-address="]
     command += [f"--web.listen-address=127.0.0.1:{port}", f"--web.external-url={EXTERNAL_URL}"]
@@ -191,13 +227,13 @@ def post(url: str, *, over: bool) -> None:
         return
 
 
-async def tell(taken: Taken) -> None:
-    """Both messages, by our senders."""
+async def tell(receivers: str, over: tuple[bool, ...] = (False, True)) -> None:
+    """The messages, by our senders."""
     clock, folder = SystemClock(), Path()
     base = Making(
         GlobalConfig(), Templates({}, clock, EXTERNAL_URL), Fetcher(clock, folder), clock, folder
     )
-    document = loads(RECEIVERS.replace("URL", taken.url), "am.yml")
+    document = loads(receivers, "am.yml")
     senders = []
     for key in cast("dict[str, object]", cast("Document", document.get("receivers", 0)).data):
         for place in range(9):
@@ -205,9 +241,9 @@ async def tell(taken: Taken) -> None:
             if part is not None and key.endswith("_configs"):
                 senders.append(KINDS[key.removesuffix("_configs")].make(part, base))
     try:
-        for over in (False, True):
+        for ends in over:
             for made in senders:
-                await made.sender.send(notice(over=over))
+                await made.sender.send(notice(over=ends))
     finally:
         await base.fetcher.close()
 
