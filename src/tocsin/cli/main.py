@@ -13,6 +13,7 @@ from tocsin.cli import (
     check,
     demo,
     keep,
+    notifications,
     query,
     routes,
     serve,
@@ -51,6 +52,7 @@ app.command()(query.query)
 app.command()(status.status)
 app.command()(backtest.backtest)
 app.command()(why.why)
+app.command()(notifications.notifications)
 app.command()(keep.backup)
 app.command()(keep.restore)
 app.add_typer(demo.app, name="demo")
