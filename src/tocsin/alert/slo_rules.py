@@ -30,7 +30,7 @@ _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
 _DAY_MS = 24 * _HOUR_MS
 _FAST_EVERY_MS = _MINUTE_MS
-_SLOW_EVERY_MS = 5 * _MINUTE_MS
+_SLOW_EVERY_MS = 2 * _MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,11 @@ import pytest
 
 from tests.alert.rule_world import RuleWorld
 from tests.web.pages.samples import frame
+from tocsin.alert.condition_tokens import Dimension
 from tocsin.alert.group_run import GroupRun
+from tocsin.alert.indicators import Indicator
+from tocsin.alert.plain_rule import plain_rules
+from tocsin.kit.yaml import loads
 from tocsin.web.pages.alerts import alerts_view, rules_view
 from tocsin.web.pages.render import html
 
@@ -91,3 +95,23 @@ async def test_the_pages_render_what_there_is_and_what_there_is_not(group: Group
     listed = html("pages/rules.html", frame("/rules"), groups=rules_view([group]))
     assert "many-to-many" in listed
     assert "There are no rules" in html("pages/rules.html", frame("/rules"), groups=[])
+
+
+async def test_a_plain_rule_shows_its_condition_and_what_it_means(tmp_path: Path) -> None:
+    world = RuleWorld(tmp_path)
+    known = {"queue": Indicator("queue", "x", Dimension.NUMBER, "")}
+    text = "Long: {condition: queue > 2, recover: queue < 1}"
+    (made,) = plain_rules(loads(text), known, 60_000)
+    group = GroupRun(made, world.around, restore=False)
+    await world.minutes(group, 1, x=3.0)
+    await world.minutes(group, 1, x=1.0)
+    (row,) = alerts_view([group], "").rules[0].alerts
+    assert row.word == "Firing, not recovered yet"
+    ((rule,),) = (rows.rules for rows in rules_view([group]))
+    assert (rule.written, rule.expr, rule.recover) == ("queue > 2", "x > 2", "x < 1")
+    listed = html("pages/rules.html", frame("/rules"), groups=rules_view([group]))
+    assert "<code>queue &gt; 2</code>" in listed
+    await world.clock.advance(3600)
+    await group.evaluate(world.now_ms)
+    ((rule,),) = (rows.rules for rows in rules_view([group]))
+    assert rule.word == "No data"

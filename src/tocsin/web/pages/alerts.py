@@ -26,6 +26,12 @@ _SHOWN = 100
 _SEVERE = frozenset(("critical", "page", "high", "error", "emergency"))
 _LINKS = ("runbook_url", "runbook", "dashboard_url", "dashboard")
 _PLAIN = frozenset(("alertname",))
+_WORDS = {
+    "": "Firing",
+    "not recovered": "Firing, not recovered yet",
+    "no data": "Firing, no data now",
+    "error": "Firing, cannot be evaluated now",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,10 @@ class RuleRow:
     error: str
     evaluated_s: float | None
     took_s: float
+    written: str
+    """The condition that the expression was made of, empty when it was written in PromQL."""
+    recover: str
+    """What must hold for its alerts to be over, empty when that is the contrary of `expr`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,8 @@ class GroupRows:
     every_s: float
     took_s: float
     missed: int
+    slow: int
+    """Rounds that took more than half the interval."""
     state: str
     rules: Sequence[RuleRow]
 
@@ -148,7 +160,7 @@ def _row(one: Active) -> AlertRow:
     told = {summary, *(address for _, address in links), ""}
     return AlertRow(
         state=tone if firing else "unknown",
-        word="Firing" if firing else "Pending",
+        word=_WORDS[one.held] if firing else "Pending",
         since_s=(one.fired_ms or one.active_ms) / 1000,
         value=one.value,
         labels=[pair for pair in one.labels if pair[0] not in _PLAIN],
@@ -178,6 +190,7 @@ def _group(group: GroupRun) -> GroupRows:
         every_s=group.group.interval_ms / 1000,
         took_s=group.seconds,
         missed=group.missed,
+        slow=group.slow,
         state=next((tone for tone in worst if tone in tones), "ok"),
         rules=rows,
     )
@@ -196,6 +209,8 @@ def _rule(run: RuleRun) -> RuleRow:
         error=run.error,
         evaluated_s=run.evaluated_ms / 1000 or None,
         took_s=run.seconds,
+        written=run.rule.written,
+        recover=run.rule.recover,
     )
 
 
@@ -206,6 +221,8 @@ def _state(run: RuleRun) -> tuple[str, str]:
         return "unknown", "Not evaluated yet"
     if not run.rule.is_alert:
         return "ok", "Recorded"
+    if run.state == "no data":
+        return "unknown", "No data"
     word = run.phase.word
     if word == "inactive":
         return "ok", "Quiet"
