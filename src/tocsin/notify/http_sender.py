@@ -161,6 +161,19 @@ def read(part: Document, making: Making, config_type: type[C], wants: Sequence[W
     return config
 
 
+class Line:
+    """The way to one service: its options, the shared ones otherwise."""
+
+    def __init__(self, config: HttpConfig, making: Making) -> None:
+        self._making = making
+        self._options = config.http_config or making.shared.http_config
+        self._seconds = float(config.timeout)
+
+    async def ask(self, request: Request) -> Answer:
+        """Raises as `wire.exchange`."""
+        return await exchange(self._making, request, self._options, timeout=self._seconds)
+
+
 class _HttpSender:
     """Tells a service of a notice."""
 
@@ -172,8 +185,7 @@ class _HttpSender:
         check: Callable[[Answer], None],
     ) -> None:
         self._making = making
-        self._options = config.http_config or making.shared.http_config
-        self._seconds = float(config.timeout)
+        self._line = Line(config, making)
         self._requests = lambda fill: requests(config, fill)
         self._check = check
 
@@ -181,4 +193,4 @@ class _HttpSender:
         """Raises as `notify.kind.Sender`."""
         fill = filling(notice, self._making)
         for request in await asyncio.to_thread(self._requests, fill):
-            self._check(await exchange(self._making, request, self._options, timeout=self._seconds))
+            self._check(await self._line.ask(request))

@@ -15,10 +15,10 @@ import msgspec
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Permanent
 from tocsin.model.notices import Notice
-from tocsin.notify.http_sender import Filling, filling, json_request, read
+from tocsin.notify.http_sender import Filling, Line, filling, json_request, read
 from tocsin.notify.jira_issue import API_URL, JiraConfig, issue_body, search
 from tocsin.notify.kind import Made, Making, SenderKind
-from tocsin.notify.wire import Request, exchange
+from tocsin.notify.wire import Request
 
 T = TypeVar("T")
 
@@ -63,6 +63,7 @@ class Jira:
     def __init__(self, config: JiraConfig, making: Making) -> None:
         self._config = config
         self._making = making
+        self._line = Line(config, making)
         self._base = (config.api_url or making.shared.jira_api_url).rstrip("/")
 
     async def send(self, notice: Notice) -> None:
@@ -98,13 +99,9 @@ class Jira:
         await self._ask(json_request(f"{where}/transitions", body))
 
     async def _ask(self, request: Request) -> bytes:
-        config, making = self._config, self._making
         # Names of transitions are in the language that is asked for.
         headers = {**request.headers, "Accept-Language": "en"}
-        options = config.http_config or making.shared.http_config
-        answer = await exchange(
-            making, replace(request, headers=headers), options, timeout=float(config.timeout)
-        )
+        answer = await self._line.ask(replace(request, headers=headers))
         return answer.body
 
 

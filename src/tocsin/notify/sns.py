@@ -24,11 +24,10 @@ from tocsin.notify.aws_keys import (
     signed,
 )
 from tocsin.notify.given import exactly_one
-from tocsin.notify.http_sender import Filling, HttpConfig, filling, read
+from tocsin.notify.http_sender import Filling, HttpConfig, Line, filling, read
 from tocsin.notify.kind import Made, Making, SenderKind
 from tocsin.notify.pagerduty import dedup_key
-from tocsin.notify.wire import Request, exchange, truncated, truncated_bytes
-from tocsin.scrape.fetch import Answer
+from tocsin.notify.wire import truncated, truncated_bytes
 
 _LARGEST_BYTES = 256 << 10
 _LARGEST_SMS_BYTES = 1600
@@ -62,6 +61,7 @@ class Sns:
     def __init__(self, config: SnsConfig, making: Making) -> None:
         self._config = config
         self._making = making
+        self._line = Line(config, making)
         self._role_keys: Keys | None = None
 
     async def send(self, notice: Notice) -> None:
@@ -70,7 +70,7 @@ class Sns:
         fill = filling(notice, self._making)
         region, url, fields = await asyncio.to_thread(_publish, config, fill)
         keys = await self._keys(region)
-        await self._ask(signed(keys, ("sns", region), url, fields, now))
+        await self._line.ask(signed(keys, ("sns", region), url, fields, now))
 
     async def _keys(self, region: str) -> Keys:
         config, now = self._config.sigv4, self._making.clock.now()
@@ -79,14 +79,9 @@ class Sns:
         kept = self._role_keys
         if kept is None or kept.ends is None or kept.ends - _SPARE_SECONDS < now:
             own = await asyncio.to_thread(found_keys, config, os.environ)
-            answer = await self._ask(asking_for_role(config, own, region, os.environ, now))
+            answer = await self._line.ask(asking_for_role(config, own, region, os.environ, now))
             kept = self._role_keys = keys_of_role(answer.body)
         return kept
-
-    async def _ask(self, request: Request) -> Answer:
-        options = self._config.http_config or self._making.shared.http_config
-        timeout = float(self._config.timeout)
-        return await exchange(self._making, request, options, timeout=timeout)
 
 
 def _publish(config: SnsConfig, fill: Filling) -> tuple[str, str, dict[str, str]]:

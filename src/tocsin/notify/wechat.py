@@ -20,6 +20,7 @@ from tocsin.notify.given import at_most_one
 from tocsin.notify.http_sender import (
     Filling,
     HttpConfig,
+    Line,
     Wanted,
     filling,
     given,
@@ -27,7 +28,7 @@ from tocsin.notify.http_sender import (
     read,
 )
 from tocsin.notify.kind import Made, Making, SenderKind
-from tocsin.notify.wire import Request, exchange, truncated_bytes
+from tocsin.notify.wire import Request, truncated_bytes
 
 _LARGEST_BYTES = {"text": 2048, "markdown": 4096}
 _TOKEN_SECONDS = 7000.0
@@ -69,6 +70,7 @@ class Wechat:
     def __init__(self, config: WechatConfig, making: Making) -> None:
         self._config = config
         self._making = making
+        self._line = Line(config, making)
         self._base = (config.api_url or making.shared.wechat_api_url).removesuffix("/")
         self._token: Secret | None = None
         self._until = 0.0
@@ -103,9 +105,7 @@ class Wechat:
         return self._token.reveal()
 
     async def _ask(self, request: Request) -> _Said:
-        making, config = self._making, self._config
-        options = config.http_config or making.shared.http_config
-        answer = await exchange(making, request, options, timeout=float(config.timeout))
+        answer = await self._line.ask(request)
         try:
             return msgspec.json.decode(answer.body, type=_Said)
         except msgspec.MsgspecError as error:
