@@ -9,6 +9,7 @@ import typer
 
 import tocsin
 from tocsin.cli import (
+    ack,
     backtest,
     check,
     demo,
@@ -17,6 +18,7 @@ from tocsin.cli import (
     query,
     routes,
     serve,
+    silence,
     status,
     test,
     token,
@@ -50,6 +52,7 @@ def version(
 app.command()(serve.serve)
 app.command()(query.query)
 app.command()(status.status)
+app.command()(ack.ack)
 app.command()(backtest.backtest)
 app.command()(why.why)
 app.command()(notifications.notifications)
@@ -61,6 +64,7 @@ app.add_typer(routes.app, name="routes")
 app.add_typer(test.app, name="test")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
+app.add_typer(silence.app, name="silence")
 
 
 def main() -> None:
