@@ -111,7 +111,8 @@ def decide(basis: Basis, inputs: Inputs) -> Decision:
             holds=(),
             steps=(chain.evaluation(basis, facts), chain.nobody()),
         )
-    reasons = holds(basis, facts, why_muted(route, basis.intervals, facts.at_ms))
+    muted = why_muted(route, basis.intervals, facts.at_ms)
+    reasons = holds(basis, facts, muted, escalates=route.escalates)
     shares = dict(_shares(basis, inputs, reasons))
     outcome = _outcome(basis, inputs, reasons, tuple(shares.values()))
     told = tuple(name for name, one in shares.items() if one is not None)

@@ -136,16 +136,18 @@ def is_acknowledged(facts: Facts) -> bool:
     return ack.at_ms >= facts.alert.starts_ms
 
 
-def holds(basis: Basis, facts: Facts, muted: str) -> tuple[Hold, ...]:
+def holds(basis: Basis, facts: Facts, muted: str, *, escalates: bool = False) -> tuple[Hold, ...]:
     """Every reason not to tell of the alert now, in order; empty when there is none.
 
-    `muted` is why the route is silent at that time (`route.why_muted`).
+    `muted` is why the route is silent at that time (`route.why_muted`). A route that `escalates`
+    is for alerts that nobody has acknowledged.
     """
     found = (
         _inhibition(basis, facts) if facts.sources else None,
         _silence(facts) if facts.silences else None,
         _maintenance(facts) if facts.maintenance else None,
         Hold(stage=Stage.TIME, by=(), words=muted) if muted else None,
+        _answered(basis, facts) if escalates else None,
         _dependency(basis, facts) if facts.causes else None,
     )
     return tuple(one for one in found if one is not None)
@@ -203,6 +205,15 @@ def _maintenance(facts: Facts) -> Hold:
     return Hold(
         stage=Stage.MAINTENANCE, by=names, words=f"maintenance is going on: {', '.join(names)}"
     )
+
+
+def _answered(basis: Basis, facts: Facts) -> Hold | None:
+    """Somebody knows of it, so that there is no need for the next."""
+    ack = facts.acknowledgement
+    if ack is None or not is_acknowledged(facts) or not fires(basis, facts):
+        return None
+    words = f"not escalated: acknowledged by {ack.by}"
+    return Hold(stage=Stage.ACKNOWLEDGED, by=(ack.by,), words=words, until_ms=ack.until_ms)
 
 
 def _dependency(basis: Basis, facts: Facts) -> Hold | None:

@@ -151,7 +151,10 @@ def look(
 ) -> Look:
     """See what is to be told, by `holding.holds` for each alert and `due.due` for each way."""
     muted = why_muted(group.route, around.basis.intervals, now_ms)
-    seen = tuple(_seen(around, alert, muted, now_ms) for alert in group.in_order())
+    seen = tuple(
+        _seen(around, alert, muted, now_ms, escalates=group.route.escalates)
+        for alert in group.in_order()
+    )
     sayings = []
     for one in integrations:
         key = key_of(group.key, group.route.receiver, one.kind, one.index)
@@ -159,10 +162,11 @@ def look(
     return Look(group, around.basis, now_ms, seen, tuple(sayings))
 
 
-def _seen(around: Circumstances, alert: Alert, muted: str, now_ms: int) -> Seen:
+def _seen(around: Circumstances, alert: Alert, muted: str, now_ms: int, *, escalates: bool) -> Seen:
     basis, name = around.basis, alert.fingerprint
     facts = around.facts(alert, name, now_ms)
-    reasons, is_flapping = holds(basis, facts, muted), flaps(basis, facts)
+    reasons = holds(basis, facts, muted, escalates=escalates)
+    is_flapping = flaps(basis, facts)
     return Seen(
         facts=facts,
         reasons=reasons,

@@ -188,10 +188,17 @@ class _Maker:
             return route
         below = [self._below(route, name) for name in told or [NOBODY]]
         for number, (name, after_ms) in enumerate(steps, 1):
-            words = f"escalation: told when it still fires after {Duration(after_ms / 1000)}"
+            waits = Duration(after_ms / 1000)
+            words = f"escalation: told when it still fires, unacknowledged, after {waits}"
             key = f'{route.key}/{{escalation="{number}"}}'
             below.append(
-                replace(self._below(route, name), key=key, group_wait_ms=after_ms, words=words)
+                replace(
+                    self._below(route, name),
+                    key=key,
+                    group_wait_ms=after_ms,
+                    words=words,
+                    escalates=True,
+                )
             )
         return replace(route, routes=tuple(below))
 

@@ -16,7 +16,8 @@ class Route:
 
     `group_by` None means by all labels (`...`). `number` counts the nodes in reading order.
     `otherwise` means that it takes only what no earlier sibling has taken; `words` are what people
-    are told of it, empty for a route of an `alertmanager.yml`.
+    are told of it, empty for a route of an `alertmanager.yml`. What `escalates` does not tell of
+    alerts that somebody has acknowledged.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Route:
     routes: tuple[Route, ...]
     otherwise: bool = False
     words: str = ""
+    escalates: bool = False
 
     def walk(self) -> Iterator[Route]:
         """This node and all below it, in reading order."""

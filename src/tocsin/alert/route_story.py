@@ -101,7 +101,7 @@ def _reason(forecast: Forecast, message: Message, route: Route | None) -> str:
     if message.why == "repeat":
         return f"again, after repeat_interval {_span(route.repeat_interval_ms)}"
     wait = forecast.at_ms + route.group_wait_ms
-    if route.words.startswith("escalation") and message.at_ms == wait:
+    if route.escalates and message.at_ms == wait:
         return route.words
     if message.at_ms <= wait:
         return f"first, after group_wait {_span(route.group_wait_ms)}"
