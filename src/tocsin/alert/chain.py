@@ -17,6 +17,9 @@ from tocsin.alert.route import Route, path_to
 from tocsin.kit.quantity import Duration
 from tocsin.model.labels import Labels, get
 
+SUPPOSED = "supposed"
+"""The source of an alert that is not there: what would become of it if it were?"""
+
 Verdict = Literal["passed", "held", "told", "quiet", "failed", "waits"]
 
 
@@ -61,6 +64,8 @@ def evaluation(basis: Basis, facts: Facts) -> Step:
     is_over = alert.is_resolved(facts.at_ms)
     told_by = "a rule of Tocsin" if alert.source == "rules" else "another program"
     words = f"{name} {'is over' if is_over else 'fires'}, as {told_by} says"
+    if alert.source == SUPPOSED:
+        words = f"{name} is supposed to fire"
     return Step(
         stage=Stage.EVALUATION,
         verdict="passed",
@@ -128,8 +133,10 @@ def passed_or_held(stage: Stage, hold: Hold | None) -> Step:
     return Step(stage=stage, verdict="held", words=hold.words, ids=hold.by, until_ms=hold.until_ms)
 
 
-def acknowledged(facts: Facts, tellings: Sequence[Telling]) -> Step:
+def acknowledged(facts: Facts, tellings: Sequence[Telling], hold: Hold | None) -> Step:
     """Who knows of it? That stops repeats once all of the group is acknowledged."""
+    if hold is not None:
+        return passed_or_held(Stage.ACKNOWLEDGED, hold)
     ack = facts.acknowledgement
     if ack is None or not is_acknowledged(facts):
         return Step(stage=Stage.ACKNOWLEDGED, verdict="passed", words="nobody has acknowledged it")
@@ -182,7 +189,7 @@ _DUE = {
     Due.ENDED: "an alert of the group is over",
     Due.OVER: "all of the group is over",
     Due.REPEAT: "the repeat interval is over",
-    Due.NOTHING: "nothing fires, and nobody was told that anything did",
+    Due.NOTHING: "of this group there is nothing to tell it",
     Due.SAME: "nothing is new since the last message",
     Due.ACKNOWLEDGED: "a repeat is due, but all that fires is acknowledged",
     Due.FLAPPING: "a repeat is due, but what fires flaps",

@@ -123,7 +123,7 @@ def decide(basis: Basis, inputs: Inputs) -> Decision:
         chain.routed(basis.root, route, everywhere),
         chain.grouped(route, place.group_labels, place.size, place.due_ms),
         *(chain.passed_or_held(stage, held.get(stage)) for stage in chain.BEFORE),
-        chain.acknowledged(facts, inputs.tellings),
+        chain.acknowledged(facts, inputs.tellings, held.get(Stage.ACKNOWLEDGED)),
         chain.flapping(basis, facts),
         chain.passed_or_held(Stage.DEPENDENCY, held.get(Stage.DEPENDENCY)),
         *(chain.repeat(one, due(one), is_in=one.integration in told) for one in inputs.tellings),
@@ -170,7 +170,7 @@ def _outcome(
 ) -> Outcome:
     for one in _ORDER:
         if one in shares:
-            is_waiting = inputs.place is not None and inputs.place.due_ms > inputs.facts.at_ms
+            is_waiting = inputs.place is not None and inputs.place.due_ms >= inputs.facts.at_ms
             return Outcome.WAITS if is_waiting else one
     if reasons:
         return Outcome.HELD

@@ -44,7 +44,7 @@ class Teller:
     def explain(self, group: Group, now_ms: int) -> list[tuple[str, Decision]]:
         """What would be decided of every alert of the group now, by fingerprint."""
         seen = look(group, self._around, self._log, self._ways(group), now_ms)
-        due_ms = group.due_ms if group.due_ms > now_ms else 0
+        due_ms = max(group.due_ms, now_ms)
         return [
             (one.fingerprint, decide(seen.basis, seen.inputs(one, due_ms=due_ms)))
             for one in seen.seen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alert.chain import Step
+from tocsin.alert.chain import SUPPOSED, Step
 from tocsin.alert.decision import Decision
 from tocsin.alert.history import Record, Wanted
 from tocsin.alert.holding import Stage
@@ -178,7 +178,7 @@ async def _why(
     shown = alert or last
     supposed = shown or (Alert(labels=from_mapping(labels), starts_ms=now) if labels else None)
     if alert is None and supposed is not None:
-        supposed = msgspec.structs.replace(supposed, starts_ms=now, ends_ms=0)
+        supposed = msgspec.structs.replace(supposed, starts_ms=now, ends_ms=0, source=SUPPOSED)
     return Why(
         fingerprint=fingerprint,
         labels=dict(supposed.labels) if supposed else {},
