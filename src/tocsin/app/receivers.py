@@ -20,6 +20,7 @@ from tocsin.notify import KINDS
 from tocsin.notify.conversation import Conversation
 from tocsin.notify.global_config import read_global
 from tocsin.notify.kind import Making, Sender
+from tocsin.notify.template_advice import template_advice
 from tocsin.notify.templates import Templates, read_files
 from tocsin.scrape.fetch import Fetcher
 
@@ -117,7 +118,7 @@ def _made(
             place = f"{name}/{part.kind}[{part.index}]"
             one = KINDS[part.kind].make(part.part, replace(making, place=place))
             senders[place] = one.sender
-            warnings += one.warnings
+            warnings += [*one.warnings, *template_advice(part.part, templates)]
             integrations.append(
                 Integration(
                     name, part.kind, part.index, one.sender, sends_resolved=one.sends_resolved

@@ -53,7 +53,7 @@ class Templates:
         if "{{" not in source:
             return
         try:
-            self._text.template.with_source(source, name="check")
+            self._environment.from_sources({"text": source})
         except gotpl.TemplateError as error:
             raise Rejected(f"not a template: {error}") from error
 
