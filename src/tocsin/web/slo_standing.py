@@ -76,6 +76,11 @@ class Standing:
         return "Low" if self.budget_left < _LOW else "Good"
 
     @property
+    def promise(self) -> str:
+        """The objective in words."""
+        return f"{self.slo.objective * 100:g} % in {self.slo.window_ms / 86_400_000:g} d"
+
+    @property
     def chart(self) -> str:
         """The query of its burn-down."""
         return f"{BUDGET_LEFT}{{{_matchers(self.slo, self.labels)}}}"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.alert.test_slo import API, Service, slos
 from tests.web.pages.samples import frame
+from tocsin.model.labels import NAME, from_mapping
 from tocsin.query.promql.result import QueryOptions
 from tocsin.web.pages.render import html
 from tocsin.web.services import Services
@@ -48,7 +49,7 @@ async def test_a_budget_that_is_used_tells_how_long_it_lasts(service: Service) -
     assert one.burn_rate == pytest.approx(0.5)
     assert one.exhausted_s == pytest.approx(30 * 86_400, rel=0.01)
     shown = html("pages/slos.html", frame("/slos"), standings=[one], problem="")
-    assert "30 d" in shown
+    assert "99.9 % in 30 d" in shown
     assert "slo:budget_left:ratio{slo=&#34;api&#34;}" in shown
 
 
@@ -62,13 +63,14 @@ async def test_a_budget_that_burns_is_critical_and_names_its_alerts(service: Ser
 
 
 async def test_more_good_than_all_is_said(service: Service) -> None:
-    service.bad = 1000.0
-    for _ in range(8):
-        service.bad -= 60
-        await service.minutes(1, failing=0.0)
+    await service.minutes(10, failing=0.0)
+    metric = from_mapping({NAME: "slo:bad:rate5m", "slo": "api", "team": "shop"})
+    service.world.memory.put(metric, {service.world.now_ms + 1: -1.0})
+    await service.world.clock.advance(1)
     one = await standing(service)
-    if one.problem:
-        assert one.word == "Cannot be told"
+    assert (one.word, one.tone) == ("Cannot be told", "critical")
+    shown = html("pages/slos.html", frame("/slos"), standings=[one], problem="")
+    assert "more is good than there is in total" in shown
 
 
 def test_without_objectives_the_page_teaches() -> None:
