@@ -38,6 +38,7 @@ PLACES = (
     Place("/alerts", "Alerts", "bell", "a"),
     Place("/rules", "Rules", "check", "r"),
     Place("/slos", "Objectives", "budget", "b"),
+    Place("/routing", "Routing", "routing", "w"),
     Place("/notifications", "Notifications", "mail", "n"),
     Place("/silences", "Silences", "clock", "z"),
     Place("/explore", "Explore", "explore", "e"),
