@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.product import eventually, running
-from tests.e2e.programs import beside, output_of, path_of
+from tests.e2e.programs import output_of, path_of
+from tests.e2e.real_alertmanager import alertmanager
 from tests.notify.servers import Mails, Taken, http_receiver, mail_server
 
 pytestmark = pytest.mark.slow
@@ -76,7 +77,10 @@ def test_the_same_alerts_make_the_same_messages(tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     theirs.mkdir()
     ours.mkdir()
-    with receivers() as (taken, mails), alertmanager(theirs, taken, mails) as url:
+    with (
+        receivers() as (taken, mails),
+        alertmanager(theirs, routes(taken, mails), EXTERNAL_URL) as url,
+    ):
         wanted = told(url, taken, mails)
     with receivers() as (taken, mails), tocsin(ours, taken, mails) as url:
         found = told(url, taken, mails)
@@ -132,25 +136,13 @@ def receivers() -> Iterator[tuple[Taken, Mails]]:
         yield taken, mails
 
 
-@contextmanager
-def alertmanager(folder: Path, taken: Taken, mails: Mails) -> Iterator[str]:
-    """The real one, on a port that was free a moment ago."""
-    with http_receiver() as free:
-        port = free.port
-    file = folder / "am.yml"
-    file.write_text(ROUTES % {"http": taken.url, "smtp": mails.port})
-    command = [path_of("prometheus-alertmanager", "alertmanager"), f"--config.file={file}"]
-    command += [f"--storage.path={folder / 'data'}", "--cluster.listen-address="]
-    command += [f"--web.listen-address=127.0.0.1:{port}", f"--web.external-url={EXTERNAL_URL}"]
-    with beside(command, folder):
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: _answers(url + "/-/ready"))
-        yield url
+def routes(taken: Taken, mails: Mails) -> str:
+    return ROUTES % {"http": taken.url, "smtp": mails.port}
 
 
 @contextmanager
 def tocsin(folder: Path, taken: Taken, mails: Mails) -> Iterator[str]:
-    (folder / "am.yml").write_text(ROUTES % {"http": taken.url, "smtp": mails.port})
+    (folder / "am.yml").write_text(routes(taken, mails))
     with running(folder, "--auth", "off", config=CONFIG) as product:
         yield f"{product.http}/alertmanager"
 
@@ -167,14 +159,6 @@ prometheus:
   global: {evaluation_interval: 1s}
   rule_files: [rules.yml]
 """
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return int(response.status) == 200
-    except OSError:
-        return False
 
 
 def post(url: str, alerts: Sequence[dict[str, object]]) -> None:

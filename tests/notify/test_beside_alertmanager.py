@@ -8,14 +8,14 @@ import hashlib
 import json
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from tests.e2e.product import eventually
-from tests.e2e.programs import beside, path_of
+from tests.e2e.real_alertmanager import alertmanager
 from tests.notify.making import EXTERNAL_URL
 from tests.notify.secure_proxy import secure_proxy
 from tests.notify.servers import Seen, Taken, http_receiver
@@ -126,7 +126,7 @@ ANNOTATIONS = {"summary": 'S "q" & é *', "runbook": "http://r/?a=1&b=2"}
 
 
 def test_every_service_hears_the_same(tmp_path: Path) -> None:
-    with receiver() as taken, alertmanager(tmp_path, RECEIVERS.replace("URL", taken.url)) as url:
+    with receiver() as taken, beside(tmp_path, RECEIVERS.replace("URL", taken.url)) as url:
         post(url, over=False)
         eventually(lambda: len(taken.seen) == REQUESTS_FIRING)
         post(url, over=True)
@@ -143,7 +143,7 @@ def test_every_service_hears_the_same(tmp_path: Path) -> None:
 
 
 def test_amazon_is_shown_the_signature_that_its_own_library_makes(tmp_path: Path) -> None:
-    with receiver() as taken, alertmanager(tmp_path, RECEIVERS.replace("URL", taken.url)) as url:
+    with receiver() as taken, beside(tmp_path, RECEIVERS.replace("URL", taken.url)) as url:
         post(url, over=False)
         eventually(lambda: len(taken.seen) == REQUESTS_FIRING)
     [seen] = [seen for seen in taken.seen if seen.path.startswith("/sns-fifo")]
@@ -165,7 +165,7 @@ def test_pushover_hears_the_same(tmp_path: Path) -> None:
     with secure_proxy(tmp_path) as proxy:
         way = f"{{proxy_url: 'http://127.0.0.1:{proxy.port}', tls_config: {TRUSTING}}}"
         receivers = PUSHOVER.replace("HTTP", f"http_config: {way}")
-        with alertmanager(tmp_path, receivers) as url:
+        with beside(tmp_path, receivers) as url:
             post(url, over=False)
             eventually(lambda: len(proxy.seen) == 2)
     with http_receiver() as taken:
@@ -186,27 +186,8 @@ def receiver() -> Iterator[Taken]:
         yield taken
 
 
-@contextmanager
-def alertmanager(folder: Path, receivers: str) -> Iterator[str]:
-    with http_receiver() as free:
-        port = free.port
-    file = folder / "am.yml"
-    file.write_text(ROUTE + receivers)
-    command = [path_of("prometheus-alertmanager", "alertmanager"), f"--config.file={file}"]
-    command += [f"--storage.path={folder / 'data'}", "--cluster.listen-address="]
-    command += [f"--web.listen-address=127.0.0.1:{port}", f"--web.external-url={EXTERNAL_URL}"]
-    with beside(command, folder):
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: answers(url + "/-/ready"))
-        yield url
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return int(response.status) == 200
-    except OSError:
-        return False
+def beside(folder: Path, receivers: str) -> AbstractContextManager[str]:
+    return alertmanager(folder, ROUTE + receivers, EXTERNAL_URL)
 
 
 def post(url: str, *, over: bool) -> None:

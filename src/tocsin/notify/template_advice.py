@@ -1,4 +1,4 @@
-"""Which texts of a receiver are no templates? Alertmanager finds out when somebody is to be told."""
+"""Which texts of a receiver are no templates? Alertmanager finds out when it has to tell."""
 
 from __future__ import annotations
 
