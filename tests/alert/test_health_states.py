@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.alert.rule_world import RuleWorld
+from tocsin.alert.case_file import read
+from tocsin.alert.case_run import run
 from tocsin.alert.doubt import data_of
 from tocsin.alert.group_run import GroupRun
 from tocsin.alert.rule_file import RuleFileError, Unknown
@@ -245,3 +247,24 @@ def test_prometheus_takes_the_extension_for_annotations(tmp_path: Path) -> None:
         [promtool, "check", "rules", str(file)], capture_output=True, text=True
     )
     assert checked.returncode == 0, checked.stderr
+
+
+async def test_promtool_cases_may_expect_the_extension(tmp_path: Path) -> None:
+    (tmp_path / "rules.yml").write_text(rule('tocsin_recover: "x < 1"'))
+    file = tmp_path / "test.yml"
+    file.write_text("""\
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series: [{series: x, values: "3 2 0"}]
+    alert_rule_test:
+      - alertname: Slow
+        eval_time: 1m
+        exp_alerts:
+          - exp_labels: {severity: high}
+            exp_annotations: {summary: it is 3, runbook_url: "https://wiki/slow",
+              tocsin_recover: "x < 1"}
+      - {alertname: Slow, eval_time: 2m}
+""")
+    assert await run(read(file)) == []

@@ -10,7 +10,7 @@ from tocsin.alert.case_file import AlertTest, Case, Cases, QueryTest
 from tocsin.alert.case_notifications import CaseNotifications, Teller
 from tocsin.alert.group_run import GroupRun
 from tocsin.alert.ports import Surroundings
-from tocsin.alert.rule_file import Defaults, RuleGroup, read
+from tocsin.alert.rule_file import EXTENSION, Defaults, RuleGroup, read
 from tocsin.alert.rule_run import pairs_of
 from tocsin.alert.sample_memory import SampleMemory
 from tocsin.alert.series_notation import labels_of
@@ -185,7 +185,10 @@ def _groups(files: Sequence[Path], defaults: Defaults) -> list[RuleGroup]:
 
 
 def _without_empty(given: dict[str, str]) -> Labels:
-    return tuple(sorted(pair for pair in given.items() if pair[1]))
+    """What is told: promtool expects our own words among the annotations, too."""
+    return tuple(
+        sorted(pair for pair in given.items() if pair[1] and not pair[0].startswith(EXTENSION))
+    )
 
 
 def _text(labels: Labels) -> str:
