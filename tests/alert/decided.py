@@ -15,7 +15,7 @@ from tocsin.alert.dispatch import Dispatcher
 from tocsin.alert.flap import FlapState
 from tocsin.alert.holding import Acked
 from tocsin.alert.notification_log import LogEntry, NotificationLog
-from tocsin.alert.receipt import Receipt, basis_of_bytes, encoded, receipt_of, replay
+from tocsin.alert.receipt import Receipt, ReceiptKeeper, basis_of_bytes, encoded, receipt_of, replay
 from tocsin.alert.silence import Silence, SilenceMatcher, Silences
 from tocsin.kit.clock import Clock, FakeClock
 from tocsin.kit.yaml import decode, loads
@@ -108,6 +108,8 @@ class Deciding:
     receipts: Receipted = field(default_factory=Receipted)
     acks: Acks = field(default_factory=Acks)
     windows: Windows = field(default_factory=Windows)
+    keeper: ReceiptKeeper | None = None
+    """Where receipts are kept instead of in `receipts`."""
 
     def __post_init__(self) -> None:
         self.plan = read_routing(loads(self.routing, "alertmanager.yml"))
@@ -128,7 +130,7 @@ class Deciding:
         self.dispatcher = self._made()
 
     def _made(self) -> Dispatcher:
-        beyond = Beyond(self.acks, self.windows, self.flaps, self.receipts)
+        beyond = Beyond(self.acks, self.windows, self.flaps, self.keeper or self.receipts)
         silences = Silences(self.silences, self.clock)
         log = NotificationLog(self.log)
         return Dispatcher(self.clock, self.alerts, log, silences, beyond)

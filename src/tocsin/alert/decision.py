@@ -189,20 +189,15 @@ def _summary(
     told: tuple[str, ...],
     inputs: Inputs,
 ) -> str:
-    failed = [one.integration for one in inputs.deliveries if not one.is_taken]
-    ways = ", ".join(one for one in told if one not in failed)
     match outcome:
         case Outcome.TOLD | Outcome.REPEATED | Outcome.ALONG:
-            if not failed:
-                return f"{outcome.value}: {receiver} by {ways}"
-            problem = f"{receiver} could not be told by {', '.join(failed)}"
-            return f"{outcome.value}: {receiver} by {ways}; {problem}" if ways else problem
+            return _told(outcome, receiver, told, inputs.deliveries)
         case Outcome.HELD:
             return reasons[0].words
         case Outcome.NOBODY:
             return f"nobody is told: the receiver {receiver} has no way of telling"
         case Outcome.WAITS:
-            return f"{receiver} is told by {ways} when the group is looked at next"
+            return f"{receiver} is told by {', '.join(told)} when the group is looked at next"
         case Outcome.UNHEARD:
             return "it was over before anybody was told"
         case Outcome.KNOWN:
@@ -210,3 +205,19 @@ def _summary(
             if ack is not None and Due.ACKNOWLEDGED in (due(one) for one in inputs.tellings):
                 return f"{receiver} is not told again: acknowledged by {ack.by}"
             return f"{receiver} has heard of it; nothing is repeated yet"
+
+
+def _told(
+    outcome: Outcome, receiver: str, told: tuple[str, ...], deliveries: tuple[Delivered, ...]
+) -> str:
+    """Whom it has reached, whom not, and what is on its way."""
+    answered = {one.integration: one.is_taken for one in deliveries}
+    taken = ", ".join(one for one in told if answered.get(one))
+    failed = ", ".join(one for one in told if answered.get(one) is False)
+    waiting = ", ".join(one for one in told if one not in answered)
+    parts = (
+        f"{outcome.value}: {receiver} by {taken}" if taken else "",
+        f"{receiver} could not be told by {failed}" if failed else "",
+        f"on its way to {receiver} by {waiting}" if waiting else "",
+    )
+    return "; ".join(part for part in parts if part)

@@ -106,6 +106,8 @@ def chain(one: Decided) -> Chain:
     tone, word = _OUTCOMES[one.outcome]
     if any(step.verdict == "failed" for step in one.steps):
         tone, word = "critical", "Failed"
+    elif one.id and one.told and not any(step.stage is Stage.DELIVERY for step in one.steps):
+        word = "On its way"
     return Chain(
         number=one.id,
         tone=tone,
