@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tocsin.ingest.logs.moment import nanoseconds
+from tocsin.kit.timestamps import nanoseconds
 from tocsin.model.logs import LogRecord, level_of
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -33,7 +33,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 in lower case."""
 
 _RANKED = {name: (part, rank) for part, names in _NAMES.items() for rank, name in enumerate(names)}
-_WRAPPERS = ("fields.", "meta.", "metadata.", "context.", "resource.", "attributes.", "extra.")
+_WRAPPERS = ("fields.", "meta.", "metadata.", "context.", "attributes.", "extra.")
 """What libraries put other fields into; a field in there is known by its own name."""
 _NUMERIC_LEVELS = ((60, 21), (50, 17), (40, 13), (30, 9), (20, 5), (10, 1))
 """pino's and bunyan's numbers, which Python's share at other scale: at least -> severity number."""
@@ -41,7 +41,9 @@ _DEEPEST = 12
 
 _WRAPPED, _WORST = 20, 99
 
-_shapes: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {}
+_Pairs = tuple[tuple[str, str], ...]
+_Shape = tuple[_Pairs, _Pairs]
+_shapes: dict[tuple[str, ...], _Shape] = {}
 _SHAPES_KEPT = 5_000
 """Programs write few shapes of documents; those that make up names do not fill the memory."""
 
@@ -71,15 +73,17 @@ def _flatten(document: Mapping[str, object], prefix: str, found: dict[str, str],
 def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> LogRecord:
     """A record of a document's fields; those that are parts of it leave its attributes.
 
-    Without a text the whole document, `original`, is the text. A time that is no time is kept as
+    Fields within a wrapper such as winston's `fields` have their own names alone, as far as none
+    of the document's has that name. Without a text the whole document, `original`, is the text. A time that is no time is kept as
     an attribute, and the line has the time of its arrival.
     """
     names = tuple(fields)
-    parts = _shapes.get(names)
-    if parts is None:
-        parts = _parts(names)
+    shape = _shapes.get(names)
+    if shape is None:
+        shape = _shape(names)
         if len(_shapes) < _SHAPES_KEPT:
-            _shapes[names] = parts
+            _shapes[names] = shape
+    parts, renamed = shape
     record = LogRecord(ts_ns=now_ns, body="", attributes=fields)
     has_body = False
     for part, name in parts:
@@ -90,6 +94,9 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
         elif not _set(record, part, text):
             continue
         del fields[name]
+    for name, bare in renamed:
+        if name in fields:  # it may have become a part
+            fields[bare] = fields.pop(name)
     if has_body:
         record.original = original
     else:
@@ -97,8 +104,8 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
     return record
 
 
-def _parts(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Which field is which part, for documents of these fields."""
+def _shape(names: tuple[str, ...]) -> _Shape:
+    """Which field is which part, and which loses its wrapper, for documents of these fields."""
     parts: dict[str, str] = {}
     ranks: dict[str, int] = {}
     for name in names:
@@ -106,7 +113,14 @@ def _parts(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         if known is not None and known[1] < ranks.get(known[0], _WORST):
             parts[known[0]] = name
             ranks[known[0]] = known[1]
-    return tuple(parts.items())
+    renamed = []
+    taken = set(names)
+    for name in names:
+        bare = next((name[len(one) :] for one in _WRAPPERS if name.startswith(one)), "")
+        if bare and bare not in taken:
+            renamed.append((name, bare))
+            taken.add(bare)
+    return tuple(parts.items()), tuple(renamed)
 
 
 def _known(name: str) -> tuple[str, int] | None:

@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS logs {on_cluster}
     batch UInt64 CODEC(Delta, ZSTD(1)),
     number UInt32 CODEC(Delta, ZSTD(1)),
     taken DateTime('UTC') CODEC(Delta, ZSTD(1)),
-    INDEX by_text body TYPE text(tokenizer = splitByNonAlpha),
+    INDEX by_text lower(body) TYPE text(tokenizer = splitByNonAlpha),
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_user user_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_pattern pattern TYPE bloom_filter(0.01) GRANULARITY 1,
