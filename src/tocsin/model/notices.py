@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from functools import lru_cache
+
 import msgspec
 
 from tocsin.model.labels import Labels
@@ -13,6 +15,7 @@ _FNV_PRIME = 0x100000001B3
 _64_BITS = (1 << 64) - 1
 
 
+@lru_cache(maxsize=100_000)
 def fingerprint(labels: Labels) -> str:
     """16 hex digits that name a label set to Alertmanager's clients (FNV-1a, as in
     prometheus/common, model.LabelSet.Fingerprint)."""
