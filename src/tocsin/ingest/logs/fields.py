@@ -74,8 +74,8 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
     """A record of a document's fields; those that are parts of it leave its attributes.
 
     Fields within a wrapper such as winston's `fields` have their own names alone, as far as none
-    of the document's has that name. Without a text the whole document, `original`, is the text. A time that is no time is kept as
-    an attribute, and the line has the time of its arrival.
+    of the document's has that name. Without a text the whole document, `original`, is the text. A
+    time that is no time is kept as an attribute, and the line has the time of its arrival.
     """
     names = tuple(fields)
     shape = _shapes.get(names)
