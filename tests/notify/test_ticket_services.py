@@ -182,7 +182,7 @@ async def test_a_services_own_key_goes_before_the_login_of_global() -> None:
         ("victorops", "{api_key: k, routing_key: r, custom_fields: {entity_id: x}}", "entity_id"),
         ("incidentio", "{url: u, http_config: {}}", "alert_source_token"),
         ("sns", "{topic_arn: a, phone_number: b}", "exclude each other"),
-        ("sns", "{phone_number: b}", "sigv4.region must be given"),
+        ("sns", "{phone_number: b}", "must be given with phone_number"),
         ("sns", "{topic_arn: a, sigv4: {access_key: k}}", "belong together"),
     ],
 )

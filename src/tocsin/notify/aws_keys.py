@@ -36,6 +36,7 @@ class SigV4Config(msgspec.Struct, frozen=True, kw_only=True):
     role_arn: str = ""
     external_id: str = ""
     use_fips_sts_endpoint: bool = False
+    service_name: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.access_key) != bool(self.secret_key):

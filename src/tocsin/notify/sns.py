@@ -51,8 +51,6 @@ class SnsConfig(HttpConfig, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         exactly_one(self, "topic_arn", "phone_number", "target_arn")
-        if self.phone_number and not self.sigv4.region:
-            raise Rejected("sigv4.region must be given with phone_number")
 
 
 class Sns:
@@ -87,7 +85,9 @@ class Sns:
 def _publish(config: SnsConfig, fill: Filling) -> tuple[str, str, dict[str, str]]:
     """Region, address and fields of a message."""
     arn = fill(config.topic_arn or config.target_arn)
-    region = config.sigv4.region or _region_of(arn)
+    region = config.sigv4.region or _region_of(arn) or os.environ.get("AWS_REGION", "")
+    if not region:
+        raise Rejected("there is no AWS region; write sigv4.region or set AWS_REGION")
     url = fill(config.api_url) or f"https://sns.{region}.{domain(region)}"
     return region, url.rstrip("/") + "/", _fields(config, fill, arn)
 
@@ -122,15 +122,15 @@ def _fields(config: SnsConfig, fill: Filling, arn: str) -> dict[str, str]:
 
 
 def _region_of(arn: str) -> str:
-    """`arn:aws:sns:REGION:ACCOUNT:NAME`."""
+    """`arn:aws:sns:REGION:ACCOUNT:NAME`; "" when it names none."""
     parts = arn.split(":")
-    if len(parts) < 6 or not parts[3]:
-        raise Rejected(f"{arn!r} names no region; write sigv4.region")
-    return parts[3]
+    return parts[3] if len(parts) > 5 else ""
 
 
 def _make(part: Document, making: Making) -> Made:
     config = read(part, making, SnsConfig, ())
+    if config.phone_number and not (config.sigv4.region or os.environ.get("AWS_REGION")):
+        raise part.error("sigv4.region (or AWS_REGION) must be given with phone_number")
     return Made(Sns(config, making), config.tells_ends)
 
 
