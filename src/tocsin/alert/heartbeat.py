@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -107,13 +108,15 @@ class Heartbeat:
         self._trouble = trouble
         self._clock = clock
         self._config = HeartbeatConfig()
+        self._folder: Path | None = None
         self._failed = False
         self.last_success_ms = 0
         self.last_error = ""
 
-    def configure(self, config: HeartbeatConfig) -> None:
-        """Put a configuration in force from the next beat on."""
-        self._config = config
+    def configure(self, config: HeartbeatConfig, folder: Path | None = None) -> None:
+        """Put a configuration in force from the next beat on; `folder` is where a relative
+        `url_file` starts."""
+        self._config, self._folder = config, folder
 
     async def run(self) -> None:
         """Beat, for ever."""
@@ -141,7 +144,7 @@ class Heartbeat:
                 return
 
     async def _send_once(self, config: HeartbeatConfig, beat: Beat) -> None:
-        url = (read_secret(config.url, config.url_file) or "").strip()
+        url = (read_secret(config.url, config.url_file, base=self._folder) or "").strip()
         if not url:
             raise Rejected(f"the file {config.url_file} is empty; write the address into it")
         body = beat.reason.encode() if config.method == "POST" else b""

@@ -136,14 +136,14 @@ class Watch:
         self.announcer = Announcer(dispatcher.silences, self._firing, dispatcher, clock)
         self.heartbeat = Heartbeat(HttpCaller(self._fetcher), lambda: self.rules.trouble, clock)
 
-    async def apply(self, config: AlertingConfig, external_url: str) -> None:
+    async def apply(self, config: AlertingConfig, external_url: str, folder: Path) -> None:
         """Put a configuration in force."""
         since = self._clock.now_ms() - _PAST_MS
         windows = [one.window(since) for one in config.maintenance]
         await self._attention.maintenance.configure(windows)
         self.announcer.lead_ms = config.announce_silences.ms
         self.announcer.external_url = self.rules.external_url = external_url
-        self.heartbeat.configure(config.heartbeat)
+        self.heartbeat.configure(config.heartbeat, folder)
 
     def start(self, tasks: Tasks) -> None:
         """Begin to watch; to be done once rules are evaluated."""

@@ -149,7 +149,7 @@ class Tocsin:
         if config.scrape.nearby:
             self._nearby = await self._find_nearby()
         await self._scrape()
-        await self._watch.apply(config.alerting, self._external_url)
+        await self._watch.apply(config.alerting, self._external_url, self.loaded.folder)
         await parts.alerting.start(self.loaded, self._external_url, self.tasks)
         self._rule_plan = await asyncio.to_thread(rule_plan, self.loaded)
         await self._evaluate()
@@ -181,7 +181,7 @@ class Tocsin:
         self.loaded, self._plan, self._rule_plan = loaded, plan, rules
         self._web_config = self._make_web_config(loaded, self._warnings)
         await self._scrape()
-        await self._watch.apply(config.alerting, self._external_url)
+        await self._watch.apply(config.alerting, self._external_url, self.loaded.folder)
         await parts.alerting.apply(loaded, self._external_url)
         await self._evaluate()
 
