@@ -27,6 +27,7 @@ class RuleManager:
         self._around = around
         self._tasks = Tasks(around.clock)
         self._runs: dict[tuple[str, str], GroupRun] = {}
+        self._added: dict[tuple[str, str], RuleGroup] = {}
         self._changing = asyncio.Lock()
         self._is_first = True
         _groups.set_function(lambda: float(len(self._runs)))
@@ -37,6 +38,26 @@ class RuleManager:
     def groups(self) -> list[GroupRun]:
         """All groups by file and name."""
         return [self._runs[key] for key in sorted(self._runs)]
+
+    @property
+    def around(self) -> Surroundings:
+        """What groups work with now."""
+        return self._around
+
+    async def add(self, group: RuleGroup) -> GroupRun:
+        """Run one more group until `remove`, whatever configurations are applied meanwhile."""
+        async with self._changing:
+            self._added[group.key] = group
+            await self._start(group, self._runs.get(group.key))
+            return self._runs[group.key]
+
+    async def remove(self, key: tuple[str, str]) -> None:
+        """End a group that was added; nothing happens when it is not there."""
+        async with self._changing:
+            if self._added.pop(key, None) is not None:
+                gone = self._runs.pop(key)
+                await self._tasks.stop(_task(key))
+                gone.end(self._around.clock.now_ms())
 
     def count(self, state: str) -> int:
         """How many alerts are "pending" or "firing"."""
@@ -55,7 +76,7 @@ class RuleManager:
             around = replace(self._around, world=world, options=options or self._around.options)
             changed_around = around != self._around
             self._around = around
-            wanted = {group.key: group for group in groups}
+            wanted = {group.key: group for group in groups} | self._added
             for key in [key for key in self._runs if key not in wanted]:
                 gone = self._runs.pop(key)
                 await self._tasks.stop(_task(key))

@@ -13,6 +13,7 @@ from tocsin.cli import (
     backtest,
     check,
     demo,
+    drill,
     keep,
     notifications,
     query,
@@ -54,6 +55,7 @@ app.command()(query.query)
 app.command()(status.status)
 app.command()(ack.ack)
 app.command()(backtest.backtest)
+app.command()(drill.drill)
 app.command()(why.why)
 app.command()(notifications.notifications)
 app.command()(keep.backup)
