@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from tests.notify.servers import Seen, Taken
+from tests.notify.servers import Seen, Taken, serving
 
 
 @contextmanager
@@ -46,17 +45,8 @@ def secure_proxy(folder: Path) -> Iterator[Taken]:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing on the terminal."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    taken.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(Handler, taken):
         yield taken
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

@@ -72,13 +72,20 @@ def http_receiver() -> Iterator[Taken]:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing on the terminal."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(Handler, taken):
+        yield taken
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler], taken: Taken) -> Iterator[None]:
+    """The handler answers on a free port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     taken.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield taken
+        yield
     finally:
         server.shutdown()
         thread.join()

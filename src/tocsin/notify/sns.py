@@ -67,8 +67,9 @@ class Sns:
         config, now = self._config, self._making.clock.now()
         fill = filling(notice, self._making)
         region, url, fields = await asyncio.to_thread(_publish, config, fill)
+        service = config.sigv4.service_name or "sns"
         keys = await self._keys(region)
-        await self._line.ask(signed(keys, ("sns", region), url, fields, now))
+        await self._line.ask(signed(keys, (service, region), url, fields, now))
 
     async def _keys(self, region: str) -> Keys:
         config, now = self._config.sigv4, self._making.clock.now()

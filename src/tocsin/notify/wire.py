@@ -66,7 +66,8 @@ async def exchange(
     url, host = request.url, _host(request.url)
     seconds, most = timeout or _SECONDS, _LARGEST_ANSWER_BYTES
     fetcher, headers, body = making.fetcher, request.headers, request.body
-    outbox.sending(body)
+    if body:
+        outbox.sending(body)
     try:
         if request.method == "GET":
             answer = await fetcher.get(url, options, headers, timeout=seconds, limit_bytes=most)
