@@ -3,6 +3,7 @@
 PATHS = (
     "/",
     "/alerts",
+    "/alerts/0123456789abcdef/why",
     "/rules",
     "/slos",
     "/rules/backtest",
