@@ -19,6 +19,7 @@ from tocsin.app.log_keeping import log_keeping
 from tocsin.app.product import Parts, Tocsin
 from tocsin.app.pushed import KeptGroups
 from tocsin.app.receivers import check_receivers
+from tocsin.app.routing_text import routing_text
 from tocsin.app.rules import rule_plan
 from tocsin.app.scraping import scrape_configuration
 from tocsin.app.settings_tree import Config
@@ -197,7 +198,7 @@ def web_config(loaded: Loaded, warnings: Callable[[], Sequence[str]]) -> WebConf
         query=query_options(config),
         effective=lambda: effective(config),
         prometheus_text=lambda: shown_yaml(loaded.prometheus),
-        alertmanager_text=lambda: shown_yaml(loaded.alertmanager),
+        alertmanager_text=lambda: routing_text(loaded),
         flags={"data": config.data, "http": listen.http, "auth": config.auth.mode},
         warnings=warnings,
         slos=lambda: read_slos(config.slos),
