@@ -122,6 +122,8 @@ def chain(one: Decided) -> Chain:
 
 def _link(step: Step) -> Link:
     tone, word = _TONES[step.verdict]
+    if step.verdict == "told":
+        word = "Due" if step.stage is Stage.REPEAT else "Taken"
     return Link(
         name=_NAMES[step.stage],
         tone=tone,
