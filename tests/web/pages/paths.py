@@ -15,6 +15,8 @@ PATHS = (
     "/silences/new?matcher=service=\"db\"",
     "/silences/new?kind=maintenance",
     "/silences/calendars",
+    "/notifications",
+    "/notifications?state=troubled&since=24h",
     "/explore",
     "/explore?a=up&b=vector(1)&view=stacked&explain=1",
     "/explore?a=up&view=table",
