@@ -143,7 +143,9 @@ async def _remove(request: Request) -> Response:
     await form_of(request)
     window = await services(request).maintenance.remove(str(request.path_params["id"]))
     await record(request, "maintenance_removed", window)
-    return answer_action(request, f"The window {window.name} is removed.", "/silences")
+    if "hx-request" in request.headers:  # the window's own page would have nothing to show
+        return Response(status_code=204, headers={"HX-Redirect": "/silences"})
+    return RedirectResponse("/silences", 303)
 
 
 async def _import_page(request: Request) -> Response:
