@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
+from tocsin.alert.receipt import replay
 from tocsin.alert.receiver_config import ReceiverConfig
 from tocsin.alert.silence import Silence, SilenceMatcher
 from tocsin.app.alerting import Alerting
@@ -140,3 +141,24 @@ async def test_a_template_file_that_is_none_is_a_mistake(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match=r"a\.tmpl"):
         await process.start()
     await process.kill()
+
+
+async def test_the_receipt_of_what_was_told_names_who_took_it(tmp_path: Path) -> None:
+    with http_receiver() as taken:
+        process = Process(tmp_path, loaded(tmp_path, ROUTES.format(url=taken.url)))
+        await process.start()
+        alert = process.alert()
+        await process.alerting.dispatcher.put([alert])
+        await until(lambda: statuses(taken) == ["firing"])
+        await until(
+            lambda: [
+                one.decision.summary
+                for one in process.alerting.dispatcher.receipts.newest(alert.fingerprint)
+            ]
+            == ["told: team by webhook[0]"]
+        )
+        await process.alerting.stop()
+        [receipt] = await process.alerting.receipts.find([alert.fingerprint])
+        basis = await process.alerting.receipts.basis(receipt.basis)
+        assert replay(receipt, basis) == receipt.decision
+        await process.kill()
