@@ -6,13 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.alert.rule_world import RuleWorld
 from tocsin.alert.condition import compiled
 from tocsin.alert.condition_tokens import ConditionError, Dimension
+from tocsin.alert.doubt import data_of
 from tocsin.alert.indicators import DEFAULTS, Indicator
 from tocsin.alert.rule_run import pairs_of
 from tocsin.model.labels import NAME, from_mapping
+from tocsin.query.promql.parse import parse
+from tocsin.query.promql.printer import to_text
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -200,3 +205,23 @@ async def test_no_failure_is_an_error_rate_of_zero(world: RuleWorld) -> None:
         world.put("http_requests_total", 1000.0 - ago, ago_ms=ago * MINUTE, status_code="200")
     assert await found(world, "error_rate == 0") == [0.0]
     assert await found(world, "success_rate == 100%") == [1.0]
+
+
+# fmt: off
+_SCRAPS = st.sampled_from((
+    "queue", "share", "slow", "any{}", "5", "5%", "2s", "10MB", "3/s", ">", ">=", "<", "==",
+    "and", "or", "(", ")", "+", "-", "*", "/", ",", "for", "within", "reaches", "deviates",
+    "disk", "full", "absent(", "flatline(", "seasonal(", "forecast(", "max(", "{job='a'}",
+    "1h30m",
+))
+# fmt: on
+
+
+@given(st.lists(_SCRAPS, max_size=12).map(" ".join) | st.text(max_size=40))
+def test_whatever_is_written_is_compiled_or_refused(condition: str) -> None:
+    try:
+        text = compiled(condition, KNOWN, ("service",))
+    except ConditionError:
+        return
+    assert to_text(parse(text)) == text
+    data_of(text)
