@@ -19,6 +19,7 @@ from tocsin.app.config import Loaded
 from tocsin.app.keeping import Kept
 from tocsin.app.log_keeping import LogKeeping
 from tocsin.app.receivers import check_receivers
+from tocsin.app.rule_advice import RuleAdvice
 from tocsin.app.rules import RulePlan, rule_files, rule_plan
 from tocsin.app.scraping import built_in_jobs, scrape_configuration
 from tocsin.ingest.background import Background
@@ -101,6 +102,7 @@ class Tocsin:
         self._web_config = web_config(loaded, self._warnings)
         self._plan = plan
         self._rule_plan = RulePlan()
+        self._rule_advice = RuleAdvice(parts.registry, parts.clock)
         self._nearby: Sequence[Nearby] = ()
         self._note = ""
         self._config_applied = True
@@ -277,6 +279,7 @@ class Tocsin:
             *self._plan.warnings,
             *self.parts.alerting.warnings,
             *self._rule_plan.warnings,
+            *self._rule_advice.warnings(),
             *note,
         )
 
@@ -302,6 +305,9 @@ class Tocsin:
         url = self.loaded.config.listen.external_url or self.http.url
         world = World(self._rule_plan.external_labels, url.rstrip("/"))
         await self.parts.rules.apply(self._rule_plan.groups, world, self._web_config.query)
+        files = {str(file) for file in rule_files(self.loaded)}
+        written = [group for group in self._rule_plan.groups if group.file in files]
+        await self._rule_advice.apply(written, self.parts.alerting.dispatcher.plan)
         self.parts.immediate.configure(self.loaded.config.alerting.immediate, world.external_url)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from tocsin.kit.fault import Fault, Rejected
 
 if TYPE_CHECKING:
     from tocsin.alert.alertmanager_config import RoutingPlan
+    from tocsin.model.labels import Labels
 
 app = typer.Typer(help="Find the mistakes before they are deployed.", no_args_is_help=True)
 
@@ -74,8 +75,17 @@ def config(
 def rules(
     files: Annotated[list[Path], typer.Argument(help="Rule files of Prometheus.")],
     url: Annotated[
-        str, typer.Option(envvar="TOCSIN_URL", help="Ask this server which metrics there are.")
+        str,
+        typer.Option(
+            "--url",
+            "--against",
+            envvar="TOCSIN_URL",
+            help="Ask this server which metrics there are.",
+        ),
     ] = "",
+    alertmanager: Annotated[
+        Path | None, typer.Option(help="Say which alerts nobody hears of by these routes.")
+    ] = None,
     token: Annotated[
         str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
     ] = "",
@@ -100,10 +110,25 @@ def rules(
         count = sum(len(group.rules) for group in found)
         typer.echo(f"{file}: {count} rule{'' if count == 1 else 's'} found")
     known = _metrics(url, token) if url else None
-    for words in advice(groups, known.__contains__ if known is not None else None):
+    try:
+        unheard = _unrouted(alertmanager) if alertmanager else None
+    except Fault as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(Exit.WRONG) from None
+    for words in advice(groups, known.__contains__ if known is not None else None, unheard):
         typer.secho(f"warning: {words}", err=True, fg="yellow")
     if wrong:
         raise typer.Exit(Exit.WRONG)
+
+
+def _unrouted(file: Path) -> Callable[[Labels], str]:
+    """Why nobody hears of alerts with such labels; raises ConfigError for a wrong file."""
+    from tocsin.alert.alertmanager_config import read_routing
+    from tocsin.alert.coverage import unrouted
+    from tocsin.kit.yaml import load
+
+    plan = read_routing(load(file))
+    return lambda labels: unrouted(plan, labels)
 
 
 def _metrics(url: str, token: str) -> set[str]:

@@ -237,8 +237,13 @@ async def _alerts(request: Request) -> Response:
 
 
 async def _rules(request: Request) -> Response:
-    groups = services(request).rules.groups
-    return page(request, "pages/rules.html", groups=rules_view(groups))
+    given = services(request)
+    return page(
+        request,
+        "pages/rules.html",
+        groups=rules_view(given.rules.groups),
+        doubts=given.config.warnings(),
+    )
 
 
 async def _graph(request: Request) -> Response:
