@@ -18,6 +18,7 @@ from tocsin.query.promql.result import QueryOptions
 _log = log.get("rules")
 _groups = gauge.gauge("rule_groups", "Groups of rules in force.")
 _firing = gauge.gauge("rule_alerts_active", "Alerts of rules by state.", ("state",))
+_unsure = gauge.gauge("rules_unsure", "Alerting rules that cannot tell, by why.", ("state",))
 
 
 class RuleManager:
@@ -33,6 +34,8 @@ class RuleManager:
         _groups.set_function(lambda: float(len(self._runs)))
         for state in ("pending", "firing"):
             _firing.labels(state).set_function(partial(self._gauged, state))
+        for state in ("no data", "error"):
+            _unsure.labels(state).set_function(partial(self._rules_in, state))
 
     @property
     def groups(self) -> list[GroupRun]:
@@ -66,6 +69,10 @@ class RuleManager:
 
     def _gauged(self, state: str) -> float:
         return float(self.count(state))
+
+    def _rules_in(self, state: str) -> float:
+        runs = (run for group in self._runs.values() for run in group.rules)
+        return float(sum(run.rule.is_alert and run.state == state for run in runs))
 
     async def apply(
         self, groups: Sequence[RuleGroup], world: World, options: QueryOptions | None = None

@@ -28,6 +28,20 @@ scrape:
 alerting:
   immediate:
     - {metric: "*error*", above: 0}
+alerts:
+  serviceDown: {condition: http_status_5xx_rate > 50%, duration: 1m, severity: critical, by: [job],
+    message: "{{ $labels.job }} answers with errors alone"}
+  slowResponse: {condition: p95_response_time > 2000ms, recover: p95_response_time < 1500ms,
+    duration: 5m, severity: high, by: [job], message: "{{ $labels.job }} is slow"}
+  highMemoryUsage: {condition: memory_usage > 90%, duration: 10m, severity: medium,
+    message: "{{ $labels.instance }} is short of memory"}
+  diskFull: {condition: disk full within 4h, duration: 10m, severity: high,
+    message: "{{ $labels.mountpoint }} will be full soon"}
+slos:
+  - {name: shop, objective: 99%, window: 7d, indicator: 'error_rate{job="shop"}',
+    about: People can look around and buy.}
+  - {name: fast, objective: 95%, window: 7d, indicator: 'response_time{job="shop"}', below: 300ms,
+    about: Pages come at once.}
 """
 _JOBS = ("shop", "worker", "partner")
 _PROMETHEUS = """\
