@@ -97,6 +97,11 @@ def basis_name(content: bytes) -> str:
 
 State = tuple[object, ...]
 Events = tuple[tuple[str, Outcome], ...]
+Where = tuple[int, str]
+"""The number of the route and the group's key: several routes may have groups of one key."""
+
+NOWHERE: Where = (-1, "")
+"""There are no routes."""
 
 
 @dataclass(slots=True)
@@ -119,7 +124,7 @@ class Receipts:
     def __init__(self, keeper: ReceiptKeeper | None) -> None:
         self._keeper = keeper
         self._ids = itertools.count(1)
-        self._current: dict[tuple[str, str], _Current] = {}
+        self._current: dict[tuple[str, Where], _Current] = {}
         self._basis = Basis()
         self._basis_name = ""
 
@@ -142,10 +147,10 @@ class Receipts:
         return self._keeper is not None
 
     def again(
-        self, fingerprint: str, group_key: str, state: State, events: Events, now_ms: int
+        self, fingerprint: str, where: Where, state: State, events: Events, now_ms: int
     ) -> bool:
         """Whether this was decided already; then it is counted."""
-        known = self._current.get((fingerprint, group_key))
+        known = self._current.get((fingerprint, where))
         if known is None or known.state != state or (events and events != known.events):
             return False
         if events == known.events:
@@ -168,7 +173,8 @@ class Receipts:
         """A decision that is new."""
         if self._keeper is None:
             return
-        key = (fingerprint, inputs.place.group_key if inputs.place else "")
+        place = inputs.place
+        key = (fingerprint, (place.route, place.group_key) if place else NOWHERE)
         before = self._current.pop(key, None)
         if before is not None and before.receipt.count > 1:
             self._keeper.keep(before.receipt)
@@ -187,9 +193,9 @@ class Receipts:
         self._current[key] = _Current(state, events, receipt, at_ms)
         self._keeper.keep(receipt)
 
-    def delivered(self, fingerprint: str, group_key: str, deliveries: Sequence[Delivered]) -> None:
+    def delivered(self, fingerprint: str, where: Where, deliveries: Sequence[Delivered]) -> None:
         """What became of the messages that the newest decision sent."""
-        known = self._current.get((fingerprint, group_key))
+        known = self._current.get((fingerprint, where))
         if self._keeper is None or known is None:
             return
         receipt = known.receipt
@@ -216,7 +222,7 @@ class Receipts:
         for key in list(self._current):
             self._drop(key)
 
-    def _drop(self, key: tuple[str, str]) -> None:
+    def _drop(self, key: tuple[str, Where]) -> None:
         known = self._current.pop(key)
         if self._keeper is not None and known.receipt.count > 1:
             self._keeper.keep(known.receipt)

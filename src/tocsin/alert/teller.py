@@ -13,7 +13,7 @@ from tocsin.alert.holding import is_acknowledged
 from tocsin.alert.look import Look, Saying, Seen, look
 from tocsin.alert.notification_log import NotificationLog, key_of
 from tocsin.alert.open_group import Group
-from tocsin.alert.receipt import Events, Receipts, State
+from tocsin.alert.receipt import NOWHERE, Events, Receipts, State, Where
 from tocsin.kit.clock import Clock
 
 _LEAST_TIME_MS = 10_000
@@ -108,8 +108,8 @@ class Teller:
             if seen.basis is not self._around.basis:
                 break  # another configuration is in force: what was decided counts no longer
             state, events = _state(one), _events(seen, one)
-            key, now = seen.group.key, seen.at_ms
-            if not self._receipts.again(one.fingerprint, key, state, events, now):
+            where, now = _where(seen.group), seen.at_ms
+            if not self._receipts.again(one.fingerprint, where, state, events, now):
                 self._receipts.record(one.fingerprint, seen.inputs(one), state, events)
                 changed.append(one)
             elif events:
@@ -127,7 +127,7 @@ class Teller:
             ways = dict(seen.shares(one))
             mine = [answer for answer in taken if answer.integration in ways]
             if mine:
-                self._receipts.delivered(one.fingerprint, seen.group.key, mine)
+                self._receipts.delivered(one.fingerprint, _where(seen.group), mine)
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)
 
@@ -135,11 +135,15 @@ class Teller:
         """An alert came while no routes are in force."""
         facts = inputs.facts
         state: State = (facts.alert.starts_ms, facts.alert.is_resolved(facts.at_ms))
-        if not self._receipts.again(fingerprint, "", state, (), facts.at_ms):
+        if not self._receipts.again(fingerprint, NOWHERE, state, (), facts.at_ms):
             self._receipts.record(fingerprint, inputs, state, ())
 
     def _ways(self, group: Group) -> Sequence[Integration]:
         return self.integrations.get(group.route.receiver, ())
+
+
+def _where(group: Group) -> Where:
+    return group.route.number, group.key
 
 
 def _state(seen: Seen) -> State:
