@@ -143,3 +143,28 @@ def test_a_file_is_checked(file: Path, tmp_path: Path) -> None:
     assert (
         f"{wrong}:1:9: route.receiver: there is no receiver 'tem'; did you mean \"team\"?" in text
     )
+
+
+def test_alerts_that_nobody_hears_of_are_named(file: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yml"
+    rules.write_text(
+        "groups: [{name: g, rules: [{alert: Lost, expr: up == 0, labels: {severity: void}},"
+        " {alert: Heard, expr: up == 0, labels: {severity: low}}]}]"
+    )
+    code, text = run("check", "alertmanager", str(file), "--rules", str(rules))
+    assert code == 0
+    assert "nobody hears of Lost: it leads to the receiver 'void', which tells nobody" in text
+    assert "Heard" not in text
+
+
+def test_rules_whose_severity_has_no_level_are_named(tmp_path: Path) -> None:
+    (tmp_path / "rules.yml").write_text(
+        "groups: [{name: g, rules: [{alert: Odd, expr: up == 0, labels: {severity: warning}},"
+        " {alert: Known, expr: up == 0, labels: {severity: critical}}]}]"
+    )
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(f"{POLICY}prometheus: {{rule_files: [rules.yml]}}\n")
+    code, text = run("check", "config", str(file))
+    assert code == 0
+    assert "Odd: no level of severities is called 'warning'; it is told to pager, team" in text
+    assert "Known" not in text

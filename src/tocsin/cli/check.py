@@ -14,6 +14,8 @@ from tocsin.kit.fault import Fault, Rejected
 
 if TYPE_CHECKING:
     from tocsin.alert.alertmanager_config import RoutingPlan
+    from tocsin.alert.rule_file import RuleGroup
+    from tocsin.app.config import Loaded
     from tocsin.model.labels import Labels
 
 app = typer.Typer(help="Find the mistakes before they are deployed.", no_args_is_help=True)
@@ -50,7 +52,8 @@ def config(
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
-    for warning in (*loaded.warnings, *plan.warnings, *evaluated.warnings, *routed):
+    doubts = _without_level(loaded, evaluated.groups)
+    for warning in (*loaded.warnings, *plan.warnings, *evaluated.warnings, *routed, *doubts):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
     read = (
         ", ".join(str(path) for path in (*loaded.sources, *plan.sources)) or "no file: the defaults"
@@ -69,6 +72,19 @@ def config(
             typer.echo(f"# {rule.name}: {rule.written}\n#   means {rule.expr}")
             if rule.recover:
                 typer.echo(f"#   until {rule.recover}")
+
+
+def _without_level(loaded: Loaded, groups: Sequence[RuleGroup]) -> Iterator[str]:
+    """The rules whose severity no level of `severities` names, each with its place."""
+    from tocsin.alert.coverage import without_level
+    from tocsin.app.receivers import routing_of
+    from tocsin.model.labels import make
+
+    routes = routing_of(loaded)
+    for rule in (rule for group in groups for rule in group.rules if rule.is_alert):
+        why = without_level(routes, make((*rule.labels, ("alertname", rule.name))))
+        if why:
+            yield f"{rule.place}: {rule.name}: {why}"
 
 
 @app.command()
