@@ -16,9 +16,10 @@ from tocsin.alert.window import Window
 from tocsin.ingest.config import IngestConfig
 from tocsin.model.labels import from_mapping
 from tocsin.model.notices import fingerprint
+from tocsin.state.users import Role, User
 from tocsin.web.api import acknowledgements, maintenance, maintenance_calendar
 from tocsin.web.body import answering
-from tocsin.web.identity import LOCAL
+from tocsin.web.identity import LOCAL, of_user
 from tocsin.web.problem import of_fault
 from tocsin.web.routing import Access, Addresses, Handler
 
@@ -264,3 +265,12 @@ def test_members_change_things_and_viewers_look() -> None:
             continue
         wanted = Access.READ if address.methods == ("GET",) else Access.RESPOND
         assert address.access is wanted, address.path
+
+
+@pytest.mark.parametrize(
+    ("role", "may"), [(Role.ADMIN, True), (Role.MEMBER, True), (Role.VIEWER, False)]
+)
+def test_a_member_may_respond_and_a_viewer_may_not(role: Role, may: bool) -> None:
+    who = of_user(User(id=1, name="bo", role=role))
+    assert who.allows(Access.RESPOND) is may
+    assert who.allows(Access.ADMIN) is (role is Role.ADMIN)
