@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tocsin.alert.alertmanager_config import RoutingPlan
+from tocsin.alert.circumstances import Maintenance
+from tocsin.alert.config import AlertingConfig
 from tocsin.alert.delivery import Integration
 from tocsin.alert.fired_before import sources_of_inhibition
 from tocsin.alert.group_run import GroupRun
@@ -63,6 +65,8 @@ class Past:
     plan: RoutingPlan | None = None
     integrations: Mapping[str, Sequence[Integration]] = field(default_factory=dict)
     silences: Sequence[Silence] = ()
+    config: AlertingConfig | None = None
+    maintenance: Maintenance | None = None
     options: QueryOptions = field(default_factory=QueryOptions)
     results: ResultSink = field(default_factory=Nowhere)
     """Where what the rule writes goes; nowhere, except for who wants to look at it."""
@@ -126,7 +130,14 @@ class _Replay:
             limit_samples=min(_SAMPLES_AT_ONCE, past.options.limit_samples),
         )
         self._engine = ReplayEngine(past.engine, past.source, self._clock)
-        self._rehearsal = Rehearsal(self._clock, past.plan, past.integrations, past.silences)
+        self._rehearsal = Rehearsal(
+            self._clock,
+            past.plan,
+            past.integrations,
+            past.silences,
+            past.config,
+            past.maintenance,
+        )
         around = Surroundings(
             self._clock,
             self._engine,
@@ -153,6 +164,7 @@ class _Replay:
             trial.group.rules[0].name,
             past.world.external_labels,
             (self._first_ms, trial.until_ms),
+            everything=bool(past.plan and past.config and past.config.dependencies),
         )
         self._others.reverse()
         await self._rehearsal.open()

@@ -77,6 +77,7 @@ class Dispatcher:
         self._teller = Teller(clock, notified, self._around, self.receipts)
         self._book = AlertBook()
         self._plan: RoutingPlan | None = None
+        self._config: AlertingConfig | None = None
         self._groups: dict[tuple[int, Labels], Group] = {}
         self._order = itertools.count()
         self._due: list[tuple[int, int, Group]] = []
@@ -88,6 +89,11 @@ class Dispatcher:
     def plan(self) -> RoutingPlan | None:
         """The configuration in force."""
         return self._plan
+
+    @property
+    def config(self) -> AlertingConfig | None:
+        """What is in force beyond Alertmanager's; None is nothing."""
+        return self._config
 
     @property
     def integrations(self) -> Mapping[str, Sequence[Integration]]:
@@ -120,6 +126,7 @@ class Dispatcher:
         for task in self._flushing:
             task.cancel()
         self._plan, self._teller.integrations = plan, integrations
+        self._config = config
         self._around.configure(plan, config)
         self.receipts.configure(self._around.basis)
         self._groups.clear()

@@ -24,10 +24,12 @@ async def sources_of_inhibition(
     apart_from: str,
     external: Labels,
     span_ms: tuple[int, int],
+    *,
+    everything: bool = False,
 ) -> list[Alert]:
     """The alerts of other rules that fired in that time and that an inhibit rule names as a
-    source, by when they began. Raises TooLarge beyond 5 million samples of ALERTS."""
-    if not rules:
+    source, or every one, by when they began. Raises TooLarge beyond 5 million samples of ALERTS."""
+    if not rules and not everything:
         return []
     matchers = [
         Matcher(NAME, MatchOp.EQUAL, ALERTS),
@@ -39,7 +41,7 @@ async def sources_of_inhibition(
     for row, labels in enumerate(data.labels):
         plain = {name: value for name, value in labels if name not in (NAME, "alertstate")}
         named = model.from_mapping({**dict(external), **plain})
-        if any(matches_all(rule.source, named) for rule in rules):
+        if everything or any(matches_all(rule.source, named) for rule in rules):
             found += [
                 Alert(labels=named, starts_ms=begin, ends_ms=end)
                 for begin, end in _stretches(data, row)

@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 from tocsin.alert.alertmanager_config import RoutingPlan
 from tocsin.alert.book import Known
+from tocsin.alert.circumstances import Beyond, Maintenance
+from tocsin.alert.config import AlertingConfig
 from tocsin.alert.delivery import Integration
 from tocsin.alert.dispatch import Dispatcher
 from tocsin.alert.notification_log import LogEntry, NotificationLog
@@ -61,13 +63,21 @@ class Rehearsal:
         plan: RoutingPlan | None,
         live: Mapping[str, Sequence[Integration]],
         silences: Sequence[Silence] = (),
+        config: AlertingConfig | None = None,
+        maintenance: Maintenance | None = None,
     ) -> None:
         self.told: list[tuple[str, Notice]] = []
         alerts: Unkept[Labels, Known] = Unkept()
         log: Unkept[str, LogEntry] = Unkept()
         kept: Unkept[str, Silence] = Unkept(silences)
-        self.dispatcher = Dispatcher(clock, alerts, NotificationLog(log), Silences(kept, clock))
-        self._plan = plan
+        self.dispatcher = Dispatcher(
+            clock,
+            alerts,
+            NotificationLog(log),
+            Silences(kept, clock),
+            Beyond(maintenance=maintenance),
+        )
+        self._plan, self._config = plan, config
         self._integrations = {
             name: tuple(
                 Integration(
@@ -85,4 +95,4 @@ class Rehearsal:
     async def open(self) -> None:
         """Take over the silences, and put the routes in force."""
         await self.dispatcher.load()
-        self.dispatcher.configure(self._plan, self._integrations)
+        self.dispatcher.configure(self._plan, self._integrations, self._config)

@@ -134,6 +134,8 @@ def past_of(given: Services) -> Past:
         plan=dispatcher.plan,
         integrations=dispatcher.integrations,
         silences=dispatcher.silences.all(),
+        config=dispatcher.config,
+        maintenance=given.maintenance,
         options=given.config.query,
     )
 
