@@ -66,7 +66,12 @@ class GoTime:
 
 def rfc3339(ms: int | None) -> str:
     """`2026-05-01T12:00:00.5Z` as Go's JSON has it; None is the zero time."""
-    return GoTime(ms).Format("2006-01-02T15:04:05.999999999Z07:00")
+    if ms is None:
+        return "0001-01-01T00:00:00Z"
+    # Not by the layout: a storm's messages have tens of thousands of these.
+    seconds, rest = divmod(ms, 1000)
+    whole = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    return f"{whole}.{rest:03d}".rstrip("0") + "Z" if rest else f"{whole}Z"
 
 
 def duration_words(seconds: float) -> str:
