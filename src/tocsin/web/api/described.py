@@ -118,6 +118,17 @@ DESCRIBED: Mapping[str, Described] = {
     ),
     "/api/senders": Described("Who sent how much since the start."),
     "/api/drop-rules": Described("The rules that keep series out."),
+    "/api/notifications": Described(
+        parameters=(
+            Parameter("receiver", "Those to this receiver alone.", "team"),
+            Parameter("state", "States, commas between them; `troubled` for what may be lost."),
+            Parameter("alert", "An alert's fingerprint, or part of its name.", "DatabaseDown"),
+            Parameter("since", "A time, or a duration before now such as 24h."),
+            Parameter("until", "A time, or a duration before now."),
+            Parameter("before", "Those with a smaller id alone, for the next page."),
+            _LIMIT,
+        )
+    ),
     "/api/audit": Described(
         parameters=(
             _LIMIT,
