@@ -6,15 +6,16 @@ from datetime import UTC
 import pytest
 
 from tocsin.alert.alertmanager_config import read_routing
+from tocsin.alert.config import AlertingConfig
 from tocsin.alert.delivery import Integration
 from tocsin.alert.route_story import story
 from tocsin.alert.route_timeline import Forecast, Surroundings, forecast
 from tocsin.alert.silence import Silence, SilenceMatcher
 from tocsin.kit import gauge
 from tocsin.kit.fault import Rejected
-from tocsin.kit.yaml import loads
+from tocsin.kit.yaml import decode, loads
 from tocsin.model.alerts import Alert
-from tocsin.model.labels import from_mapping
+from tocsin.model.labels import Labels, from_mapping
 from tocsin.model.notices import Notice
 
 TREE = """
@@ -102,10 +103,35 @@ def test_what_fires_and_what_is_silenced_hold_it_back() -> None:
     around = Surroundings(alerts=(down,), silences=(silence,))
     seen = tried({"alertname": "A", "team": "db"}, 4, around)
     assert [(one.until_ms - SUNDAY, one.why) for one in seen.quiet if one.route < 0] == [
-        (HOUR, "inhibited by Down, which fires; silenced by ada: moving"),
+        (
+            HOUR,
+            'held back by Down, which fires: {alertname="Down"} holds back {team="db"}; '
+            "silenced by ada: moving",
+        ),
         (2 * HOUR, "silenced by ada: moving"),
     ]
     assert min(at for at, _, _ in told(seen)) > 2 * 3600
+
+
+class Windows:
+    """Maintenance of the first hour."""
+
+    def covering(self, labels: Labels, now_ms: int) -> Sequence[str]:
+        return ("moving the rack",) if now_ms < SUNDAY + HOUR else ()
+
+
+def test_maintenance_and_causes_hold_it_back() -> None:
+    seen = tried({"alertname": "A"}, 2, Surroundings(maintenance=Windows()))
+    [quiet] = seen.quiet
+    assert "moving the rack" in quiet.why
+    assert SUNDAY + HOUR <= quiet.until_ms < SUNDAY + HOUR + 60_000
+    config = decode(
+        loads("dependencies: [{when: ['alertname=Db'], suppress: ['alertname=A']}]"), AlertingConfig
+    )
+    cause = Alert(labels=from_mapping({"alertname": "Db"}), starts_ms=SUNDAY, ends_ms=SUNDAY + HOUR)
+    seen = tried({"alertname": "A"}, 2, Surroundings(alerts=(cause,), config=config))
+    [quiet] = seen.quiet
+    assert quiet.why.startswith("follows from Db, which fires")
 
 
 def test_who_does_not_hear_of_ends_is_not_said_to() -> None:

@@ -93,7 +93,7 @@ def test_another_alert_that_fires_meanwhile_may_hold_it_back(file: Path) -> None
     code, text = run(*words, "--while", "alertname=Down job=db")
     assert code == 3
     assert "nobody is told before" in text
-    assert "inhibited by Down, which fires" in text
+    assert "held back by Down, which fires" in text
 
 
 def test_programs_get_json_and_times_follow_the_zone(file: Path) -> None:

@@ -40,7 +40,9 @@ async def api() -> Site:
     await world.start()
     addresses = api_routing.ADDRESSES
     app = Starlette(routes=[Route(a.path, a.handler, methods=list(a.methods)) for a in addresses])
-    app.state.services = SimpleNamespace(alerts=world.dispatcher, clock=found.clock)
+    app.state.services = SimpleNamespace(
+        alerts=world.dispatcher, clock=found.clock, maintenance=None
+    )
     app.state.world = world
     found.app = app
     return found
@@ -81,7 +83,7 @@ async def test_what_fires_and_is_silenced_now_counts_unless_it_is_not_to(api: Si
     await world.tell(alertname="Down")
     labels = {"alertname": "Slow", "severity": "critical"}
     answer = (await ask(api, labels=labels)).json()
-    assert answer["forecast"]["quiet"][0]["why"] == "inhibited by Down, which fires"
+    assert answer["forecast"]["quiet"][0]["why"].startswith("held back by Down, which fires")
     assert (await ask(api, labels=labels, live=False)).json()["forecast"]["quiet"] == []
     now = world.clock.now_ms()
     await world.dispatcher.silences.set(

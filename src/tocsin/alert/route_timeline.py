@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from tocsin.alert.alertmanager_config import RoutingPlan
+from tocsin.alert.circumstances import Maintenance
+from tocsin.alert.config import AlertingConfig
 from tocsin.alert.delivery import Integration
 from tocsin.alert.group import group_key, group_labels
+from tocsin.alert.holding import Stage
 from tocsin.alert.rehearsal import Rehearsal
 from tocsin.alert.route import Route, matching, why_muted
 from tocsin.alert.silence import Silence
@@ -28,6 +32,7 @@ LONGEST_MS = 14 * 86_400_000
 _MOST_ROUNDS = 6_000
 _MINUTE_MS = 60_000
 _SHORTEST_MS = 1000
+_LOOKS = 720
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,11 +78,15 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(message.receiver for message in self.messages))
 
 
-class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What else is true meanwhile: alerts that fire, and silences."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What else is true meanwhile: alerts that fire, silences, maintenance, and what the section
+    `alerting` says of dependencies and flapping."""
 
     alerts: tuple[Alert, ...] = ()
     silences: tuple[Silence, ...] = ()
+    maintenance: Maintenance | None = None
+    config: AlertingConfig | None = None
 
 
 def forecast(
@@ -118,7 +127,9 @@ class _Trial:
         self._routes = matching(plan.root, labels)
         self._at_ms, self._ends_ms = at_ms, at_ms + lasts_ms
         self._clock = FakeClock(at_ms / 1000)
-        self._rehearsal = Rehearsal(self._clock, plan, ways, around.silences)
+        self._rehearsal = Rehearsal(
+            self._clock, plan, ways, around.silences, around.config, around.maintenance
+        )
         slowest = max(route.group_interval_ms for route in self._routes)
         wanted = self._ends_ms + 2 * slowest + _SHORTEST_MS
         rounds = sum(1 / route.group_interval_ms for route in self._routes)
@@ -159,30 +170,28 @@ class _Trial:
         )
 
     def _moments(self) -> list[int]:
-        """When silences or other alerts begin or end, and the end of it all."""
+        """When silences or other alerts begin or end, and the end of it all; maintenance is looked
+        for again and again."""
         edges = {self._at_ms, self._seen_ms}
         for silence in self._around.silences:
             edges |= {silence.starts_ms, silence.ends_ms}
         edges |= {one.ends_ms for one in self._around.alerts}
+        if self._around.maintenance is not None:
+            step = max(_MINUTE_MS, (self._seen_ms - self._at_ms) // _LOOKS)
+            edges |= set(range(self._at_ms, self._seen_ms, step))
         return sorted(edge for edge in edges if self._at_ms <= edge <= self._seen_ms)
 
     def _why_held(self, alert: Alert) -> str:
         """What holds the alert back now on every route; empty when nothing does."""
-        state = self._rehearsal.dispatcher.state_of(alert)
-        words = []
-        if state.inhibited_by:
-            words.append(f"inhibited by {self._name(state.inhibited_by[0])}")
-        for silence in self._around.silences:
-            if silence.id in state.silenced_by:
-                said = f": {silence.comment}" if silence.comment else ""
-                words.append(f"silenced by {silence.created_by or 'somebody'}{said}")
-        return "; ".join(words)
-
-    def _name(self, wanted: str) -> str:
-        for one in self._around.alerts:
-            if fingerprint(one.labels) == wanted:
-                return f"{dict(one.labels).get('alertname', wanted)}, which fires"
-        return wanted
+        decisions = self._rehearsal.dispatcher.explain(alert)
+        return "; ".join(
+            dict.fromkeys(
+                hold.words
+                for decision in decisions
+                for hold in decision.holds
+                if hold.stage not in (Stage.TIME, Stage.ACKNOWLEDGED)
+            )
+        )
 
     def _spans(self, states: Sequence[tuple[int, str]], route: int) -> Iterator[Quiet]:
         """The times of each reason, from what was true at certain moments on."""

@@ -21,6 +21,7 @@ from tocsin.model import labels as model
 from tocsin.model.labels import Labels
 
 if TYPE_CHECKING:
+    from tocsin.alert.config import AlertingConfig
     from tocsin.alert.route_story import Event
     from tocsin.alert.route_timeline import Forecast
     from tocsin.alert.route_tree import RouteNode
@@ -49,7 +50,7 @@ def show(config: _ConfigOption = None, as_json: _JsonOption = False) -> None:
     """
     from tocsin.alert.route_tree import tree_of
 
-    found = _receivers(config)
+    found, _ = _receivers(config)
     root = tree_of(found.plan)
     if as_json:
         typer.echo(msgspec.json.encode(root))
@@ -95,7 +96,7 @@ def try_out(
     from tocsin.alert.route_timeline import Surroundings, forecast
     from tocsin.model.alerts import Alert
 
-    found = _receivers(config)
+    found, alerting = _receivers(config)
     try:
         given, place = _labels(labels), zone_of(zone)
         at_ms = moment_ms(at, time.time_ns() // 1_000_000, place)
@@ -105,7 +106,12 @@ def try_out(
             for text in others or ()
         )
         seen = forecast(
-            found.plan, found.integrations, given, at_ms, lasts_ms, Surroundings(alerts=around)
+            found.plan,
+            found.integrations,
+            given,
+            at_ms,
+            lasts_ms,
+            Surroundings(alerts=around, config=alerting),
         )
     except Rejected as error:
         raise _wrong(str(error)) from None
@@ -164,7 +170,7 @@ def _zone_name(at_ms: int, zone: tzinfo) -> str:
     return datetime.fromtimestamp(at_ms / 1000, zone).tzname() or str(zone)
 
 
-def _receivers(config: Path | None) -> Receivers:
+def _receivers(config: Path | None) -> tuple[Receivers, AlertingConfig | None]:
     from tocsin.app.config import load_config
     from tocsin.app.receivers import read_receivers, receivers_of
     from tocsin.kit.yaml import load
@@ -174,7 +180,7 @@ def _receivers(config: Path | None) -> Receivers:
     try:
         if config is not None and (document := load(config)).get("route") is not None:
             folder = config.resolve().parent
-            return read_receivers(document, folder, Fetcher(clock, folder), clock, "")
+            return read_receivers(document, folder, Fetcher(clock, folder), clock, ""), None
         loaded = load_config(config)
         found = receivers_of(loaded, Fetcher(clock, loaded.alertmanager_folder), clock, "")
     except Fault as error:
@@ -186,7 +192,7 @@ def _receivers(config: Path | None) -> Receivers:
             err=True,
         )
         raise typer.Exit(Exit.NOTHING)
-    return found
+    return found, loaded.config.alerting
 
 
 def _wrong(words: str) -> typer.Exit:

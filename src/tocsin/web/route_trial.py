@@ -20,7 +20,7 @@ from tocsin.alert.route_tree import RouteNode, tree_of
 from tocsin.kit.fault import NotFound
 from tocsin.kit.quantity import Duration
 from tocsin.model.alerts import Alert
-from tocsin.model.labels import Labels, from_mapping
+from tocsin.model.labels import Labels, Matcher, from_mapping
 from tocsin.web.services import Services
 
 NO_ROUTES = (
@@ -82,14 +82,21 @@ async def tried(given: Services, asked: RouteTrial) -> RouteTrialAnswer:
     labels, zone = from_mapping(asked.labels), zone_of(asked.zone)
     at_ms = moment_ms(asked.at, now_ms, zone)
     lasts_ms = Duration.from_config(asked.lasts).ms
-    around = Surroundings()
+    around = Surroundings(config=dispatcher.config)
     if asked.live:
-        others = _others(plan, labels, _known(dispatcher)) if at_ms <= now_ms + _SOON_MS else ()
+        causes = [
+            tuple(matcher for text in one.when for matcher in text.matchers)
+            for one in (dispatcher.config.dependencies if dispatcher.config else ())
+        ]
+        is_soon = at_ms <= now_ms + _SOON_MS
+        others = _others(plan, labels, _known(dispatcher), causes) if is_soon else ()
         around = Surroundings(
             alerts=tuple(_firing_until(one, at_ms, at_ms + lasts_ms) for one in others),
             silences=tuple(
                 one for one in dispatcher.silences.all() if one.state(now_ms) != "expired"
             ),
+            maintenance=given.maintenance,
+            config=dispatcher.config,
         )
     seen = await asyncio.to_thread(
         forecast, plan, dispatcher.integrations, labels, at_ms, lasts_ms, around
@@ -107,9 +114,16 @@ def _known(dispatcher: Dispatcher) -> Mapping[Labels, Alert]:
     return {labels: alert for group in dispatcher.groups for labels, alert in group.alerts.items()}
 
 
-def _others(plan: RoutingPlan, labels: Labels, known: Mapping[Labels, Alert]) -> Iterable[Alert]:
-    """Those of the known alerts that matter: what may inhibit it, and what is told with it."""
-    sources = [rule.source for rule in plan.inhibit_rules if matches_all(rule.target, labels)]
+def _others(
+    plan: RoutingPlan,
+    labels: Labels,
+    known: Mapping[Labels, Alert],
+    causes: Iterable[tuple[Matcher, ...]],
+) -> Iterable[Alert]:
+    """Those of the known alerts that matter: what may inhibit it or be its cause, and what is told
+    with it."""
+    targeted = [rule.source for rule in plan.inhibit_rules if matches_all(rule.target, labels)]
+    sources = [*targeted, *causes]
     groups = {(route.number, group_labels(route, labels)) for route in matching(plan.root, labels)}
 
     def matters(alert: Alert) -> bool:
