@@ -7,8 +7,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from tests.alert.memory import World
+from tests.alert.memory import Shelf, World
 from tests.ingest.asgi import Answer, Site, site
+from tocsin.alert.maintenance import Maintenance
+from tocsin.alert.maintenance_config import kept_matchers
+from tocsin.alert.window import Window
 from tocsin.ingest.config import IngestConfig
 from tocsin.web.api import alertmanager, silences
 from tocsin.web.routing import Access
@@ -40,8 +43,10 @@ async def api() -> Site:
     config = SimpleNamespace(
         ingest=IngestConfig(), version="9", alertmanager_text=lambda: "route: {}\n"
     )
+    windows: Shelf[str, Window] = Shelf(lambda one: one.id)
     app.state.services = SimpleNamespace(
         alerts=world.dispatcher,
+        maintenance=Maintenance(windows, found.clock),
         clock=found.clock,
         config=config,
         status=lambda: SimpleNamespace(started_at=found.clock.now()),
@@ -84,7 +89,7 @@ async def test_an_alert_looks_as_alertmanager_shows_it(api: Site) -> None:
         "fingerprint": shown["fingerprint"],
         "receivers": [{"name": "team"}],
         "startsAt": NOW,
-        "status": {"inhibitedBy": [], "silencedBy": [], "state": "active"},
+        "status": {"inhibitedBy": [], "mutedBy": [], "silencedBy": [], "state": "active"},
         "updatedAt": NOW,
         "generatorURL": "g",
         "labels": {"alertname": "Down"},
@@ -202,3 +207,23 @@ def test_every_address_asks_for_the_right_scope() -> None:
     assert asks["v2/silences", "POST"] is Access.RESPOND
     assert asks["v2/silence/{id}", "DELETE"] is Access.RESPOND
     assert {access for (_, method), access in asks.items() if method == "GET"} == {Access.READ}
+
+
+async def test_what_maintenance_holds_back_is_suppressed_and_says_by_what(api: Site) -> None:
+    now = api.clock.now_ms()
+    await post(api, "/api/v2/alerts", [{"labels": {"alertname": "a", "service": "db"}}])
+    await api.app.state.services.maintenance.put(
+        Window(
+            name="vacuum",
+            matchers=kept_matchers(['service="db"']),
+            starts_ms=now,
+            ends_ms=now + 3_600_000,
+        )
+    )
+    (shown,) = (await api.call("GET", "/api/v2/alerts")).json()
+    assert shown["status"] == {
+        "inhibitedBy": [],
+        "mutedBy": ["vacuum"],
+        "silencedBy": [],
+        "state": "suppressed",
+    }

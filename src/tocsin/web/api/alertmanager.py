@@ -39,6 +39,7 @@ class _Choice:
 
     def __init__(self, request: Request) -> None:
         query = request.query_params
+        self._request = request
         self.matchers = filters(query.getlist("filter"))
         self.active = _flag(request, "active")
         self.silenced = _flag(request, "silenced")
@@ -53,7 +54,7 @@ class _Choice:
 
     def has(self, state: AlertState) -> bool:
         """Whether the alert is asked for."""
-        is_held = bool(state.silenced_by or state.inhibited_by)
+        is_held = bool(state.silenced_by or state.inhibited_by or muted_by(self._request, state))
         return (
             (self.silenced or not state.silenced_by)
             and (self.inhibited or not state.inhibited_by)
@@ -88,6 +89,17 @@ def refuse(request: Request, fault: Fault, status: int) -> Response:
     return _json(str(fault), status)
 
 
+def muted_by(request: Request, state: AlertState) -> Sequence[str]:
+    """The names of the maintenance windows that hold the alert back now."""
+    used = services(request)
+    return used.maintenance.covering(state.alert.labels, used.clock.now_ms())
+
+
+def _shown(request: Request, state: AlertState) -> dict[str, object]:
+    name = fingerprint(state.alert.labels)
+    return shown_alert(state, name, muted_by(request, state))
+
+
 async def _status(request: Request) -> Response:
     """What runs here, as amtool asks first."""
     used = services(request)
@@ -117,7 +129,7 @@ async def _alerts(request: Request) -> Response:
             continue
         if state.receivers and not any(choice.is_receiver(name) for name in state.receivers):
             continue
-        shown.append(shown_alert(state, fingerprint(state.alert.labels)))
+        shown.append(_shown(request, state))
     return _json(sorted(shown, key=lambda alert: str(alert["fingerprint"])))
 
 
@@ -152,11 +164,7 @@ async def _groups(request: Request) -> Response:
             continue
         alerts = sorted(group.alerts.values(), key=lambda alert: told_order(alert.labels))
         states = [known.state_of(alert) for alert in alerts if not alert.is_resolved(now)]
-        chosen = [
-            shown_alert(state, fingerprint(state.alert.labels))
-            for state in states
-            if choice.has(state)
-        ]
+        chosen = [_shown(request, state) for state in states if choice.has(state)]
         if chosen:
             labels = dict(group.labels)
             receiver = {"name": group.route.receiver}
@@ -176,7 +184,7 @@ async def _alerts_v1(request: Request) -> Response:
     shown = []
     for state in dispatcher(request).states():
         if choice.has(state):
-            alert = shown_alert(state, fingerprint(state.alert.labels))
+            alert = _shown(request, state)
             alert.pop("updatedAt", None)
             shown.append({**alert, "receivers": list(state.receivers)})
     shown.sort(key=lambda alert: str(alert["fingerprint"]))

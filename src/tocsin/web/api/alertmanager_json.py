@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -96,10 +96,10 @@ def posted_alert(posted: PostedAlert, now_ms: int) -> Alert:
     )
 
 
-def shown_alert(state: AlertState, name: str) -> dict[str, object]:
-    """A gettable alert; `name` is its fingerprint."""
+def shown_alert(state: AlertState, name: str, muted: Sequence[str] = ()) -> dict[str, object]:
+    """A gettable alert; `name` is its fingerprint, `muted` what maintenance holds it back."""
     alert = state.alert
-    is_held = state.silenced_by or state.inhibited_by
+    is_held = state.silenced_by or state.inhibited_by or muted
     shown: dict[str, object] = {
         "annotations": dict(alert.annotations),
         "endsAt": iso(alert.ends_ms),
@@ -108,6 +108,7 @@ def shown_alert(state: AlertState, name: str) -> dict[str, object]:
         "startsAt": iso(alert.starts_ms),
         "status": {
             "inhibitedBy": list(state.inhibited_by),
+            "mutedBy": list(muted),
             "silencedBy": list(state.silenced_by),
             "state": "suppressed" if is_held else "active",
         },
