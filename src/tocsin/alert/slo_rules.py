@@ -30,6 +30,9 @@ _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
 _DAY_MS = 24 * _HOUR_MS
 _FAST_EVERY_MS = _MINUTE_MS
+_SURE_MS = 2 * _HOUR_MS
+"""In longer windows the time without data counts as good: what failed in the first minutes of an
+objective must not look as if it had failed for days."""
 _SLOW_EVERY_MS = 2 * _MINUTE_MS
 
 
@@ -118,8 +121,11 @@ def _over(slo: Slo, window_ms: int) -> str:
     if window_ms == _FAST[0]:
         return f"{_of(slo, BAD)} / ({_of(slo, TOTAL)} > 0)"
     span = format_duration(window_ms)
-    bad, total = (f"avg_over_time({_of(slo, one)}[{span}])" for one in (BAD, TOTAL))
-    return f"{bad} / ({total} > 0)"
+    total = f"(avg_over_time({_of(slo, TOTAL)}[{span}]) > 0)"
+    if window_ms <= _SURE_MS:
+        return f"avg_over_time({_of(slo, BAD)}[{span}]) / {total}"
+    rounds = window_ms // _FAST_EVERY_MS
+    return f"sum_over_time({_of(slo, BAD)}[{span}]) / {rounds} / {total}"
 
 
 def _labels(slo: Slo, **more: str) -> Labels:

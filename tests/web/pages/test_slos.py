@@ -42,19 +42,21 @@ async def test_before_the_first_evaluation_nothing_is_known(service: Service) ->
 
 
 async def test_a_budget_that_is_used_tells_how_long_it_lasts(service: Service) -> None:
-    await service.minutes(60, failing=0.0005)
+    service.recorded(15, failing=0.0005)
+    await service.minutes(61, failing=0.0005)
     one = await standing(service)
     assert one.word == "Good"
-    assert one.budget_left == pytest.approx(0.5)
-    assert one.burn_rate == pytest.approx(0.5)
-    assert one.exhausted_s == pytest.approx(30 * 86_400, rel=0.01)
+    assert one.budget_left == pytest.approx(0.75, rel=0.01)
+    assert one.burn_rate == pytest.approx(0.5, rel=0.01)
+    assert one.exhausted_s == pytest.approx(45 * 86_400, rel=0.02)
     shown = html("pages/slos.html", frame("/slos"), standings=[one], problem="")
     assert "99.9 % in 30 d" in shown
     assert "slo:budget_left:ratio{slo=&#34;api&#34;}" in shown
 
 
 async def test_a_budget_that_burns_is_critical_and_names_its_alerts(service: Service) -> None:
-    await service.minutes(70, failing=0.2)
+    service.recorded(15, failing=0.02)
+    await service.minutes(61, failing=0.2)
     one = await standing(service)
     assert (one.tone, one.word) == ("critical", "Budget used up")
     assert [alert.window for alert in one.alerts] == ["1h", "6h", "1d", "3d"]
