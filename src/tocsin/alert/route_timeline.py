@@ -32,7 +32,7 @@ LONGEST_MS = 14 * 86_400_000
 _MOST_ROUNDS = 6_000
 _MINUTE_MS = 60_000
 _SHORTEST_MS = 1000
-_LOOKS = 720
+_LOOKS = 360
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
