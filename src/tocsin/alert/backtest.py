@@ -97,14 +97,6 @@ class Trial:
         return self
 
 
-def only(group: RuleGroup, name: str) -> RuleGroup:
-    """The group with no rule but the alert of that name; raises Rejected when there is none."""
-    rules = tuple(rule for rule in group.rules if rule.is_alert and rule.name == name)
-    if not rules:
-        raise Rejected(f"the group {group.name!r} has no alerting rule {name!r}")
-    return replace(group, rules=rules[:1])
-
-
 async def run(trial: Trial, past: Past, progress: Progress | None = None) -> Outcome:
     """What would have come of it. Raises Rejected for what cannot be tried, and what the engine
     raises for a query that is too large; an evaluation that fails is counted, as it is live."""

@@ -153,7 +153,9 @@ def trials_of(given: Services, asked: TrialRequest) -> list[Trial]:
     if tried is None:
         raise NotFound(f"no alerting rule {asked.rule!r} is in force{_near(given, asked.rule)}")
     if asked.edit is not None and not asked.edit.is_empty:
-        tried, title = edited(tried, asked.edit), "edited"
+        changed = edited(tried, asked.edit)
+        if changed != tried:
+            tried, title = changed, "edited"
     before, words = in_force if title != _IN_FORCE else None, _IN_FORCE
     if asked.against is not None:
         before, words = _of_text(asked.against, asked), asked.against.name
