@@ -10,6 +10,7 @@ from tocsin.app.settings_tree import Config
 from tocsin.ingest.logs.intake import LogIntake
 from tocsin.ingest.logs.tail import TailBus
 from tocsin.kit.clock import Clock
+from tocsin.query.logs.search import LogSearch
 from tocsin.store.client import Store
 from tocsin.store.disk import DiskWatch
 from tocsin.store.log_writer import LogWriter
@@ -26,6 +27,7 @@ class LogKeeping:
     writer: LogWriter
     intake: LogIntake
     tail: TailBus
+    search: LogSearch
 
 
 def log_keeping(config: Config, store: Store, clock: Clock) -> LogKeeping:
@@ -47,4 +49,4 @@ def log_keeping(config: Config, store: Store, clock: Clock) -> LogKeeping:
         retention_seconds=config.retention.logs_days * 86_400.0,
         tail=tail,
     )
-    return LogKeeping(writer, intake, tail)
+    return LogKeeping(writer, intake, tail, LogSearch(store, writer, clock))

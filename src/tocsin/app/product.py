@@ -357,6 +357,7 @@ class Tocsin:
             logs=parts.logs.intake,
             log_writer=parts.logs.writer,
             log_tail=parts.logs.tail,
+            log_search=parts.logs.search,
             guard=parts.guard,
             scrape=parts.scrape,
             rules=parts.rules,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tocsin.ingest.limits import CardinalityGuard
     from tocsin.ingest.logs.intake import LogIntake
     from tocsin.ingest.logs.tail import TailBus
+    from tocsin.query.logs.search import LogSearch
     from tocsin.query.promql.engine import Engine
     from tocsin.query.promql.result import QueryOptions
     from tocsin.scrape.manager import ScrapeManager
@@ -156,6 +157,7 @@ class Services:
     logs: LogIntake
     log_writer: LogWriter
     log_tail: TailBus
+    log_search: LogSearch
     guard: CardinalityGuard
     scrape: ScrapeManager
     rules: RuleManager
