@@ -23,7 +23,7 @@ _DAY_NS = 86_400_000_000_000
 _ON_LOOP_BYTES = 256 << 10
 _FIRST_SHARE = 64
 """The newest lines are looked for in the last part of the range first, then in ever more of it."""
-_COLUMNS = (
+COLUMNS = (
     "toUnixTimestamp64Nano(ts), service, level, severity, body, host, environment, source,"
     " trace_id, span_id, user_id, toString(pattern), attributes, original, toString(batch), number"
 )
@@ -127,7 +127,7 @@ class LogSearch:
         """How many lines there are."""
         await self._pending.settle()
         where = condition(query, self.now_ns())
-        sql = f"SELECT count() FROM logs WHERE {_within(span)} AND {where}"
+        sql = f"SELECT count() FROM logs WHERE {within(span)} AND {where}"
         return int(await self._bytes(sql, "TSV"))
 
     async def histogram(self, query: Query, span: Span, step_s: int) -> list[Bucket]:
@@ -142,14 +142,15 @@ class LogSearch:
         if step_s % 60 == 0 and _is_counted(query) and _is_whole_minutes(span):
             sql = (
                 f"SELECT toInt64(intDiv(toUnixTimestamp(minute), {step_s}) * {step_s}) AS at,"
-                f" level, sum(lines) FROM logs_1m WHERE minute >= toDateTime({span.start_ns // 10**9})"
+                " level, sum(lines) FROM logs_1m"
+                f" WHERE minute >= toDateTime({span.start_ns // 10**9})"
                 f" AND minute < toDateTime({span.end_ns // 10**9}) AND {where}"
                 " GROUP BY at, level ORDER BY at, level"
             )
         else:
             sql = (
                 f"SELECT toInt64(intDiv(toUnixTimestamp(toDateTime(ts)), {step_s}) * {step_s})"
-                f" AS at, level, count() FROM logs WHERE {_within(span)} AND {where}"
+                f" AS at, level, count() FROM logs WHERE {within(span)} AND {where}"
                 " GROUP BY at, level ORDER BY at, level"
             )
         return await self._rows(sql, Bucket)
@@ -159,9 +160,9 @@ class LogSearch:
         await self._pending.settle()
         where = condition(query, self.now_ns())
         sql = (
-            f"SELECT {_text_of(field)} AS value, count() AS lines FROM logs"
-            f" WHERE {_within(span)} AND {where} GROUP BY value HAVING value != '' ORDER BY lines DESC, value"
-            f" LIMIT {min(limit, _MOST_VALUES)}"
+            f"SELECT {text_of(field)} AS value, count() AS lines FROM logs"
+            f" WHERE {within(span)} AND {where} GROUP BY value HAVING value != ''"
+            f" ORDER BY lines DESC, value LIMIT {min(limit, _MOST_VALUES)}"
         )
         return await self._rows(sql, Value)
 
@@ -171,7 +172,7 @@ class LogSearch:
         where = condition(query, self.now_ns())
         sql = (
             "SELECT name, count() AS lines FROM (SELECT mapKeys(attributes) AS names FROM logs"
-            f" WHERE {_within(span)} AND {where} LIMIT 50000) ARRAY JOIN names AS name"
+            f" WHERE {within(span)} AND {where} LIMIT 50000) ARRAY JOIN names AS name"
             f" GROUP BY name ORDER BY lines DESC, name LIMIT {min(limit, _MOST_VALUES)}"
         )
         return await self._rows(sql, Value)
@@ -181,7 +182,7 @@ class LogSearch:
         ts_ns, batch, number = _place(line_id)
         await self._pending.settle()
         sql = (
-            f"SELECT {_COLUMNS} FROM logs WHERE ts = fromUnixTimestamp64Nano({ts_ns}, 'UTC')"
+            f"SELECT {COLUMNS} FROM logs WHERE ts = fromUnixTimestamp64Nano({ts_ns}, 'UTC')"
             f" AND batch = {batch} AND number = {number} LIMIT 1"
         )
         found = await self._rows(sql, Line)
@@ -205,12 +206,22 @@ class LogSearch:
         )
         return earlier[::-1], later
 
+    async def read(self, where: str, span: Span, limit: int, *, newest_first: bool) -> list[Line]:
+        """At most `limit` lines that fulfil a condition in SQL (of `condition`)."""
+        await self._pending.settle()
+        return await self._read(where, span, limit, newest_first=newest_first)
+
+    async def ask(self, sql: str, kind: type[T]) -> list[T]:
+        """The rows of any statement over the tables of lines, each an array-like struct."""
+        await self._pending.settle()
+        return await self._rows(sql, kind)
+
     async def _read(
         self, where: str, span: Span, limit: int, *, newest_first: bool, offset: int = 0
     ) -> list[Line]:
         way = "DESC" if newest_first else "ASC"
         sql = (
-            f"SELECT {_COLUMNS} FROM logs WHERE {_within(span)} AND {where}"
+            f"SELECT {COLUMNS} FROM logs WHERE {within(span)} AND {where}"
             f" ORDER BY ts {way}, batch {way}, number {way} LIMIT {limit} OFFSET {offset}"
         )
         return await self._rows(sql, Line)
@@ -231,7 +242,8 @@ def _decoded(body: bytes, kind: type[T]) -> list[T]:
     return msgspec.json.Decoder(kind).decode_lines(body)
 
 
-def _within(span: Span) -> str:
+def within(span: Span) -> str:
+    """That a line's time lies in the range, in SQL."""
     return (
         f"ts >= fromUnixTimestamp64Nano({span.start_ns}, 'UTC')"
         f" AND ts < fromUnixTimestamp64Nano({span.end_ns}, 'UTC')"
@@ -253,7 +265,7 @@ def _growing(span: Span, *, newest_first: bool) -> Iterator[Span]:
     yield span
 
 
-def _text_of(field: str) -> str:
+def text_of(field: str) -> str:
     """A field of a line as text, in SQL."""
     part, name = place_of(field)
     match part:
