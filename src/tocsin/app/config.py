@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from tocsin.app.alert_config import with_alert_config_apart
 from tocsin.app.settings_tree import Config
 from tocsin.kit.document import ConfigError, Document, Entries, Node, Place, Scalar, nearest
 from tocsin.kit.yaml import decode, load
@@ -19,8 +20,6 @@ FLAGS = "command line"
 """The "file" that mistakes in flags are reported in."""
 
 _EMBEDDED = ("prometheus", "alertmanager")
-
-_ALERT_CONFIG = {"severityLevels": "severities", "alertRules": "alerts"}
 
 _LATER = {
     "incidents": "incidents",
@@ -71,13 +70,13 @@ def load_config(
         document = Document(Entries(Place(DEFAULT_FILE, 1, 1), {}, {}))
     else:
         document = load(file, environment=variables, verbatim=_EMBEDDED)
-    document = _with_alert_config_apart(document)
+    folder = file.resolve().parent if file else Path.cwd()
+    document, exported = with_alert_config_apart(document, folder)
     _refuse_unknown_parts(document)
     document = _with_limits_inside(document)
     for key, text in (overrides or {}).items():
         document = Document(_overlaid(document.node, key.split("."), text))
     config = decode(document, Config)
-    folder = file.resolve().parent if file else Path.cwd()
     _check_auth(document, config)
     prometheus = _embedded(document, "prometheus", folder)
     alertmanager = _embedded(document, "alertmanager", folder)
@@ -96,7 +95,7 @@ def load_config(
         alertmanager=alertmanager.document,
         alertmanager_folder=alertmanager.folder,
         warnings=_warnings(config),
-        sources=(*sources, *prometheus.files, *alertmanager.files),
+        sources=(*sources, *exported, *prometheus.files, *alertmanager.files),
         document=document,
         folder=folder,
     )
@@ -117,25 +116,6 @@ def _refuse_unknown_parts(document: Document) -> None:
         if key not in known:
             problem = f"unknown key; known here: {', '.join(sorted(known))}"
             raise document.error(problem, key, nearest=nearest(key, known))
-
-
-def _with_alert_config_apart(document: Document) -> Document:
-    """`alertConfig: {severityLevels, alertRules}`, as applications export it, is another way to
-    write `severities` and `alerts`."""
-    given, top = document.get("alertConfig"), document.node
-    if given is None or not isinstance(given.node, Entries) or not isinstance(top, Entries):
-        return document
-    nodes, keys = dict(top.nodes), dict(top.keys)
-    del nodes["alertConfig"]
-    for name, node in given.node.nodes.items():
-        if name not in _ALERT_CONFIG:
-            words = f"unknown key; known here: {', '.join(_ALERT_CONFIG)}"
-            raise given.error(words, name, nearest=nearest(name, _ALERT_CONFIG))
-        key = _ALERT_CONFIG[name]
-        if key in top.nodes:
-            raise given.error(f"these are given in {key} already; keep one", name)
-        nodes[key], keys[key] = node, given.node.keys[name]
-    return Document(Entries(top.place, nodes, keys))
 
 
 def _with_limits_inside(document: Document) -> Document:
