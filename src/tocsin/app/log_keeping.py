@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.app.keeping import log_folder
+from tocsin.app.log_patterns import PatternKeeping
 from tocsin.app.settings_tree import Config
 from tocsin.ingest.logs.intake import LogIntake
+from tocsin.ingest.logs.patterns import PatternMiner
 from tocsin.ingest.logs.tail import TailBus
 from tocsin.kit.clock import Clock
 from tocsin.query.logs.search import LogSearch
 from tocsin.store.client import Store
 from tocsin.store.disk import DiskWatch
+from tocsin.store.log_patterns import LogPatternTable
 from tocsin.store.log_writer import LogWriter
 from tocsin.store.wal_flush import FlushConfig
 from tocsin.store.wal_journal import Journal
@@ -28,6 +31,7 @@ class LogKeeping:
     intake: LogIntake
     tail: TailBus
     search: LogSearch
+    patterns: PatternKeeping
 
 
 def log_keeping(config: Config, store: Store, clock: Clock) -> LogKeeping:
@@ -42,11 +46,14 @@ def log_keeping(config: Config, store: Store, clock: Clock) -> LogKeeping:
         check_room=disk.check,
     )
     writer, tail = LogWriter(store, clock, journal), TailBus()
+    miner = PatternMiner()
     intake = LogIntake(
         writer,
         clock,
         config.logs,
         retention_seconds=config.retention.logs_days * 86_400.0,
+        steps=(miner,),
         tail=tail,
     )
-    return LogKeeping(writer, intake, tail, LogSearch(store, writer, clock))
+    patterns = PatternKeeping(miner, LogPatternTable(store, clock), clock)
+    return LogKeeping(writer, intake, tail, LogSearch(store, writer, clock), patterns)
