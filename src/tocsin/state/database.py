@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Table, event, inspect, make_url
 from sqlalchemy.dialects import sqlite
@@ -21,13 +21,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tocsin.kit.fault import Permanent, Temporary
+from tocsin.state.transaction import READS, OpenTransactions, Transaction
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST = "0003"
 """The revision that the last file of `migrations/versions` leads to."""
 
-_BUSY_SECONDS = 10
-_READS = "tocsin_reads"
+_END_SECONDS = 15.0
+"""How long `close` waits for what is being written."""
+_ANSWER_SECONDS = 60
+_CONNECT_SECONDS = 10
 _MIGRATION_LOCK = 7_777_000_001
 """The advisory lock that lets one of several starting nodes migrate at a time."""
 
@@ -39,6 +42,7 @@ class Database:
         """`url` is `sqlite:///path` or `postgresql://…`; raises Permanent when it is neither."""
         self._url = _with_driver(url)
         self._engine: AsyncEngine | None = None
+        self._open = OpenTransactions()
 
     @property
     def is_sqlite(self) -> bool:
@@ -73,21 +77,26 @@ class Database:
             raise
 
     async def close(self) -> None:
-        """Give up all connections; harmless when it was never opened."""
-        if self._engine is not None:
-            await self._engine.dispose()
-            self._engine = None
+        """Let transactions end, also those whose callers are gone, and give up all connections;
+        harmless when it was never opened."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await self._open.drain(_END_SECONDS)
+            await engine.dispose()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """All of it or nothing; raises Temporary when the database does not answer."""
+        """All of it or nothing; raises Temporary when the database does not answer.
+
+        Who is interrupted in it has changed nothing, and goes on at once: it ends by itself.
+        """
         async with self._begun(self._opened()) as connection:
             yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """As `transaction`, for statements that change nothing; waits for no writer."""
-        async with self._begun(self._opened().execution_options(**{_READS: True})) as connection:
+        async with self._begun(self._opened().execution_options(**{READS: True})) as connection:
             yield connection
 
     def _opened(self) -> AsyncEngine:
@@ -97,9 +106,19 @@ class Database:
 
     @asynccontextmanager
     async def _begun(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        connection = Transaction(engine)
+        self._open.opened(connection)
         try:
-            async with engine.begin() as connection:
+            try:
+                await connection.take()
                 yield connection
+            except asyncio.CancelledError:
+                self._open.abandon(connection)
+                raise
+            except BaseException:
+                await self._open.end(connection, is_whole=False)
+                raise
+            await self._open.end(connection, is_whole=True)
         except (OperationalError, InterfaceProblem, PoolTimeout, OSError) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise Temporary(
@@ -109,15 +128,25 @@ class Database:
     def _made(self) -> AsyncEngine:
         if not self.is_sqlite:
             return create_async_engine(
-                self._url, pool_size=8, max_overflow=8, pool_timeout=10, pool_pre_ping=True
+                self._url,
+                pool_size=8,
+                max_overflow=8,
+                pool_timeout=10,
+                pool_pre_ping=True,
+                connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _ANSWER_SECONDS},
             )
+        from tocsin.state import sqlite as file  # PostgreSQL's users need not have its driver
+
         if self._url.database and self._url.database != ":memory:":
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(
-            self._url, pool_size=4, pool_timeout=10, connect_args={"timeout": _BUSY_SECONDS}
+            self._url,
+            pool_size=4,
+            pool_timeout=10,
+            connect_args={"timeout": file.BUSY_SECONDS, "async_creator_fn": file.connect},
         )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        event.listen(engine.sync_engine, "connect", file.prepare)
+        event.listen(engine.sync_engine, "begin", file.begin)
         return engine
 
 
@@ -161,26 +190,6 @@ def _with_driver(text: str) -> URL:
             f"the driver for {backend} is not installed; pip install 'tocsin[{backend}]'"
         ) from error
     return url
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: a DB-API connection
-    # Python's driver would begin transactions itself, but not around DDL; `_begin_sqlite` does it.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"busy_timeout={_BUSY_SECONDS * 1000}",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE: a transaction that reads first and writes later would fail instead of waiting.
-    reads = connection.get_execution_options().get(_READS, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _upgrade(connection: Connection) -> None:
