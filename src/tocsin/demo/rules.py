@@ -1,6 +1,59 @@
-"""What does the demo watch its application for? A rule file of Prometheus, to be edited."""
+"""What does the demo watch its application for, and whom does it tell? Two files, to be edited."""
 
 from __future__ import annotations
+
+CONFIG = """\
+# Written by `tocsin demo` at its first start; edit it as you like, it is read again by itself.
+prometheus: prometheus.yml
+scrape:
+  interval: 5s
+
+# Beside the rules of rules.yml, which are Prometheus's, those in plain words.
+alerts:
+  serviceDown: {condition: http_status_5xx_rate > 50%, duration: 1m, severity: critical, by: [job],
+    message: "{{ $labels.job }} answers with errors alone"}
+  slowResponse: {condition: p95_response_time > 2000ms, recover: p95_response_time < 1500ms,
+    duration: 5m, severity: high, by: [job], message: "{{ $labels.job }} is slow"}
+  highMemoryUsage: {condition: memory_usage > 90%, duration: 10m, severity: medium,
+    message: "{{ $labels.instance }} is short of memory"}
+  aiServiceSlow: {condition: ai_analysis_latency > 10000ms, duration: 1m, severity: medium,
+    message: "The assistant takes {{ $value | humanizeDuration }}"}
+  lowUserActivity: {condition: daily_active_users < 50, duration: 1h, severity: low,
+    message: "Only {{ $value }} people came today"}
+  diskFull: {condition: disk full within 4h, duration: 10m, severity: high,
+    message: "{{ $labels.mountpoint }} will be full soon"}
+slos:
+  - {name: shop, objective: 99%, window: 7d, indicator: 'error_rate{job="shop"}',
+    about: People can look around and buy.}
+  - {name: fast, objective: 95%, window: 7d, indicator: 'response_time{job="shop"}', below: 300ms,
+    about: Pages come at once.}
+
+severities:
+  critical:
+    description: People cannot use the shop
+    response_time: 5 minutes
+    channels: [pager, chat]
+    escalation: [manager]
+    group_wait: 10s
+    group_interval: 30s
+  high: {description: People notice, response_time: 15 minutes, channels: [chat], group_wait: 10s}
+  medium: {description: Somebody should look, response_time: 1 hour, channels: [chat],
+    also: [warning]}
+  low: {description: Good to know, response_time: 24 hours, channels: [chat]}
+alerting:
+  immediate:
+    - {metric: "*error*", above: 0, severity: medium}
+  dependencies:
+    - name: the shop needs its database
+      when: ['alertname="DatabaseConnectionFailure"']
+      suppress: ['alertname=~"High(ErrorRate|ResponseTime)|serviceDown|slowResponse|SloBudgetBurn"']
+  # All of them end in the inbox of the demo, whose address is new at each start.
+  channels:
+    pager: {kind: webhook, url_file: inbox-pager.url}
+    chat: {kind: slack, api_url_file: inbox-chat.url, channel: "#alerts", send_resolved: true}
+    manager: {kind: webhook, url_file: inbox-manager.url}
+"""
+"""The demo's `tocsin.yaml`."""
 
 RULES = """\
 # Written by `tocsin demo` at its first start; edit it as you like, it is read again by itself.
@@ -26,12 +79,12 @@ groups:
           description: "One request in twenty takes more than {{ $value | humanizeDuration }}."
 
       - alert: DatabaseConnectionFailure
-        expr: increase(database_connection_errors_total[5m]) > 5
-        for: 1m
+        expr: increase(database_connection_errors_total[2m]) > 5
+        for: 20s
         labels: {severity: critical}
         annotations:
           summary: "{{ $labels.job }} cannot reach its database"
-          description: '{{ $value | printf "%.0f" }} connections failed in the last 5 minutes.'
+          description: '{{ $value | printf "%.0f" }} connections failed in the last 2 minutes.'
 
       - alert: HighMemoryUsage
         expr: process_resident_memory_bytes / 1024 / 1024 > 300
@@ -58,3 +111,4 @@ groups:
         annotations:
           summary: "{{ $labels.instance }} of {{ $labels.job }} does not answer"
 """
+"""The demo's `rules.yml`."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tocsin.app.config import load_config
 from tocsin.app.run import Running, run
-from tocsin.demo.rules import RULES
+from tocsin.demo.inbox import CHANNELS
+from tocsin.demo.rules import CONFIG, RULES
 from tocsin.demo.switches import KINDS
 from tocsin.demo.troupe import Troupe
 from tocsin.state.tokens import Scope
@@ -20,29 +21,6 @@ from tocsin.state.users import Users
 DEFAULT_DATA = Path("tocsin-demo")
 _LOGIN = "login.json"
 _TOKEN = "demo: browsers and services"
-_CONFIG = """\
-# Written by `tocsin demo` at its first start; edit it as you like.
-prometheus: prometheus.yml
-scrape:
-  interval: 5s
-alerting:
-  immediate:
-    - {metric: "*error*", above: 0}
-alerts:
-  serviceDown: {condition: http_status_5xx_rate > 50%, duration: 1m, severity: critical, by: [job],
-    message: "{{ $labels.job }} answers with errors alone"}
-  slowResponse: {condition: p95_response_time > 2000ms, recover: p95_response_time < 1500ms,
-    duration: 5m, severity: high, by: [job], message: "{{ $labels.job }} is slow"}
-  highMemoryUsage: {condition: memory_usage > 90%, duration: 10m, severity: medium,
-    message: "{{ $labels.instance }} is short of memory"}
-  diskFull: {condition: disk full within 4h, duration: 10m, severity: high,
-    message: "{{ $labels.mountpoint }} will be full soon"}
-slos:
-  - {name: shop, objective: 99%, window: 7d, indicator: 'error_rate{job="shop"}',
-    about: People can look around and buy.}
-  - {name: fast, objective: 95%, window: 7d, indicator: 'response_time{job="shop"}', below: 300ms,
-    about: Pages come at once.}
-"""
 _JOBS = ("shop", "worker", "partner")
 _PROMETHEUS = """\
 global:
@@ -66,7 +44,7 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     """Run Tocsin on `data` with the demo's application until told to end."""
     folder = folder_of(data)
     folder.mkdir(parents=True, exist_ok=True)
-    config = _written(folder / "tocsin.yaml", _CONFIG)
+    config = _written(folder / "tocsin.yaml", CONFIG)
     _written(folder / "rules.yml", RULES)
     _written(folder / "prometheus.yml", _PROMETHEUS)
     for job in _JOBS:
@@ -87,9 +65,13 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
 
 
 def _write_targets(folder: Path, job: str, groups: list[dict[str, object]]) -> None:
-    fresh = folder / f"targets-{job}.json.new"
-    fresh.write_text(json.dumps(groups, indent=1))
-    fresh.replace(folder / f"targets-{job}.json")
+    _replace(folder / f"targets-{job}.json", json.dumps(groups, indent=1))
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def _written(path: Path, text: str) -> Path:
@@ -99,6 +81,9 @@ def _written(path: Path, text: str) -> Path:
 
 
 async def _begin(troupe: Troupe, folder: Path, running: Running) -> None:
+    inbox = await troupe.open_inbox()
+    for channel in CHANNELS:
+        _replace(folder / f"inbox-{channel}.url", f"{inbox}/{channel}\n")
     addresses = await troupe.open()
     for job, address in addresses.items():
         _write_targets(folder, job, [{"targets": [address], "labels": {"service": job}}])
@@ -108,7 +93,7 @@ async def _begin(troupe: Troupe, folder: Path, running: Running) -> None:
             await tokens.revoke(token.id)
     key, _ = await tokens.create(_TOKEN, scopes=[Scope.INGEST], created_by="demo")
     await troupe.send_people(addresses["shop"], running.addresses.http, key)
-    _announce(running, await _login(folder, running))
+    _announce(running, await _login(folder, running), inbox)
 
 
 async def _login(folder: Path, running: Running) -> str:
@@ -131,11 +116,12 @@ async def _login(folder: Path, running: Running) -> str:
     return f"log in as {known['name']} with the password {known['password']}"
 
 
-def _announce(running: Running, login: str) -> None:
+def _announce(running: Running, login: str, inbox: str) -> None:
     switches = "|".join(KINDS)
     sys.stdout.write(
         f"\n  Tocsin is ready:   {running.addresses.http}\n"
         f"  Login:             {login}\n"
+        f"  Who is told what:  {inbox}\n"
         f"  Break something:   tocsin demo break {switches}\n"
         "  Stop:              Ctrl-C\n\n"
     )

@@ -52,6 +52,10 @@ class Troupe:
         worker = await self._start("worker", str(self._folder))
         return {player.name: player.address for player in (shop, worker, partner)}
 
+    async def open_inbox(self) -> str:
+        """Start what takes the messages to people; returns its address."""
+        return f"http://{(await self._start('inbox', str(self._folder))).address}"
+
     async def send_people(self, shop: str, tocsin_url: str, key: str) -> None:
         """Let people visit the shop; their browsers report to Tocsin with `key`."""
         await self._start("load", str(self._folder), f"http://{shop}", tocsin_url, first_line=key)
