@@ -14,8 +14,11 @@ from starlette.routing import Route
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
+from tocsin.ingest.logs.config import LogsConfig
+from tocsin.ingest.logs.intake import LogIntake
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
+from tocsin.model.logs import LogBatch, LogRecord
 from tocsin.model.samples import Exemplar, Metadata, SampleBatch
 from tocsin.store.series import SeriesRegistry
 from tocsin.web import ingest
@@ -38,6 +41,31 @@ class Kept:
         if self.busy:
             raise Temporary("the store is full", retry_after=7)
         self.rows.append((table, rows, count))
+
+
+class KeptLines:
+    """A writer of log lines that keeps what it is given, or is too busy."""
+
+    def __init__(self) -> None:
+        self.batches: list[LogBatch] = []
+        self.busy = False
+
+    @property
+    def records(self) -> list[LogRecord]:
+        """All lines, in order."""
+        return [record for batch in self.batches for record in batch.records]
+
+    def has(self, key: int) -> bool:
+        return any(batch.key == key for batch in self.batches)
+
+    async def write(self, batch: LogBatch) -> None:
+        if self.busy:
+            raise Temporary("the store is full", retry_after=7)
+        if batch.records:
+            self.batches.append(batch)
+
+    async def settle(self) -> None:
+        """Everything is where it is read."""
 
 
 class Settings:
@@ -71,6 +99,8 @@ class Site:
     clock: FakeClock
     intake: Intake
     registry: SeriesRegistry
+    lines: KeptLines
+    logs: LogIntake
     chunk_delay: float = 0.0
     sent: list[str] = field(default_factory=list)
 
@@ -154,6 +184,8 @@ def site(config: IngestConfig | None = None) -> Site:
     clock, kept, registry = FakeClock(), Kept(), SeriesRegistry()
     guard = CardinalityGuard(registry, config.limits, clock)
     intake = Intake(kept, guard, clock, config)
+    lines = KeptLines()
+    logs = LogIntake(lines, clock, LogsConfig())
     app = Starlette(
         routes=[
             Route(address.path, address.handler, methods=list(address.methods))
@@ -162,10 +194,12 @@ def site(config: IngestConfig | None = None) -> Site:
     )
     app.state.services = SimpleNamespace(
         intake=intake,
+        logs=logs,
+        log_writer=lines,
         guard=guard,
         clock=clock,
         registry=registry,
         settings=Settings(),
         config=SimpleNamespace(ingest=config),
     )
-    return Site(app, kept, clock, intake, registry)
+    return Site(app, kept, clock, intake, registry, lines, logs)

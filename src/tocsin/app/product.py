@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from tocsin.alert.immediate import Immediate
+from tocsin.alert.made_rules import MadeRules
 from tocsin.alert.manager import RuleManager
 from tocsin.alert.template import World
 from tocsin.app.alerting import Alerting
@@ -18,6 +19,7 @@ from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
 from tocsin.app.keeping import Kept
 from tocsin.app.log_keeping import LogKeeping
+from tocsin.app.made_rules import KeptMadeRules
 from tocsin.app.receivers import check_receivers
 from tocsin.app.rule_advice import RuleAdvice
 from tocsin.app.rules import RulePlan, rule_files, rule_plan
@@ -26,6 +28,7 @@ from tocsin.ingest.background import Background
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.ingest.otlp_grpc import OtlpGrpc
+from tocsin.ingest.otlp_service import Sinks
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
@@ -103,6 +106,7 @@ class Tocsin:
         self._plan = plan
         self._rule_plan = RulePlan()
         self._rule_advice = RuleAdvice(parts.registry, parts.clock)
+        self._made_rules = MadeRules(KeptMadeRules(parts.settings), parts.rules, parts.clock)
         self._nearby: Sequence[Nearby] = ()
         self._note = ""
         self._config_applied = True
@@ -123,7 +127,9 @@ class Tocsin:
         if listen.otlp_http:
             self.otlp_http = Listener("otlp_http", create_otlp_app(*web), listen.otlp_http)
         self._grpc = OtlpGrpc(
-            parts.intake, loaded.config.ingest.body, authorize=parts.authenticator.grpc_sender
+            Sinks(parts.intake, parts.logs.intake),
+            loaded.config.ingest.body,
+            authorize=parts.authenticator.grpc_sender,
         )
         self._background = Background(parts.intake, loaded.config.ingest, parts.clock)
         self.otlp_grpc_url = ""
@@ -136,12 +142,14 @@ class Tocsin:
         )
         await parts.writer.open()
         await parts.logs.writer.open()
+        await parts.logs.patterns.open()
         await load_series(parts.kept.store, parts.registry, since_day=self._oldest_day())
         await load_recent(parts.kept.store, parts.registry, parts.recent, parts.clock)
         for rule in await parts.settings.get(DROP_RULES, list[str], []):
             parts.guard.add_rule(rule)
         self.tasks.start("writer", parts.writer.run)
         self.tasks.start("log_writer", parts.logs.writer.run)
+        self.tasks.start("log_patterns", parts.logs.patterns.run)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
         if config.listen.otlp_grpc:
@@ -154,6 +162,7 @@ class Tocsin:
         await self._watch.apply(config.alerting, self._external_url, self.loaded.folder)
         await parts.alerting.start(self.loaded, self._external_url, self.tasks)
         self._rule_plan = await asyncio.to_thread(rule_plan, self.loaded)
+        await self._made_rules.load()
         await self._evaluate()
         self._watch.start(self.tasks)
         await self._background.start(self.tasks, statsd_address=config.listen.statsd)
@@ -207,6 +216,7 @@ class Tocsin:
         await step("listeners", self._stop_listening(), 5.0)
         await step("background", self._background.stop(), 1.0)
         await step("alerting", parts.alerting.stop(), 3.0)
+        await step("log_patterns", parts.logs.patterns.flush(), 1.0)
         await step("writer", self._drain(), _DRAIN_SECONDS + 0.5)
         await step("people", parts.people.flush(), 1.0)
         await step("tasks", self.tasks.stop_all(limit_seconds=0.5), 1.0)
@@ -304,6 +314,8 @@ class Tocsin:
     async def _evaluate(self) -> None:
         url = self.loaded.config.listen.external_url or self.http.url
         world = World(self._rule_plan.external_labels, url.rstrip("/"))
+        # First, so that what was known before a restart is taken over for these too.
+        await self._made_rules.apply(self._rule_plan.interval_ms)
         await self.parts.rules.apply(self._rule_plan.groups, world, self._web_config.query)
         files = {str(file) for file in rule_files(self.loaded)}
         written = [group for group in self._rule_plan.groups if group.file in files]
@@ -375,6 +387,7 @@ class Tocsin:
             status=self.status,
             reload=self._reloaded,
             backups=self._backups,
+            made_rules=self._made_rules,
         )
 
 

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 
 from tocsin.ingest import otlp_service
 from tocsin.ingest.config import BodyConfig
-from tocsin.ingest.intake import Intake
+from tocsin.ingest.otlp_service import Sinks
 from tocsin.kit import log
 from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected, Temporary, TooLarge
 
@@ -47,10 +47,8 @@ async def anybody(metadata: Mapping[str, str]) -> str | None:
 class OtlpGrpc:
     """The gRPC server; refuses messages over the body limit before they are decoded."""
 
-    def __init__(
-        self, intake: Intake, limits: BodyConfig, *, authorize: Authorize = anybody
-    ) -> None:
-        self._intake = intake
+    def __init__(self, sinks: Sinks, limits: BodyConfig, *, authorize: Authorize = anybody) -> None:
+        self._sinks = sinks
         self._limits = limits
         self._authorize = authorize
         self._server: Any = None  # grpc has no types
@@ -96,7 +94,7 @@ class OtlpGrpc:
             sender = await self._authorize(_texts(context.invocation_metadata()))
             if sender is None:  # the key was revoked while the message came
                 await context.abort(grpc.StatusCode.UNAUTHENTICATED, _DENIED)
-            return await otlp_service.export(self._intake, _parsed(kind, body), sender or "")
+            return await otlp_service.export(self._sinks, _parsed(kind, body), sender or "")
         except Fault as fault:
             await context.abort(_code(fault), str(fault))
             raise

@@ -89,6 +89,11 @@ def text_of(value: AnyValue) -> str:
             return json.dumps(_plain(value, 0), ensure_ascii=False, separators=(",", ":"))
 
 
+def plain_of(value: AnyValue) -> object:
+    """A value as JSON has it: lists and dictionaries, bytes in base64."""
+    return _plain(value, 0)
+
+
 def _plain(value: AnyValue, depth: int) -> object:
     if depth > _DEEPEST:
         return "…"

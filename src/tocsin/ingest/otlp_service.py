@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
+
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 
 from tocsin.ingest.intake import Intake
-from tocsin.ingest.protocols import otlp_metrics
+from tocsin.ingest.logs.intake import LogIntake, key_of
+from tocsin.ingest.protocols import otlp_logs, otlp_metrics
+from tocsin.model.logs import LogRecord
+
+_ON_LOOP_BYTES = 16 << 10
 
 Request = (
     metrics.ExportMetricsServiceRequest
@@ -21,23 +28,24 @@ Response = (
 )
 
 
-async def export(intake: Intake, request: Request, sender: str) -> Response:
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """Where each kind of telemetry is kept."""
+
+    metrics: Intake
+    logs: LogIntake
+
+
+async def export(sinks: Sinks, request: Request, sender: str) -> Response:
     """Keep what can be kept; the answer says what was not and why.
 
     Raises Temporary when nothing can be kept now.
     """
     match request:
         case metrics.ExportMetricsServiceRequest():
-            return await _metrics(intake, request, sender)
+            return await _metrics(sinks.metrics, request, sender)
         case logs.ExportLogsServiceRequest():
-            answer = logs.ExportLogsServiceResponse()
-            records = sum(
-                len(scope.log_records) for r in request.resource_logs for scope in r.scope_logs
-            )
-            if records:
-                answer.partial_success.rejected_log_records = records
-                answer.partial_success.error_message = _not_yet("logs")
-            return answer
+            return await _logs(sinks.logs, request)
         case _:
             reply = trace.ExportTraceServiceResponse()
             spans = sum(len(scope.spans) for r in request.resource_spans for scope in r.scope_spans)
@@ -58,6 +66,30 @@ async def _metrics(
         left_out = min(sum(accepted.refused.values()), otlp_metrics.points_of(request))
         answer.partial_success.rejected_data_points = left_out
         answer.partial_success.error_message = accepted.reasons()
+    return answer
+
+
+async def _logs(
+    intake: LogIntake, request: logs.ExportLogsServiceRequest
+) -> logs.ExportLogsServiceResponse:
+    now_ns = intake.now_ns()
+
+    def decoded() -> tuple[list[LogRecord], int]:
+        records, carries_times = otlp_logs.decode(request, now_ns=now_ns)
+        body = request.SerializeToString(deterministic=True)
+        return records, key_of(body, carries_times=carries_times, now_ns=now_ns, place="otlp")
+
+    on_loop = request.ByteSize() <= _ON_LOOP_BYTES
+    records, key = decoded() if on_loop else await asyncio.to_thread(decoded)
+    answer = logs.ExportLogsServiceResponse()
+    if not records:
+        return answer
+    taken = await intake.take(records, protocol="otlp", key=key)
+    if taken.refused:
+        answer.partial_success.rejected_log_records = len(taken.refused)
+        answer.partial_success.error_message = "; ".join(
+            f"{count} lines: {why}" for why, count in taken.reasons().items()
+        )
     return answer
 
 

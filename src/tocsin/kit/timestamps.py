@@ -25,7 +25,7 @@ def nanoseconds(text: str) -> int | None:
     if usual := _USUAL.fullmatch(text):
         second, fraction = usual.groups()
         known = _second(second)
-        if known is not None:
+        if known is not None and 0 <= known < _LATEST_NS:
             return known + (int(fraction.ljust(9, "0")) if fraction else 0)
     if _NUMBER.fullmatch(text):
         return _of_number(text)

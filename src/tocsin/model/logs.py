@@ -99,3 +99,9 @@ class LogBatch(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[LogRecord, ...]
     key: int
     taken_ms: int
+
+
+def line_id(ts_ns: int, key: int, number: int) -> str:
+    """How a line is named to programs and in links: its time, so that it is found quickly, its
+    request's key and its place there."""
+    return f"{ts_ns}-{key}-{number}"

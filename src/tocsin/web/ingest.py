@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tocsin.web.api import cardinality, datadog, otlp, pushgateway, remote_write, tocsin_push
+from tocsin.web.api import (
+    cardinality,
+    datadog,
+    datadog_logs,
+    elasticsearch,
+    elasticsearch_cluster,
+    log_ingest,
+    loki_push,
+    otlp,
+    pushgateway,
+    remote_write,
+    tocsin_push,
+)
 from tocsin.web.routing import Addresses
 
 ADDRESSES: Addresses = (
@@ -11,6 +23,12 @@ ADDRESSES: Addresses = (
     *pushgateway.ADDRESSES,
     *tocsin_push.ADDRESSES,
     *datadog.ADDRESSES,
+    *datadog_logs.ADDRESSES,
+    *log_ingest.ADDRESSES,
+    *loki_push.ADDRESSES,
+    *elasticsearch_cluster.ADDRESSES,
+    *elasticsearch.ADDRESSES,
+    *elasticsearch_cluster.INDEX_ADDRESSES,
     *cardinality.ADDRESSES,
 )
 """Everything, for the main port."""

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 import msgspec
 
 from tocsin.kit.timestamps import nanoseconds
-from tocsin.model.logs import LogRecord, level_of
+from tocsin.model.logs import LogRecord, level_of, level_of_syslog
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "body": ("message", "msg", "body", "log", "event", "text", "short_message", "logmessage"),
     "ts_ns": ("@timestamp", "timestamp", "time", "ts", "datetime", "date", "eventtime", "@t"),
     "level": (
         *("level", "severity", "severity_text", "severitytext", "lvl", "levelname", "loglevel"),
-        *("log.level", "log_level", "status", "@l", "priority"),
+        *("log.level", "log_level", "severity_number", "severitynumber", "@l", "status"),
+        *("priority",),
     ),
     "service": (
         *("service.name", "service", "service_name", "servicename", "app", "application"),
@@ -36,7 +37,10 @@ _RANKED = {name: (part, rank) for part, names in _NAMES.items() for rank, name i
 _WRAPPERS = ("fields.", "meta.", "metadata.", "context.", "attributes.", "extra.")
 """What libraries put other fields into; a field in there is known by its own name."""
 _NUMERIC_LEVELS = ((60, 21), (50, 17), (40, 13), (30, 9), (20, 5), (10, 1))
-"""pino's and bunyan's numbers, which Python's share at other scale: at least -> severity number."""
+"""pino's and bunyan's numbers: at least -> severity number."""
+_MOST_NUMERIC = 69
+_MOST_SYSLOG = 7
+_MOST_OTEL = 24
 _DEEPEST = 12
 
 _WRAPPED, _WORST = 20, 99
@@ -91,7 +95,7 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
         if part == "body":
             record.body = text
             has_body = True
-        elif not _set(record, part, text):
+        elif not _set(record, part, name, text):
             continue
         del fields[name]
     for name, bare in renamed:
@@ -136,7 +140,7 @@ def _known(name: str) -> tuple[str, int] | None:
     return None
 
 
-def _set(record: LogRecord, part: str, text: str) -> bool:
+def _set(record: LogRecord, part: str, name: str, text: str) -> bool:
     """Whether the text could be the part; then it is."""
     if part == "ts_ns":
         at = nanoseconds(text)
@@ -145,7 +149,7 @@ def _set(record: LogRecord, part: str, text: str) -> bool:
         record.ts_ns = at
         return True
     if part == "level":
-        number = level_of(text) or _numeric_level(text)
+        number = level_of(text) or _numeric_level(name, text)
         if not number:
             return False
         record.level, record.severity = number, text
@@ -154,8 +158,17 @@ def _set(record: LogRecord, part: str, text: str) -> bool:
     return True
 
 
-def _numeric_level(text: str) -> int:
-    if not text.isdecimal():
+def _numeric_level(name: str, text: str) -> int:
+    """The severity number of a level written as a number; 0 when it is none, as an HTTP status."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 2:
         return 0
-    number = int(text[:6])
+    number, lower = int(text), name.lower()
+    if lower.endswith("status"):
+        return 0
+    if lower.endswith(("severity_number", "severitynumber")):
+        return number if number <= _MOST_OTEL else 0
+    if number <= _MOST_SYSLOG:  # as GELF and journald write it
+        return level_of_syslog(number)
+    if number > _MOST_NUMERIC:
+        return 0
     return next((level for least, level in _NUMERIC_LEVELS if number >= least), 0)

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Protocol
 
 from tocsin.ingest.logs.config import LogsConfig
+from tocsin.ingest.logs.resent import Resent
 from tocsin.ingest.logs.scrub import Scrubber
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
@@ -44,11 +45,21 @@ class Tail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of the lines of a request, by place: `refused` says why one was not kept."""
+    """What became of the lines of a request, by place: `refused` says why one was not kept,
+    `repeated` are those that had been kept before."""
 
     kept: int
     refused: dict[int, str]
     key: int
+    repeated: frozenset[int] = frozenset()
+
+    def numbers(self, count: int) -> list[int]:
+        """The number in the batch of each of `count` lines; those left out have the next one's."""
+        found, number = [], 0
+        for place in range(count):
+            found.append(number)
+            number += place not in self.refused and place not in self.repeated
+        return found
 
     def reasons(self) -> Counter[str]:
         """How many lines were refused for what."""
@@ -76,6 +87,7 @@ class LogIntake:
         self._steps = tuple(steps)
         self._tail = tail
         self._turn = asyncio.Lock()
+        self._resent = Resent()
 
     def configure(self, config: LogsConfig, *, retention_seconds: float) -> None:
         """Put other limits in force."""
@@ -94,18 +106,35 @@ class LogIntake:
         return self._clock.now_ms() * 1_000_000
 
     async def take(
-        self, records: list[LogRecord], *, protocol: str, key: int, sender: str = ""
+        self,
+        records: list[LogRecord],
+        *,
+        protocol: str,
+        key: int,
+        names: Sequence[int] = (),
     ) -> Taken:
         """Keep the lines; `key` names the request (`key_of`).
 
-        Returns when they are kept. Raises Temporary when they cannot be kept now.
+        `names` are the lines' own, 0 for one without: a line whose name was kept lately is not
+        kept again, whatever request it comes in. Returns when the lines are kept. Raises Temporary
+        when they cannot be kept now.
         """
         taken_ms = self._clock.now_ms()
-        if self._writer.has(key):
-            return Taken(len(records), {}, key)
         refused = self._check(records, taken_ms)
+        if self._writer.has(key):
+            return Taken(len(records) - len(refused), refused, key)
+        repeated = self._resent.known(names)
+        if refused or repeated:
+            left_out = refused.keys() | repeated
+            records = [one for place, one in enumerate(records) if place not in left_out]
+        kept = await self._kept(records, taken_ms, key)
+        self._resent.remember([name for place, name in enumerate(names) if place not in refused])
+        _lines.labels(protocol).inc(kept)
         if refused:
-            records = [one for place, one in enumerate(records) if place not in refused]
+            _refused.labels(protocol).inc(len(refused))
+        return Taken(kept, refused, key, repeated)
+
+    async def _kept(self, records: list[LogRecord], taken_ms: int, key: int) -> int:
         async with self._turn:
             if len(records) <= _ON_LOOP:
                 records = self._prepared(records)
@@ -113,12 +142,9 @@ class LogIntake:
                 records = await asyncio.to_thread(self._prepared, records)
         batch = LogBatch(records=tuple(records), key=key, taken_ms=taken_ms)
         await self._writer.write(batch)
-        _lines.labels(protocol).inc(len(records))
-        if refused:
-            _refused.labels(protocol).inc(len(refused))
         if self._tail is not None:
             self._tail.publish(batch)
-        return Taken(len(records), refused, key)
+        return len(records)
 
     def _check(self, records: Sequence[LogRecord], now_ms: int) -> dict[int, str]:
         """Why lines are refused, by their place; a line from the future gets the present."""
@@ -159,13 +185,13 @@ class LogIntake:
                 one.attributes[name] = f"{value[:most]} … [cut]"
 
 
-def key_of(body: bytes, *, carries_times: bool, now_ns: int) -> int:
-    """What names a request: its bytes, where its lines carry their times.
+def key_of(body: bytes, *, carries_times: bool, now_ns: int, place: str = "") -> int:
+    """What names a request: its bytes and the place it was sent to, where its lines carry times.
 
     Lines without a time may be said again: such a request is repeated only when it comes at the
     same moment.
     """
-    digest = blake2b(body, digest_size=8)
+    digest = blake2b(body, digest_size=8, key=place.encode("utf-8", "replace")[:64])
     if not carries_times:
         digest.update(now_ns.to_bytes(8, "little"))
     return int.from_bytes(digest.digest(), "little")

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import msgspec
 
 from tocsin.ingest.logs.fields import flattened, record_of
-from tocsin.kit.fault import Rejected
+from tocsin.kit.fault import Rejected, TooLarge
 from tocsin.model.logs import LogRecord
 
-_DATED = re.compile(r"[-_.]?\d{4}[-._]?\d{2}[-._]?\d{2}.*$|[-_.]\d{6}$", re.ASCII)
+_DATED = re.compile(r"[-_.]?\d{4}[-._]?\d{2}[-._]?\d{2}.*$|[-_.]\d{4}[-._]?\d{2}$", re.ASCII)
 _ENDS = re.compile(r"^(?:logs?|\.ds-logs)[-_.]|[-_.](?:logs?|default)$")
 DOCUMENT_ID = "_id"
 """The attribute that holds an id that the sender chose."""
@@ -26,12 +27,14 @@ class _Target(msgspec.Struct, frozen=True):
 
 
 class _Action(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of these; winston-elasticsearch puts an `attempts` beside it."""
+    """One of these; winston-elasticsearch puts an `attempts` beside it, and sends what was kept
+    again, together with new lines, when any of a request was refused."""
 
     index: _Target | None = None
     create: _Target | None = None
     update: _Target | None = None
     delete: _Target | None = None
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,11 @@ class Bulk:
     items: list[Item]
     records: list[LogRecord]
     carries_times: bool
+    names: list[int]
+    """Of each record that may come again in another request, 0 for the others."""
 
 
+_MOST_LINES = 1_000_000
 _ACTIONS = ("index", "create", "update", "delete")
 _decode_action = msgspec.json.Decoder(_Action).decode
 _decode_document = msgspec.json.Decoder(dict[str, object]).decode
@@ -68,10 +74,13 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
     """
     items: list[Item] = []
     records: list[LogRecord] = []
-    actions: dict[bytes, tuple[str, str, str]] = {}
+    actions: dict[bytes, _Understood] = {}
+    names = _Names()
     carries_times = True
+    if body.count(b"\n") > _MOST_LINES:
+        raise TooLarge(f"the request has more than {_MOST_LINES} lines; send smaller batches")
     lines = body.split(b"\n")
-    if lines and lines[-1].strip():
+    if lines[-1].strip():
         raise Rejected("The bulk request must be terminated by a newline [\\n]")
     at, last = 0, len(lines) - 1
     while at < last:
@@ -82,7 +91,7 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
         action = actions.get(line)
         if action is None:
             action = actions[line] = _action(line, at, index)
-        operation, target, document_id = action
+        operation, target, document_id, comes_again = action
         if operation == "delete":
             items.append(Item(operation, target, document_id, "a log line cannot be deleted"))
             continue
@@ -98,13 +107,50 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
         if record is not None:
             carries_times = carries_times and record.ts_ns != now_ns
             records.append(record)
-    return Bulk(items, records, carries_times)
+            names.add(target, document_id, document if comes_again else b"")
+    return Bulk(items, records, carries_times, names.found)
 
 
-def _action(line: bytes, number: int, index: str) -> tuple[str, str, str]:
+def decode_document(
+    body: bytes, *, index: str, document_id: str, now_ns: int
+) -> tuple[LogRecord, int]:
+    """The record of one document, and its name if it has an id. Raises Rejected when it is none."""
+    record, problem = _record(body, index, document_id, now_ns)
+    if record is None:
+        raise Rejected(problem)
+    names = _Names()
+    names.add(index, document_id, b"")
+    return record, names.found[0]
+
+
+class _Names:
+    """What names lines: their sender's id, else their content and how often it came before."""
+
+    def __init__(self) -> None:
+        self.found: list[int] = []
+        self._times: dict[int, int] = {}
+
+    def add(self, index: str, document_id: str, document: bytes) -> None:
+        """The next record's; an empty document names nothing."""
+        if not document_id and not document:
+            self.found.append(0)
+            return
+        digest = blake2b(index.encode("utf-8", "replace"), digest_size=7)
+        digest.update(b"\0id" + document_id.encode("utf-8", "replace") if document_id else document)
+        name = int.from_bytes(digest.digest(), "little")
+        times = 0 if document_id else self._times.get(name, 0)
+        self._times[name] = times + 1
+        self.found.append(name << 8 | min(times, 254) + 1)
+
+
+_Understood = tuple[str, str, str, bool]
+"""Operation, index, id, and whether the sender may send the document again by itself."""
+
+
+def _action(line: bytes, number: int, index: str) -> _Understood:
     try:
         found = _decode_action(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected(
             f"Malformed action/metadata line [{number}], expected one of "
             f"[create, delete, index, update]: {error}"
@@ -118,7 +164,8 @@ def _action(line: bytes, number: int, index: str) -> tuple[str, str, str]:
     operation, target = named[0]
     if not (target.index or index):
         raise Rejected(f"line {number}: index is missing; name one in the action or the path")
-    return operation, target.index or index, "" if target.id is None else str(target.id)
+    document_id = "" if target.id is None else str(target.id)
+    return operation, target.index or index, document_id, found.attempts is not None
 
 
 def _record(
@@ -127,7 +174,7 @@ def _record(
     try:
         fields = flattened(_decode_document(document))
         text = document.decode()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return None, f"failed to parse: {error}"
     record = record_of(fields, now_ns=now_ns, original=text)
     record.source = index

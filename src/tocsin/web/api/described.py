@@ -53,6 +53,7 @@ _NEEDED_TIMES = (
 )
 _PUSHED = '{"name": "user_action", "value": 1, "tags": {"action": "save"}}'
 _OTLP = (PROTOBUF, JSON)
+_NDJSON = "application/x-ndjson"
 _NO_PLACE = "Answered with a partial success that says that this kind is not stored yet."
 
 DESCRIBED: Mapping[str, Described] = {
@@ -96,7 +97,7 @@ DESCRIBED: Mapping[str, Described] = {
     "/api/v1/otlp/v1/metrics": Described(
         "OTLP metrics where Prometheus takes them, as protobuf or JSON.", media=_OTLP
     ),
-    "/v1/logs": Described(f"OTLP logs. {_NO_PLACE}", media=_OTLP),
+    "/v1/logs": Described("OTLP logs, as protobuf or JSON.", media=_OTLP),
     "/v1/traces": Described(f"OTLP traces. {_NO_PLACE}", media=_OTLP),
     "/api/metrics": Described(
         "Measurements of applications and browsers: one, a list, or an object with `metrics`.",
@@ -107,6 +108,31 @@ DESCRIBED: Mapping[str, Described] = {
     "/api/analytics/page-performance": Described("How a page loaded.", media=(JSON,)),
     "/api/analytics/slow-render": Described("A component that rendered slowly.", media=(JSON,)),
     "/api/analytics/page-view": Described("A page that was seen.", media=(JSON,)),
+    "/api/logs": Described(
+        media=(JSON,),
+        example='{"logs": [{"level": "error", "message": "card declined", "url": "/checkout"}]}',
+    ),
+    "/api/logs/lines": Described(
+        parameters=(
+            Parameter("service", "Of lines that name none.", "checkout"),
+            Parameter("host", "Of lines that name none."),
+            Parameter("environment", "Of lines that name none."),
+            Parameter("source", "Where the lines come from, such as a file."),
+            Parameter("mapping", "Which fields are which parts.", "body=text,level=sev"),
+        ),
+        media=(_NDJSON, TEXT, JSON),
+        example="2026-05-04 13:00:00,123 ERROR payment: card declined",
+    ),
+    "/loki/api/v1/push": Described(media=(PROTOBUF, JSON)),
+    "/datadog/api/v2/logs": Described("Logs of Datadog clients.", media=(JSON, TEXT)),
+    "/datadog/v1/input": Described("Logs of Datadog clients, version 1.", media=(JSON, TEXT)),
+    "/elasticsearch/_bulk": Described(
+        media=(_NDJSON, JSON),
+        example='{"index": {"_index": "shop-logs"}}\n{"@timestamp": "2026-05-04T13:00:00Z", '
+        '"message": "card declined"}\n',
+    ),
+    "/elasticsearch/{index}/_bulk": Described(media=(_NDJSON, JSON)),
+    "/elasticsearch/{index}/_doc": Described(media=(JSON,)),
     "/datadog/api/v1/series": Described("Series of Datadog clients, version 1.", media=(JSON,)),
     "/datadog/api/v2/series": Described(
         "Series of Datadog clients, version 2.", media=(JSON, PROTOBUF)
@@ -138,7 +164,10 @@ DESCRIBED: Mapping[str, Described] = {
 }
 """By the address's path in the description."""
 
-FOR_PROGRAMS = ("/api/", "/v1/", "/metrics", "/federate", "/-/", "/health", "/datadog/")
+FOR_PROGRAMS = (
+    *("/api/", "/v1/", "/metrics", "/federate", "/-/", "/health", "/datadog/"),
+    *("/elasticsearch", "/loki/"),
+)
 """How the addresses begin that programs use; the others are pages."""
 
 GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -150,8 +179,13 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "Send",
         "Each protocol as its clients speak it. Bodies may be compressed.",
-        ("/api/v1/write", "/api/v1/otlp", "/v1/", "/metrics/", "/api/metrics", "/api/analytics"),
+        (
+            *("/api/v1/write", "/api/v1/otlp", "/v1/", "/metrics/", "/api/metrics"),
+            *("/api/analytics", "/api/prom/"),
+        ),
     ),
+    ("Elasticsearch clients", "As Elasticsearch 8 answers.", ("/elasticsearch",)),
+    ("Loki clients", "As Loki answers.", ("/loki/",)),
     ("Datadog clients", "As the agent answers.", ("/datadog/",)),
     (
         "Other servers",

@@ -46,7 +46,8 @@ def _export(new: Callable[[], otlp_service.Request]) -> Handler:
             message = await asyncio.to_thread(otlp_json.parse, body, new())
         else:
             message = otlp_json.parse(body, new())
-        answer = await otlp_service.export(used.intake, message, sender_of(request))
+        sinks = otlp_service.Sinks(used.intake, used.logs)
+        answer = await otlp_service.export(sinks, message, sender_of(request))
         return _answer(answer, media)
 
     return answering(export, _refuse)

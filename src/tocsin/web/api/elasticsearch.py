@@ -1,0 +1,278 @@
+"""`/elasticsearch/`: documents come in as lines, in bulk and one by one.
+
+https://www.elastic.co/docs/api/doc/elasticsearch/group/endpoint-document
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.ingest.logs.intake import Taken, key_of
+from tocsin.ingest.protocols import elasticsearch_bulk
+from tocsin.ingest.protocols.elasticsearch_bulk import DOCUMENT_ID, Bulk, Item
+from tocsin.kit.fault import Fault, NotFound, Rejected
+from tocsin.model.logs import level_name, line_id
+from tocsin.query.logs.ast import All, Compare, Field
+from tocsin.query.logs.search import Line, LogSearch, Span
+from tocsin.web.api.elasticsearch_answer import answer, elastic, error, refuse
+from tocsin.web.body import read_body, status_of
+from tocsin.web.routing import Access, Address, Addresses, Handler, get, post
+from tocsin.web.services import services
+
+_PROTOCOL = "elasticsearch"
+_ON_LOOP_BYTES = 64 << 10
+_PAUSE_SECONDS = 1.0
+"""winston-elasticsearch repeats a refused request at once: it is answered a little later."""
+_SHARDS = {"total": 1, "successful": 1, "failed": 0}
+_LATEST_NS = 9_223_372_036_000_000_000
+
+
+async def _bulk(request: Request) -> Response:
+    """Index and create actions become lines; each has a result of its own."""
+    used = services(request)
+    body = await read_body(request, used.config.ingest.body)
+    index = request.path_params.get("index", "")
+    began, now_ns = used.clock.monotonic(), used.logs.now_ns()
+
+    def decoded() -> tuple[Bulk, int]:
+        bulk = elasticsearch_bulk.decode(body, index=index, now_ns=now_ns)
+        return bulk, key_of(body, carries_times=bulk.carries_times, now_ns=now_ns, place=index)
+
+    on_loop = len(body) <= _ON_LOOP_BYTES
+    bulk, key = decoded() if on_loop else await asyncio.to_thread(decoded)
+    taken = await used.logs.take(bulk.records, protocol=_PROTOCOL, key=key, names=bulk.names)
+    took_ms = round((used.clock.monotonic() - began) * 1000)
+    wanted = request.query_params.get("filter_path", "")
+    if wanted.replace(" ", "") in _ERRORS_ALONE and not taken.refused and not _problems(bulk):
+        return answer(request, b'{"errors":false}' if "errors" in wanted else b"{}")
+    results = _results(bulk, taken)
+    is_wrong = any(one.status >= 400 for one in results)
+    items = b",".join(one.encoded for one in results)
+    head = f'{{"errors":{"true" if is_wrong else "false"},"took":{took_ms},"items":['
+    return answer(request, head.encode() + items + b"]}")
+
+
+_ERRORS_ALONE = ("errors", "items.*.error", "errors,items.*.error")
+
+
+class _Result(msgspec.Struct, frozen=True, gc=False):
+    status: int
+    encoded: bytes
+
+
+def _problems(bulk: Bulk) -> bool:
+    return len(bulk.items) != len(bulk.records)
+
+
+def _results(bulk: Bulk, taken: Taken) -> list[_Result]:
+    """One for each item, in order."""
+    found: list[_Result] = []
+    numbers = taken.numbers(len(bulk.records))
+    indexes: dict[str, str] = {}
+    place = 0
+    for item in bulk.items:
+        if item.problem:
+            kind = "document_parsing_exception" if _is_write(item) else "illegal_argument_exception"
+            found.append(_failed(item, 400, kind, item.problem))
+            continue
+        here, place = place, place + 1
+        if here in taken.refused:
+            found.append(_failed(item, 400, "illegal_argument_exception", taken.refused[here]))
+            continue
+        is_known = bool(item.id) and here in taken.repeated
+        if is_known and item.operation == "create":
+            reason = f"[{item.id}]: version conflict, document already exists (current version [1])"
+            found.append(_failed(item, 409, "version_conflict_engine_exception", reason))
+            continue
+        name = item.id or line_id(bulk.records[here].ts_ns, taken.key, numbers[here])
+        index = indexes.get(item.index) or indexes.setdefault(item.index, _quoted(item.index))
+        result, status = ("updated", 200) if is_known else ("created", 201)
+        text = (
+            f'{{"{item.operation}":{{"_index":{index},"_id":{_quoted(name)},"_version":1,'
+            f'"result":"{result}","_shards":{{"total":1,"successful":1,"failed":0}},'
+            f'"_seq_no":{numbers[here]},"_primary_term":1,"status":{status}}}}}'
+        )
+        found.append(_Result(status, text.encode("utf-8", "replace")))
+    return found
+
+
+def _is_write(item: Item) -> bool:
+    return item.operation in ("index", "create")
+
+
+def _quoted(text: str) -> str:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return msgspec.json.encode(text.encode("utf-8", "replace").decode()).decode()
+
+
+def _failed(item: Item, status: int, kind: str, reason: str) -> _Result:
+    content = {
+        item.operation: {
+            "_index": item.index,
+            "_id": item.id or None,
+            "status": status,
+            "error": {"type": kind, "reason": reason},
+        }
+    }
+    return _Result(status, msgspec.json.encode(content))
+
+
+def _document(operation: str) -> Handler:
+    async def document(request: Request) -> Response:
+        """One document becomes one line."""
+        used = services(request)
+        body = await read_body(request, used.config.ingest.body)
+        index, now_ns = request.path_params["index"], used.logs.now_ns()
+        document_id = request.path_params.get("id", "")
+        record, name = elasticsearch_bulk.decode_document(
+            body, index=_checked(index), document_id=document_id, now_ns=now_ns
+        )
+        key = key_of(
+            body,
+            carries_times=record.ts_ns != now_ns,
+            now_ns=now_ns,
+            place=f"{index}/{document_id}",
+        )
+        taken = await used.logs.take([record], protocol=_PROTOCOL, key=key, names=[name])
+        if taken.refused:
+            raise Rejected(taken.refused[0])
+        if taken.repeated and (operation == "create" or _asks_to_create(request)):
+            reason = f"[{document_id}]: version conflict, document already exists"
+            return error(request, 409, "version_conflict_engine_exception", reason)
+        content = {
+            "_index": index,
+            "_id": document_id or line_id(record.ts_ns, key, 0),
+            "_version": 1,
+            "result": "updated" if taken.repeated else "created",
+            "_shards": _SHARDS,
+            "_seq_no": 0,
+            "_primary_term": 1,
+        }
+        return answer(request, content, 200 if taken.repeated else 201)
+
+    return _slowly(document)
+
+
+def _asks_to_create(request: Request) -> bool:
+    return request.query_params.get("op_type") == "create"
+
+
+def _checked(index: str) -> str:
+    if (
+        not index
+        or index.startswith(("_", "-", "+"))
+        or any(one in index for one in '\\/*?"<>| ,#')
+    ):
+        raise Rejected(f"Invalid index name [{index[:100]}]")
+    return index
+
+
+async def _one(request: Request) -> Response:
+    """A line by the id that its sender gave it, or by the one that was answered."""
+    index, document_id = request.path_params["index"], request.path_params["id"]
+    line = await _found(request, index, document_id)
+    if line is None:
+        missing = {"_index": index, "_id": document_id, "found": False}
+        return answer(request, missing, 404)
+    content: dict[str, object] = {
+        "_index": line.source or index,
+        "_id": document_id,
+        "_version": 1,
+        "_seq_no": line.number,
+        "_primary_term": 1,
+        "found": True,
+    }
+    if request.query_params.get("_source") != "false":
+        content["_source"] = source_of(line)
+    return answer(request, content)
+
+
+async def _source(request: Request) -> Response:
+    """A line's document alone."""
+    index, document_id = request.path_params["index"], request.path_params["id"]
+    line = await _found(request, index, document_id)
+    if line is None:
+        raise NotFound(f"Document not found [{index}]/[{document_id}]")
+    return answer(request, source_of(line))
+
+
+async def _found(request: Request, index: str, document_id: str) -> Line | None:
+    used = services(request)
+    search = LogSearch(used.store, used.log_writer, used.clock)
+    wanted = All(
+        (
+            Field("source", Compare.EXACT, index),
+            Field(DOCUMENT_ID, Compare.EXACT, document_id),
+        )
+    )
+    found = await search.lines(wanted, Span(0, _LATEST_NS), 1)
+    if found:
+        return found[0]
+    try:
+        return await search.line(document_id)
+    except NotFound:
+        return None
+
+
+def source_of(line: Line) -> object:
+    """The document that a line came as; for other lines one of its parts."""
+    for text in (line.original, line.body):
+        if text.startswith("{") and text.endswith("}"):
+            try:
+                return msgspec.json.decode(text, type=dict[str, object])
+            except (msgspec.MsgspecError, RecursionError):
+                continue
+    named = {
+        "service": {"name": line.service} if line.service else None,
+        "host": {"name": line.host} if line.host else None,
+        "log": {"level": level_name(line.level)} if line.level else None,
+        "severity": line.severity or None,
+        "trace_id": line.trace_id or None,
+        "span_id": line.span_id or None,
+    }
+    stamp = f"{_seconds(line.ts_ns)}.{line.ts_ns % 1_000_000_000:09d}Z"
+    found: dict[str, object] = {"@timestamp": stamp, "message": line.body}
+    found.update((name, value) for name, value in named.items() if value is not None)
+    return found | dict(line.attributes)
+
+
+def _seconds(ts_ns: int) -> str:
+    at = datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _slowly(handler: Callable[[Request], Awaitable[Response]]) -> Handler:
+    """As `elastic`, with a pause before what is to be tried again."""
+
+    async def slowly(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Fault as fault:
+            response = refuse(request, fault, status_of(fault))
+            if response.status_code == 429:
+                await services(request).clock.sleep(_PAUSE_SECONDS)
+            return response
+
+    slowly.__doc__ = handler.__doc__
+    return slowly
+
+
+_bulks = _slowly(_bulk)
+_index, _create = _document("index"), _document("create")
+
+ADDRESSES: Addresses = (
+    Address("/elasticsearch/_bulk", _bulks, Access.INGEST, ("POST", "PUT")),
+    Address("/elasticsearch/{index}/_bulk", _bulks, Access.INGEST, ("POST", "PUT")),
+    Address("/elasticsearch/{index}/_create/{id}", _create, Access.INGEST, ("POST", "PUT")),
+    post("/elasticsearch/{index}/_doc", _index, Access.INGEST),
+    Address("/elasticsearch/{index}/_doc/{id}", _index, Access.INGEST, ("POST", "PUT")),
+    get("/elasticsearch/{index}/_doc/{id}", elastic(_one), Access.READ),
+    get("/elasticsearch/{index}/_source/{id}", elastic(_source), Access.READ),
+)
