@@ -23,10 +23,10 @@ alerts:
   diskFull: {condition: disk full within 4h, duration: 10m, severity: high,
     message: "{{ $labels.mountpoint }} will be full soon"}
 slos:
-  - {name: shop, objective: 99%, window: 7d, indicator: 'error_rate{job="shop"}',
+  - {name: shop, objective: 99%, window: 7d, indicator: 'error_rate{job="shop"}', severity: high,
     about: People can look around and buy.}
   - {name: fast, objective: 95%, window: 7d, indicator: 'response_time{job="shop"}', below: 300ms,
-    about: Pages come at once.}
+    severity: high, about: Pages come at once.}
 
 severities:
   critical:
@@ -61,7 +61,7 @@ groups:
   - name: shop
     rules:
       - alert: HighErrorRate
-        expr: sum by (job) (rate(http_requests_total{status_code=~"5.."}[5m])) > 0.1
+        expr: sum by (job) (rate(http_requests_total{status_code=~"5.."}[1m])) > 0.1
         for: 1m
         labels: {severity: critical}
         annotations:
@@ -71,7 +71,7 @@ groups:
       - alert: HighResponseTime
         expr: >-
           histogram_quantile(0.95,
-          sum by (job, le) (rate(http_request_duration_seconds_bucket[5m]))) > 2
+          sum by (job, le) (rate(http_request_duration_seconds_bucket[1m]))) > 2
         for: 1m
         labels: {severity: warning}
         annotations:
