@@ -12,14 +12,18 @@ from decimal import Decimal
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from tocsin.kit import log
 from tocsin.kit.fault import Fault, Temporary
 from tocsin.store.client import quoted
+from tocsin.store.native_block import Block
 from tocsin.store.wal_insert import KEYED, Sink, insert_all, inserts_of
 from tocsin.store.wal_record import Rows
 
 _DAY_SECONDS = 86_400
+_DAY_NS = _DAY_SECONDS * 1_000_000_000
+_ASKED_AT_ONCE = 2_000
 _TOLD_APART_BY = ("name", "user_id", "session_id", "trace_id", "span_id")
 _log = log.get("store.flush")
 
@@ -41,6 +45,9 @@ async def insert_again(
     await insert_all(store, rows, token=token, timeout_seconds=timeout_seconds)
     for insert in inserts_of(rows):
         first = insert.rows[0]
+        if first.format == "Native":
+            await _insert_lost(store, insert.rows, timeout_seconds)
+            continue
         if first.table in KEYED or first.format != "JSONEachRow" or "ts" not in first.columns:
             continue
         for part in _parts(insert.data()):
@@ -51,6 +58,51 @@ async def insert_again(
             await insert_all(
                 store, [lost], token=secrets.token_hex(8), timeout_seconds=timeout_seconds
             )
+
+
+async def _insert_lost(store: Asked, rows: Sequence[Rows], timeout_seconds: float) -> None:
+    """Insert the lines of batches of which the store has none of a day: one part or none of it."""
+    blocks = [Block(one.data) for one in rows]
+    days = [block.numbers("ts") // _DAY_NS for block in blocks]
+    batches = [block.numbers("batch") for block in blocks]
+    wanted = {
+        pair
+        for of_days, keys in zip(days, batches, strict=True)
+        for pair in zip(keys.tolist(), of_days.tolist(), strict=True)
+    }
+    lost = wanted - await _there(store, rows[0].table, wanted)
+    if not lost:
+        return
+    again: list[Rows] = []
+    for one, block, of_days, keys in zip(rows, blocks, days, batches, strict=True):
+        pairs = zip(keys.tolist(), of_days.tolist(), strict=True)
+        places = [place for place, pair in enumerate(pairs) if pair in lost]
+        if places:
+            data = block.taken(places)
+            again.append(Rows(one.table, one.columns, one.format, len(places), data))
+    _log.warning("token_without_rows", table=rows[0].table, rows=sum(one.count for one in again))
+    await insert_all(store, again, token=secrets.token_hex(8), timeout_seconds=timeout_seconds)
+
+
+async def _there(store: Asked, table: str, wanted: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Which batches have lines of which days (since 1970) in the store."""
+    first, last = min(day for _, day in wanted), max(day for _, day in wanted)
+    keys = sorted({key for key, _ in wanted})
+    found: set[tuple[int, int]] = set()
+    for at in range(0, len(keys), _ASKED_AT_ONCE):
+        listed = ",".join(map(str, keys[at : at + _ASKED_AT_ONCE]))
+        sql = (
+            f"SELECT batch, toUInt64(intDiv(toUnixTimestamp64Nano(ts), {_DAY_NS})) AS day"
+            f" FROM {quoted(table)} WHERE batch IN ({listed})"
+            f" AND ts >= fromUnixTimestamp64Nano({first * _DAY_NS}, 'UTC')"
+            f" AND ts < fromUnixTimestamp64Nano({(last + 1) * _DAY_NS}, 'UTC') GROUP BY batch, day"
+        )
+        try:
+            body = await store.fetch_bytes(sql)
+        except Fault as error:
+            raise Temporary(f"whether {table} has the rows cannot be told: {error}", 1.0) from error
+        found.update(map(tuple, np.frombuffer(body, "<u8").reshape(-1, 2).tolist()))
+    return found
 
 
 def _parts(data: bytes) -> list[list[bytes]]:

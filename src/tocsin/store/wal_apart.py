@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tocsin.kit import gauge, log
 from tocsin.kit.fault import Fault, Permanent, Temporary
+from tocsin.store.native_block import Block
 from tocsin.store.wal import WriteAheadLog
 from tocsin.store.wal_insert import Insert, Sink, insert_one, inserts_of
 from tocsin.store.wal_record import Rows
@@ -67,7 +68,14 @@ async def _searched(
 
 
 def _halves(rows: Rows) -> Sequence[Rows]:
-    """Two parts of whole lines; none of a single row, and of formats without lines."""
+    """Two parts of whole rows; none of a single row, and of formats that cannot be parted."""
+    if rows.count >= 2 and rows.format == "Native":
+        block, middle = Block(rows.data), rows.count // 2
+        places = (range(middle), range(middle, rows.count))
+        return [
+            Rows(rows.table, rows.columns, rows.format, len(part), block.taken(part))
+            for part in places
+        ]
     if rows.format != "JSONEachRow" or rows.count < 2:
         return ()
     data = bytes(rows.data)

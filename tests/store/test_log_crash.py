@@ -1,0 +1,163 @@
+"""Lines whose insert ended nobody knows how are in the store once: none lost, none twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tocsin.kit.clock import SystemClock
+from tocsin.kit.fault import Rejected
+from tocsin.model.logs import LogBatch, LogRecord
+from tocsin.store.child import EngineChild
+from tocsin.store.client import Store
+from tocsin.store.log_writer import LogWriter, rows_of
+from tocsin.store.migrate import migrate
+from tocsin.store.wal import WriteAheadLog
+from tocsin.store.wal_again import insert_again
+from tocsin.store.wal_apart import separated
+from tocsin.store.wal_flush import FlushConfig
+from tocsin.store.wal_insert import insert_all
+from tocsin.store.wal_journal import Journal
+
+DAY_NS = 86_400_000_000_000
+NOW_NS = 19_700 * DAY_NS
+SENDERS, ROUNDS, LINES, KILLS = 4, 60, 20, 5
+
+
+def batch(key: int, *days_ago: int, body: str = "line") -> LogBatch:
+    """A line for each of the days."""
+    records = tuple(
+        LogRecord(
+            ts_ns=NOW_NS - days * DAY_NS + number,
+            body=f"{body} {key}/{number}",
+            service="s",
+            attributes={"n": str(number)},
+        )
+        for number, days in enumerate(days_ago)
+    )
+    return LogBatch(records=records, key=key, taken_ms=NOW_NS // 1_000_000)
+
+
+async def kept(store: Store) -> list[str]:
+    sql = "SELECT concat(toString(batch), ' ', body, ' ', attributes['n']) FROM logs ORDER BY 1"
+    return (await store.fetch_bytes(sql, fmt="TSV")).decode().splitlines()
+
+
+def expected(batches: Sequence[LogBatch]) -> list[str]:
+    return sorted(
+        f"{one.key} {record.body} {record.attributes['n']}"
+        for one in batches
+        for record in one.records
+    )
+
+
+async def test_a_token_that_was_noted_without_its_parts_loses_no_line(store: Store) -> None:
+    batches = [batch(1, 0, 1), batch(2, 1, 2), batch((1 << 64) - 1, 0, 0, 2)]
+    rows = [rows_of(one) for one in batches]
+    await insert_all(store, rows, token="t", timeout_seconds=20)
+    day = datetime.fromtimestamp(NOW_NS / 1e9 - 86_400, UTC)
+    await store.command(f"ALTER TABLE logs DROP PARTITION {day:%Y%m%d}")
+    assert len(await kept(store)) < 7
+    for _ in range(2):
+        await insert_again(store, rows, token="t", timeout_seconds=20)
+        assert await kept(store) == expected(batches)
+
+
+async def test_what_is_there_is_not_inserted_again(store: Store) -> None:
+    batches = [batch(key, 0, 1, 2) for key in range(5_000)]
+    rows = [rows_of(one) for one in batches]
+    await insert_all(store, rows, token="t", timeout_seconds=20)
+    await insert_again(store, rows, token="t", timeout_seconds=20)
+    assert len(await kept(store)) == 15_000
+
+
+class _Picky:
+    """Takes no block that holds a certain text."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def insert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        data: bytes,
+        fmt: str,
+        *,
+        token: str = "",
+        timeout_seconds: float,
+    ) -> None:
+        if b"poison" in data:
+            raise Rejected("not this one")
+        await self._store.insert(
+            table, columns, data, fmt, token=token, timeout_seconds=timeout_seconds
+        )
+
+
+async def test_a_line_that_the_store_refuses_costs_no_other_line(
+    store: Store, tmp_path: Path
+) -> None:
+    good, bad = batch(1, 0, 0, 0), batch(2, *[0] * 9)
+    bad.records[5].body = "poison"
+    wal = WriteAheadLog(tmp_path)
+    wal.open()
+    rows = [rows_of(good), rows_of(bad)]
+    assert await separated(_Picky(store), wal, rows, "t", 20.0)
+    wal.close()
+    found = await kept(store)
+    assert found == [one for one in expected([good, bad]) if "poison" not in one]
+    assert sum(name.startswith("refused-") for name in os.listdir(tmp_path)) == 1
+
+
+@pytest.mark.slow
+async def test_lines_survive_kill_9_of_the_engine_at_random_moments_once(tmp_path: Path) -> None:
+    clock = SystemClock()
+    seed = int.from_bytes(os.urandom(4), "big")
+    print(f"seed {seed}")  # noqa: T201  shown when it fails
+    random = Random(seed)
+    child = EngineChild(tmp_path / "telemetry", clock)
+    await child.start()
+    store = await Store.connect(child.endpoint, database="t", clock=clock)
+    await migrate(store)
+    journal = Journal(store, tmp_path / "log", clock, FlushConfig(seconds=0.05))
+    writer = LogWriter(store, clock, journal)
+    await writer.open()
+    work = asyncio.create_task(writer.run())
+    now_ns = clock.now_ms() * 1_000_000
+    sent: list[LogBatch] = []
+
+    async def send(sender: int) -> None:
+        for number in range(ROUNDS):
+            records = tuple(
+                LogRecord(
+                    ts_ns=now_ns - (place % 3) * DAY_NS + place,
+                    body=f"{sender}/{number}/{place}",
+                    attributes={"n": str(place)},
+                )
+                for place in range(LINES)
+            )
+            one = LogBatch(records=records, key=sender * 1000 + number, taken_ms=clock.now_ms())
+            await writer.write(one)
+            sent.append(one)
+            await asyncio.sleep(random.uniform(0, 0.05))
+
+    async def kill() -> None:
+        for _ in range(KILLS):
+            await asyncio.sleep(random.uniform(0.1, 0.5))
+            if child.pid is not None:
+                os.kill(child.pid, signal.SIGKILL)
+
+    await asyncio.gather(kill(), *(send(sender) for sender in range(SENDERS)))
+    assert await writer.drain(30.0)
+    await work
+    assert len(sent) == SENDERS * ROUNDS
+    assert await kept(store) == expected(sent)
+    await store.close()
+    await child.stop()
