@@ -15,7 +15,15 @@ from tocsin.alert.dispatch import Dispatcher
 from tocsin.alert.flap import FlapState
 from tocsin.alert.holding import Acked
 from tocsin.alert.notification_log import LogEntry, NotificationLog
-from tocsin.alert.receipt import Receipt, ReceiptKeeper, basis_of_bytes, encoded, receipt_of, replay
+from tocsin.alert.receipt import (
+    Draft,
+    Receipt,
+    ReceiptKeeper,
+    basis_of_bytes,
+    encoded,
+    receipt_of,
+    replay,
+)
 from tocsin.alert.silence import Silence, SilenceMatcher, Silences
 from tocsin.kit.clock import Clock, FakeClock
 from tocsin.kit.yaml import decode, loads
@@ -31,8 +39,8 @@ class Receipted:
         self.rows: dict[int, bytes] = {}
         self.bases: dict[str, bytes] = {}
 
-    def keep(self, receipt: Receipt) -> None:
-        self.rows[receipt.id] = encoded(receipt)
+    def keep(self, draft: Draft) -> None:
+        self.rows[draft.id] = encoded(draft.receipt())
 
     def keep_basis(self, basis: str, content: bytes) -> None:
         self.bases[basis] = content

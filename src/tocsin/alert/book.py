@@ -15,7 +15,7 @@ _MOST = 200_000
 _RETRY_SECONDS = 30.0
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An alert as it counts. `is_guess` says that its end was not told but is when it will be
     given up (`resolve_timeout`)."""
 

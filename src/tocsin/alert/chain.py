@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote_plus
 
 import msgspec
 
 from tocsin.alert.due import Due, Telling
 from tocsin.alert.flap import steady_ms
-from tocsin.alert.group import group_key
 from tocsin.alert.holding import Basis, Facts, Hold, Stage, flaps, is_acknowledged
 from tocsin.alert.matchers import matcher_text
 from tocsin.alert.route import Route, path_to
@@ -23,7 +23,7 @@ SUPPOSED = "supposed"
 Verdict = Literal["passed", "held", "told", "quiet", "failed", "waits"]
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One link: what was asked, what came of it, in words. `ids` are what it is about; times in
     milliseconds, 0 when there is none: `at_ms` since when, `until_ms` until when it is so."""
 
@@ -48,13 +48,16 @@ _NOT_HELD = {
 }
 
 
+@lru_cache(maxsize=1000)
+def _spoken(ms: int) -> str:
+    return str(Duration(ms / 1000))
+
+
 def expression_of(generator_url: str) -> str:
     """The expression that an alert's link leads to (Tocsin's and Prometheus's), else empty."""
-    try:
-        query = parse_qs(urlsplit(generator_url).query)
-    except ValueError:
-        return ""
-    return (query.get("a") or query.get("g0.expr") or [""])[0]
+    query = generator_url.partition("#")[0].partition("?")[2]
+    found = dict(part.partition("=")[::2] for part in reversed(query.split("&")))
+    return unquote_plus(found.get("a") or found.get("g0.expr") or "")
 
 
 def evaluation(basis: Basis, facts: Facts) -> Step:
@@ -111,17 +114,17 @@ def routed(root: Route, route: Route, everywhere: Sequence[Route]) -> Step:
     )
 
 
-def grouped(route: Route, labels: Labels, size: int, due_ms: int) -> Step:
+def grouped(route: Route, key: str, labels: Labels, size: int, due_ms: int) -> Step:
     """Told together with what, when?"""
     by = ", ".join(f"{name}={value}" for name, value in labels) or "one group for all"
     others = f"with {size - 1} other{'s' if size > 2 else ''}" if size > 1 else "alone"
-    wait, every = Duration(route.group_wait_ms / 1000), Duration(route.group_interval_ms / 1000)
+    wait, every = _spoken(route.group_wait_ms), _spoken(route.group_interval_ms)
     return Step(
         stage=Stage.GROUP,
         verdict="waits" if due_ms else "passed",
         words=f"{others} in its group: {by}",
         detail=f"first told after {wait}, looked at every {every}",
-        ids=(group_key(route, labels),),
+        ids=(key,),
         until_ms=due_ms,
     )
 
@@ -178,7 +181,7 @@ def flap_words(basis: Basis, facts: Facts) -> str:
     rule, state = basis.flapping, facts.flap
     if rule is None or state is None or not flaps(basis, facts):
         return ""
-    within, quiet = Duration(rule.within_ms / 1000), Duration(rule.quiet_ms / 1000)
+    within, quiet = _spoken(rule.within_ms), _spoken(rule.quiet_ms)
     return f"changed {rule.changes} times within {within}; told again once steady for {quiet}"
 
 
@@ -198,7 +201,7 @@ _DUE = {
 
 def repeat(telling: Telling, why: Due, *, is_in: bool) -> Step:
     """Is there something to tell this integration?"""
-    every = Duration(telling.repeat_ms / 1000)
+    every = _spoken(telling.repeat_ms)
     detail = f"repeated every {every}"
     if why.is_told and not is_in:
         detail = "a message goes out without this alert"
@@ -222,7 +225,7 @@ def delivery(
     """Did it arrive?"""
     if is_taken:
         words = f"{integration} took the message"
-        detail = f"after {Duration(took_ms / 1000)}"
+        detail = f"after {_spoken(took_ms)}"
     else:
         words, detail = f"{integration} did not take the message", error
     return Step(

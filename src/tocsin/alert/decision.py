@@ -19,7 +19,7 @@ from tocsin.alert.route import matching, why_muted
 from tocsin.model.labels import Labels
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The group that the alert is told in; `due_ms` is when the group is looked at next, 0 when it
     is being looked at."""
 
@@ -30,7 +30,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     due_ms: int = 0
 
 
-class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+class Delivered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a message to one integration went; `notification` is its number in the history, 0 when
     it has none."""
 
@@ -42,7 +42,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     notification: int = 0
 
 
-class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All that a decision is made of, besides the configuration. Integrations are named.
 
     `owed_to` are to be told of its end though it is held back, `untold_to` have not heard of the
@@ -74,7 +74,7 @@ class Outcome(StrEnum):
     WAITS = "waits"
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of it. `told` are the integrations whose message it is in."""
 
     outcome: Outcome
@@ -121,7 +121,7 @@ def decide(basis: Basis, inputs: Inputs) -> Decision:
     steps = (
         chain.evaluation(basis, facts),
         chain.routed(basis.root, route, everywhere),
-        chain.grouped(route, place.group_labels, place.size, place.due_ms),
+        chain.grouped(route, place.group_key, place.group_labels, place.size, place.due_ms),
         *(chain.passed_or_held(stage, held.get(stage)) for stage in chain.BEFORE),
         chain.acknowledged(facts, inputs.tellings, held.get(Stage.ACKNOWLEDGED)),
         chain.flapping(basis, facts),

@@ -26,6 +26,7 @@ from tocsin.alert.receipt import Receipts
 from tocsin.alert.route import Route, matching
 from tocsin.alert.silence import Silences
 from tocsin.alert.teller import Teller
+from tocsin.alert.turns import in_turns
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
@@ -160,7 +161,7 @@ class Dispatcher:
         try:
             while True:
                 self._wake.clear()
-                for group in self._take_due():
+                async for group in in_turns(self._take_due()):
                     self._begin(group)
                 now = self._clock.now_ms()
                 if now >= self._tidied_ms + _TIDY_MS:
@@ -175,14 +176,19 @@ class Dispatcher:
                 task.cancel()
 
     async def drain(self, limit_seconds: float) -> None:
-        """Let messages that are on their way arrive."""
+        """Let messages that are on their way arrive, and what is noted of them be kept."""
         if self._flushing:
             await asyncio.wait(list(self._flushing), timeout=limit_seconds)
+        await self._log.flush()
+
+    def alerts(self) -> list[Alert]:
+        """Every alert that is not over."""
+        now = self._clock.now_ms()
+        return [alert for alert in self._book.all() if not alert.is_resolved(now)]
 
     def states(self) -> list[AlertState]:
         """Every alert that is not over, and what becomes of it now."""
-        now = self._clock.now_ms()
-        return [self.state_of(alert) for alert in self._book.all() if not alert.is_resolved(now)]
+        return [self.state_of(alert) for alert in self.alerts()]
 
     def state_of(self, alert: Alert) -> AlertState:
         """What becomes of an alert now."""
@@ -209,7 +215,7 @@ class Dispatcher:
             group = self._group_of(route, alert.labels, now)
             if alert.labels not in group.alerts:
                 group = replace(group, alerts={**group.alerts, alert.labels: alert})
-            found += [one for of, one in self._teller.explain(group, now) if of == name]
+            found += self._teller.explain(group, name, now)
         return found
 
     def known(self, fingerprint: str) -> Alert | None:

@@ -33,7 +33,7 @@ class Due(StrEnum):
 _QUIET = frozenset((Due.NOTHING, Due.SAME, Due.ACKNOWLEDGED, Due.FLAPPING))
 
 
-class Telling(msgspec.Struct, frozen=True, kw_only=True):
+class Telling(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What there is to tell an integration, and what it was told: how many alerts of each kind.
 
     `told` were told as firing, perhaps; `new` fire and were not; `unsure` may have been told and

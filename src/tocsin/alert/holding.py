@@ -48,11 +48,14 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
 
     def route(self, number: int) -> Route | None:
         """The node of the tree with that number; None when there is none."""
-        nodes = self.root.walk() if self.root else ()
-        return next((one for one in nodes if one.number == number), None)
+        node = self.root
+        while node is not None and node.number != number:
+            # Numbers follow the reading order: it is below the last child that is not after it.
+            node = next((one for one in reversed(node.routes) if one.number <= number), None)
+        return node
 
 
-class Acked(msgspec.Struct, frozen=True, kw_only=True):
+class Acked(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who said that they know; `until_ms` 0 means until the alert is over."""
 
     by: str
@@ -61,7 +64,7 @@ class Acked(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is true of one alert at one moment: all that holding it back depends on.
 
     `sources`, `silences` and `causes` are those that were found to matter, not all there are.
@@ -77,7 +80,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     acknowledgement: Acked | None = None
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
+class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One reason not to tell. `by` are ids: fingerprints, silences, names of windows and times."""
 
     stage: Stage

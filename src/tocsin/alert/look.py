@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from tocsin.alert.chain import flap_words
 from tocsin.alert.circumstances import Circumstances
 from tocsin.alert.decision import Inputs, Outcome, Place, share
 from tocsin.alert.delivery import Integration
 from tocsin.alert.due import Due, Telling, counted, due, heard_of, is_news, told_as
+from tocsin.alert.group import told_order
 from tocsin.alert.holding import (
     Basis,
     Facts,
@@ -23,6 +25,7 @@ from tocsin.alert.holding import (
 from tocsin.alert.notification_log import LogEntry, NotificationLog, key_of
 from tocsin.alert.open_group import Group
 from tocsin.alert.route import why_muted
+from tocsin.alert.turns import in_turns
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import Labels
 from tocsin.model.notices import Notice, NoticeAlert
@@ -73,6 +76,9 @@ class Look:
     seen: tuple[Seen, ...]
     sayings: tuple[Saying, ...]
     told: dict[str, NoticeAlert] = field(default_factory=dict)
+    """Of those that were told: each alert's words, which its messages share."""
+    places: dict[int, Place] = field(default_factory=dict)
+    """Where it is told, by when the group is looked at next: its alerts share that."""
 
     def notice(self, saying: Saying) -> Notice:
         """The message; without alerts when its integration is not told of ends and all are over."""
@@ -109,17 +115,22 @@ class Look:
         name = seen.fingerprint
         return Inputs(
             facts=seen.facts,
-            place=Place(
+            place=self._place(due_ms),
+            tellings=tuple(one.telling for one in self.sayings),
+            owed_to=frozenset(s.telling.integration for s in self.sayings if name in s.owed_now),
+            untold_to=frozenset(s.telling.integration for s in self.sayings if name in s.untold),
+        )
+
+    def _place(self, due_ms: int) -> Place:
+        if (found := self.places.get(due_ms)) is None:
+            found = self.places[due_ms] = Place(
                 route=self.group.route.number,
                 group_key=self.group.key,
                 group_labels=self.group.labels,
                 size=len(self.seen),
                 due_ms=due_ms,
-            ),
-            tellings=tuple(one.telling for one in self.sayings),
-            owed_to=frozenset(s.telling.integration for s in self.sayings if name in s.owed_now),
-            untold_to=frozenset(s.telling.integration for s in self.sayings if name in s.untold),
-        )
+            )
+        return found
 
     def _told(self, seen: Seen) -> NoticeAlert:
         found = self.told.get(seen.fingerprint)
@@ -150,33 +161,66 @@ def look(
     now_ms: int,
 ) -> Look:
     """See what is to be told, by `holding.holds` for each alert and `due.due` for each way."""
-    muted = why_muted(group.route, around.basis.intervals, now_ms)
-    seen = tuple(
-        _seen(around, alert, muted, now_ms, escalates=group.route.escalates)
-        for alert in group.in_order()
-    )
+    moment = _Moment(group, around, now_ms)
+    return _looked(moment, [moment.seen(one) for one in group.in_order()], log, integrations)
+
+
+async def look_in_turns(
+    group: Group,
+    around: Circumstances,
+    log: NotificationLog,
+    integrations: Sequence[Integration],
+    now_ms: int,
+) -> Look:
+    """As `look`; with thousands of alerts others have their turn meanwhile."""
+    moment = _Moment(group, around, now_ms)
+    alerts = list(group.alerts.values())
+    ordered = [(told_order(one.labels), one) async for one in in_turns(alerts)]
+    ordered.sort(key=itemgetter(0))
+    seen = [moment.seen(one) async for _, one in in_turns(ordered)]
+    return _looked(moment, seen, log, integrations)
+
+
+class _Moment:
+    """What is the same for all alerts of a group that is looked at."""
+
+    def __init__(self, group: Group, around: Circumstances, now_ms: int) -> None:
+        self.group = group
+        self.basis = around.basis
+        self.at_ms = now_ms
+        self._around = around
+        self._muted = why_muted(group.route, self.basis.intervals, now_ms)
+
+    def seen(self, alert: Alert) -> Seen:
+        """One alert, and what is true of it."""
+        basis, name = self.basis, alert.fingerprint
+        facts = self._around.facts(alert, name, self.at_ms)
+        reasons = holds(basis, facts, self._muted, escalates=self.group.route.escalates)
+        is_flapping = flaps(basis, facts)
+        return Seen(
+            facts=facts,
+            reasons=reasons,
+            fingerprint=name,
+            name=told_as(name, flaps=is_flapping),
+            fires=fires(basis, facts),
+            flaps=is_flapping,
+            may_owe_end=basis.tells_ends_under_silence,
+            end_is_told=may_tell_end(basis, facts, reasons),
+        )
+
+
+def _looked(
+    moment: _Moment,
+    found: Sequence[Seen],
+    log: NotificationLog,
+    integrations: Sequence[Integration],
+) -> Look:
+    group, seen, now_ms = moment.group, tuple(found), moment.at_ms
     sayings = []
     for one in integrations:
         key = key_of(group.key, group.route.receiver, one.kind, one.index)
         sayings.append(_saying(group, one, key, log.get(key), seen, now_ms))
-    return Look(group, around.basis, now_ms, seen, tuple(sayings))
-
-
-def _seen(around: Circumstances, alert: Alert, muted: str, now_ms: int, *, escalates: bool) -> Seen:
-    basis, name = around.basis, alert.fingerprint
-    facts = around.facts(alert, name, now_ms)
-    reasons = holds(basis, facts, muted, escalates=escalates)
-    is_flapping = flaps(basis, facts)
-    return Seen(
-        facts=facts,
-        reasons=reasons,
-        fingerprint=name,
-        name=told_as(name, flaps=is_flapping),
-        fires=fires(basis, facts),
-        flaps=is_flapping,
-        may_owe_end=basis.tells_ends_under_silence,
-        end_is_told=may_tell_end(basis, facts, reasons),
-    )
+    return Look(group, moment.basis, now_ms, seen, tuple(sayings))
 
 
 def _saying(

@@ -6,7 +6,10 @@ it told counts as told when the end of it is to be told.
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -16,9 +19,12 @@ from tocsin.kit.fault import Temporary
 
 _log = log.get("notification_log")
 _KEPT_MS = 120 * 3_600_000
+_RECORD_SECONDS = 2.0
+_AT_ONCE = 100
+"""Entries in a transaction: all who wait for it go on in one turn of the loop."""
 
 
-class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one integration was last told of one group: the fingerprints of the alerts.
 
     `sent_ms` 0 means that nothing has been sent for sure. `pending` is what was recorded before
@@ -52,12 +58,27 @@ def key_of(group_key: str, receiver: str, kind: str, index: int) -> str:
     return f"{group_key}|{receiver}/{kind}/{index}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What is kept in one transaction; `tried` once it is, or cannot be."""
+
+    entries: dict[str, LogEntry] = field(default_factory=dict)
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class NotificationLog:
-    """The log, in memory and kept. When it cannot be kept, messages go out all the same."""
+    """The log, in memory and kept. When it cannot be kept, messages go out all the same.
+
+    While some entries are written the next ones gather, so that thousands of groups cost tens of
+    transactions; each waits until its own is kept, 2 s at the most.
+    """
 
     def __init__(self, keeper: LogKeeper) -> None:
         self._keeper = keeper
         self._entries: dict[str, LogEntry] = {}
+        self._batches: deque[_Batch] = deque()
+        self._unkept: dict[str, LogEntry] = {}
+        self._writer: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
         """Read what an earlier process kept."""
@@ -108,13 +129,44 @@ class NotificationLog:
         gone = [entry.key for entry in self._entries.values() if entry.expires_ms < now_ms]
         for key in gone:
             del self._entries[key]
+            self._unkept.pop(key, None)
         if gone:
             await self._keeper.forget(gone)
 
+    async def flush(self) -> None:
+        """Wait until all that waits has been tried; for an end."""
+        if self._writer is not None and not self._writer.done():
+            await asyncio.wait((self._writer,))
+
     async def _save(self, entry: LogEntry) -> None:
+        """Returns once it is kept, with others of the same moment, or cannot be kept."""
         self._entries[entry.key] = entry
+        if not self._batches or len(self._batches[-1].entries) >= _AT_ONCE:
+            self._batches.append(_Batch())
+        batch = self._batches[-1]
+        batch.entries[entry.key] = entry
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write(), name="notification_log")
+        writer = self._writer
         try:
-            await self._keeper.save([entry])
-        except Temporary as error:
+            async with asyncio.timeout(_RECORD_SECONDS):
+                await batch.tried.wait()
+        except TimeoutError:
             # A page that comes twice after a crash is better than one that never comes.
-            _log.error("notification_not_recorded", key=entry.key, error=str(error))
+            _log.error("notification_not_recorded_yet", key=entry.key)
+        if writer.done() and not writer.cancelled():
+            writer.result()  # a bug is the caller's too
+
+    async def _write(self) -> None:
+        while self._batches:
+            batch = self._batches.popleft()
+            entries = {**self._unkept, **batch.entries}
+            try:
+                await self._keeper.save(entries.values())
+                self._unkept = {}
+            except Temporary as error:
+                # They go out all the same, and are kept with the next ones.
+                self._unkept = entries
+                _log.error("notifications_not_recorded", entries=len(entries), error=str(error))
+            finally:
+                batch.tried.set()

@@ -20,7 +20,7 @@ _RECOUNT_MS = 3_600_000
 """How often the count of a decision that stays is kept anew."""
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One decision about one alert on one route. `count` is how often the same was decided,
     `last_ms` when last; `basis` names the configuration that it was made by."""
 
@@ -34,10 +34,37 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
 
 
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A receipt before anybody reads it: of what it is made is known, and not yet put into words,
+    which takes longer than telling does."""
+
+    id: int
+    fingerprint: str
+    at_ms: int
+    last_ms: int
+    count: int = 1
+    basis: str
+    by: Basis
+    inputs: Inputs
+
+    def receipt(self) -> Receipt:
+        """With its decision."""
+        return Receipt(
+            id=self.id,
+            fingerprint=self.fingerprint,
+            at_ms=self.at_ms,
+            last_ms=self.last_ms,
+            count=self.count,
+            basis=self.basis,
+            inputs=self.inputs,
+            decision=decide(self.by, self.inputs),
+        )
+
+
 class ReceiptKeeper(Protocol):
     """Where receipts are kept. Nothing here waits or fails: a page is worth more than its story."""
 
-    def keep(self, receipt: Receipt) -> None:
+    def keep(self, draft: Draft) -> None:
         """Keep it soon, replacing the one of the same id."""
 
     def keep_basis(self, basis: str, content: bytes) -> None:
@@ -110,7 +137,7 @@ class _Current:
 
     state: State
     events: Events
-    receipt: Receipt
+    draft: Draft
     kept_ms: int
 
 
@@ -154,13 +181,11 @@ class Receipts:
         if known is None or known.state != state or (events and events != known.events):
             return False
         if events == known.events:
-            receipt = known.receipt
-            known.receipt = msgspec.structs.replace(
-                receipt, count=receipt.count + 1, last_ms=now_ms
-            )
-            if self._keeper is not None and now_ms - known.kept_ms >= _RECOUNT_MS:
+            draft = known.draft
+            known.draft = msgspec.structs.replace(draft, count=draft.count + 1, last_ms=now_ms)
+            if self._keeper is not None and abs(now_ms - known.kept_ms) >= _RECOUNT_MS:
                 known.kept_ms = now_ms
-                self._keeper.keep(known.receipt)
+                self._keeper.keep(known.draft)
         return True
 
     def record(
@@ -176,40 +201,35 @@ class Receipts:
         place = inputs.place
         key = (fingerprint, (place.route, place.group_key) if place else NOWHERE)
         before = self._current.pop(key, None)
-        if before is not None and before.receipt.count > 1:
-            self._keeper.keep(before.receipt)
+        if before is not None and before.draft.count > 1:
+            self._keeper.keep(before.draft)
         at_ms = inputs.facts.at_ms
-        receipt = Receipt(
+        draft = Draft(
             id=next(self._ids),
             fingerprint=fingerprint,
             at_ms=at_ms,
             last_ms=at_ms,
             basis=self._basis_name,
+            by=self._basis,
             inputs=inputs,
-            decision=decide(self._basis, inputs),
         )
         if len(self._current) >= _MOST:
             self._drop(next(iter(self._current)))
-        self._current[key] = _Current(state, events, receipt, at_ms)
-        self._keeper.keep(receipt)
+        self._current[key] = _Current(state, events, draft, at_ms)
+        self._keeper.keep(draft)
 
     def delivered(self, fingerprint: str, where: Where, deliveries: Sequence[Delivered]) -> None:
         """What became of the messages that the newest decision sent."""
         known = self._current.get((fingerprint, where))
         if self._keeper is None or known is None:
             return
-        receipt = known.receipt
-        inputs = msgspec.structs.replace(receipt.inputs, deliveries=tuple(deliveries))
-        if receipt.basis != self._basis_name:
-            return
-        known.receipt = msgspec.structs.replace(
-            receipt, inputs=inputs, decision=decide(self._basis, inputs)
-        )
-        self._keeper.keep(known.receipt)
+        inputs = msgspec.structs.replace(known.draft.inputs, deliveries=tuple(deliveries))
+        known.draft = msgspec.structs.replace(known.draft, inputs=inputs)
+        self._keeper.keep(known.draft)
 
     def newest(self, fingerprint: str) -> list[Receipt]:
         """The newest receipt of that alert on each route."""
-        return [one.receipt for key, one in self._current.items() if key[0] == fingerprint]
+        return [one.draft.receipt() for key, one in self._current.items() if key[0] == fingerprint]
 
     def forget(self, fingerprints: Iterable[str]) -> None:
         """These alerts are gone."""
@@ -224,8 +244,8 @@ class Receipts:
 
     def _drop(self, key: tuple[str, Where]) -> None:
         known = self._current.pop(key)
-        if self._keeper is not None and known.receipt.count > 1:
-            self._keeper.keep(known.receipt)
+        if self._keeper is not None and known.draft.count > 1:
+            self._keeper.keep(known.draft)
 
 
 def plain_inputs(receipt: Receipt) -> dict[str, Any]:  # Any: plain data of any shape

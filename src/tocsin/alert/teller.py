@@ -10,15 +10,14 @@ from tocsin.alert.decision import Decision, Delivered, Inputs, Outcome, decide
 from tocsin.alert.delivery import Integration
 from tocsin.alert.due import Due
 from tocsin.alert.holding import is_acknowledged
-from tocsin.alert.look import Look, Saying, Seen, look
+from tocsin.alert.look import Look, Saying, Seen, look, look_in_turns
 from tocsin.alert.notification_log import NotificationLog, key_of
 from tocsin.alert.open_group import Group
 from tocsin.alert.receipt import NOWHERE, Events, Receipts, State, Where
+from tocsin.alert.turns import in_turns
 from tocsin.kit.clock import Clock
 
 _LEAST_TIME_MS = 10_000
-_AT_A_TIME = 8
-"""Receipts that are made before others have their turn, messages above all: about 1 ms."""
 
 
 class Teller:
@@ -41,19 +40,20 @@ class Teller:
             for one in self._ways(group)
         )
 
-    def explain(self, group: Group, now_ms: int) -> list[tuple[str, Decision]]:
-        """What would be decided of every alert of the group now, by fingerprint."""
+    def explain(self, group: Group, fingerprint: str, now_ms: int) -> list[Decision]:
+        """What would be decided of that alert of the group now."""
         seen = look(group, self._around, self._log, self._ways(group), now_ms)
         due_ms = max(group.due_ms, now_ms)
         return [
-            (one.fingerprint, decide(seen.basis, seen.inputs(one, due_ms=due_ms)))
+            decide(seen.basis, seen.inputs(one, due_ms=due_ms))
             for one in seen.seen
+            if one.fingerprint == fingerprint
         ]
 
     async def flush(self, group: Group) -> Look | None:
         """Tell whoever is to be told; the look when all of them took it, None otherwise."""
         now = self._clock.now_ms()
-        seen = look(group, self._around, self._log, self._ways(group), now)
+        seen = await look_in_turns(group, self._around, self._log, self._ways(group), now)
         recording = None
         if self._receipts.is_kept:
             recording = asyncio.create_task(self._record(seen), name=f"record {group.key}")
@@ -104,7 +104,7 @@ class Teller:
     async def _record(self, seen: Look) -> list[Seen]:
         """Keep what is decided, if it was not decided before; returns whose it is."""
         changed: list[Seen] = []
-        for number, one in enumerate(seen.seen, 1):
+        async for one in in_turns(seen.seen):
             if seen.basis is not self._around.basis:
                 break  # another configuration is in force: what was decided counts no longer
             state, events = _state(one), _events(seen, one)
@@ -114,8 +114,6 @@ class Teller:
                 changed.append(one)
             elif events:
                 changed.append(one)
-            if number % _AT_A_TIME == 0:
-                await asyncio.sleep(0)
         return changed
 
     async def _delivered(
@@ -123,13 +121,11 @@ class Teller:
     ) -> None:
         if not taken:
             return
-        for number, one in enumerate(changed, 1):
+        async for one in in_turns(changed):
             ways = dict(seen.shares(one))
             mine = [answer for answer in taken if answer.integration in ways]
             if mine:
                 self._receipts.delivered(one.fingerprint, _where(seen.group), mine)
-            if number % _AT_A_TIME == 0:
-                await asyncio.sleep(0)
 
     def record_unrouted(self, inputs: Inputs, fingerprint: str) -> None:
         """An alert came while no routes are in force."""

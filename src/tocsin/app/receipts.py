@@ -9,7 +9,7 @@ import msgspec
 
 from tocsin.alert.flap import FlapState
 from tocsin.alert.holding import Basis
-from tocsin.alert.receipt import Receipt, basis_of_bytes, encoded, receipt_of
+from tocsin.alert.receipt import Draft, Receipt, basis_of_bytes, encoded, receipt_of
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Temporary
@@ -45,19 +45,19 @@ class KeptReceipts:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._table = ReceiptTable(database)
         self._clock = clock
-        self._queue: dict[int, Receipt] = {}
+        self._queue: dict[int, Draft] = {}
         self._bases: dict[str, bytes] = {}
         self._unwritten: set[str] = set()
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         _waiting.set_function(lambda: float(len(self._queue)))
 
-    def keep(self, receipt: Receipt) -> None:
+    def keep(self, draft: Draft) -> None:
         """As `alert.receipt.ReceiptKeeper`; the oldest that waits makes room when there is none."""
-        if len(self._queue) >= _MOST_WAITING and receipt.id not in self._queue:
+        if len(self._queue) >= _MOST_WAITING and draft.id not in self._queue:
             del self._queue[next(iter(self._queue))]
             _dropped.inc()
-        self._queue[receipt.id] = receipt
+        self._queue[draft.id] = draft
         self._wake.set()
 
     def keep_basis(self, basis: str, content: bytes) -> None:
@@ -128,7 +128,7 @@ class KeptReceipts:
     async def get(self, receipt_id: int) -> Receipt:
         """Raises NotFound."""
         if receipt_id in self._queue:
-            return self._queue[receipt_id]
+            return self._queue[receipt_id].receipt()
         row = await self._table.get(receipt_id) if 0 < receipt_id < 1 << 31 else None
         found = await asyncio.to_thread(_read, [row] if row else [])
         if not found:
@@ -140,9 +140,9 @@ class KeptReceipts:
         rows = await self._table.find(fingerprints, limit)
         kept = {one.id: one for one in await asyncio.to_thread(_read, rows)}
         wanted = frozenset(fingerprints)
-        for one in self._queue.values():
-            if not wanted or one.fingerprint in wanted:
-                kept[one.id] = one
+        waiting = [one for one in self._queue.values() if not wanted or one.fingerprint in wanted]
+        newest = sorted(waiting, key=lambda one: -one.id)[:limit]
+        kept.update({one.id: one for one in await asyncio.to_thread(_worded, newest)})
         return sorted(kept.values(), key=lambda one: -one.id)[:limit]
 
     async def named(self, alertname: str, limit: int = 100) -> list[Receipt]:
@@ -193,11 +193,17 @@ class KeptFlaps:
         ]
 
 
-def _rows(batch: Sequence[Receipt]) -> list[ReceiptRow]:
+def _rows(batch: Sequence[Draft]) -> list[ReceiptRow]:
     return [
-        ReceiptRow(id=one.id, at=one.last_ms, fingerprint=one.fingerprint, content=encoded(one))
+        ReceiptRow(
+            id=one.id, at=one.last_ms, fingerprint=one.fingerprint, content=encoded(one.receipt())
+        )
         for one in batch
     ]
+
+
+def _worded(drafts: Sequence[Draft]) -> list[Receipt]:
+    return [one.receipt() for one in drafts]
 
 
 def _read(rows: Sequence[ReceiptRow]) -> list[Receipt]:
