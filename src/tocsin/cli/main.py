@@ -10,6 +10,7 @@ import typer
 import tocsin
 from tocsin.cli import (
     ack,
+    agent,
     backtest,
     check,
     demo,
@@ -51,6 +52,7 @@ def version(
 
 
 app.command()(serve.serve)
+app.command()(agent.agent)
 app.command()(query.query)
 app.command()(status.status)
 app.command()(ack.ack)
