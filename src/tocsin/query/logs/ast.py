@@ -95,4 +95,21 @@ class Some:
     parts: tuple[Query, ...]
 
 
-Query = Everything | Words | Wildcard | Regex | Field | Range | Has | Not | All | Some
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """What at least so many parts match."""
+
+    count: int
+    parts: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The lines of these ids: those that their senders chose, or ours."""
+
+    ids: tuple[str, ...]
+
+
+Query = (
+    AtLeast | Ids | Everything | Words | Wildcard | Regex | Field | Range | Has | Not | All | Some
+)

@@ -11,10 +11,12 @@ from tocsin.kit.regex import compile_pattern
 from tocsin.model.logs import LogRecord
 from tocsin.query.logs.ast import (
     All,
+    AtLeast,
     Compare,
     Everything,
     Field,
     Has,
+    Ids,
     Not,
     Query,
     Range,
@@ -24,7 +26,7 @@ from tocsin.query.logs.ast import (
     Words,
 )
 from tocsin.query.logs.fields import Part, levels_of, names_of, number_of, place_of
-from tocsin.query.logs.sql import lowered, tokens, wildcard_pattern
+from tocsin.query.logs.sql import Leaf, lowered, tokens, wildcard_pattern
 from tocsin.query.logs.times import moment
 
 Test = Callable[[LogRecord], bool]
@@ -53,6 +55,17 @@ def matcher(query: Query, now_ns: int) -> Test:
             tests = [matcher(part, now_ns) for part in parts]
             together = all if isinstance(query, All) else any
             return lambda line: together(test(line) for test in tests)
+        case AtLeast(count, parts):
+            some = [matcher(part, now_ns) for part in parts]
+            return lambda line: sum(test(line) for test in some) >= count
+    return _leaf(query, now_ns)
+
+
+def _leaf(query: Leaf, now_ns: int) -> Test:
+    match query:
+        case Ids(ids):
+            # A line that has just come in has no id of ours yet.
+            return lambda line: line.attributes.get("_id", "") in ids
         case Has(field):
             return _has(field)
         case Wildcard(field, pattern):

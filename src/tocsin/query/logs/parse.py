@@ -46,16 +46,21 @@ _FUZZ = re.compile(r"[~^]\d*(?:\.\d+)?")
 _EXISTS = ("has", "_exists_", "exists")
 
 
-def parse(text: str) -> Query:
-    """The question; raises Rejected with the place of the first mistake and what is expected."""
+def parse(text: str, *, any_word: bool = False) -> Query:
+    """The question; raises Rejected with the place of the first mistake and what is expected.
+
+    With `any_word`, parts next to each other mean at least one, as Lucene has it by itself: `+`
+    asks for a part, `-` and NOT exclude one.
+    """
     if len(text) > LONGEST:
         raise Rejected(f"the question has {len(text):,} characters; {LONGEST:,} are the most")
-    return _Parser(text).whole()
+    return _Parser(text, any_word).whole()
 
 
 @dataclass(slots=True)
 class _Parser:
     text: str
+    any_word: bool = False
     at: int = 0
     depth: int = 0
 
@@ -75,16 +80,36 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Some(tuple(parts))
 
     def _both(self) -> Query:
-        parts = [self._one()]
+        parts = [self._wanted()]
+        joined = False
         while True:
             self._skip()
             if self.at == len(self.text) or self.text[self.at] == ")" or self._ahead("OR"):
                 break
             if self.text.startswith("||", self.at):
                 break
-            _ = self._word("AND") or self._sign("&&")
-            parts.append(self._one())
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
+            if self._word("AND") or self._sign("&&"):
+                joined = True
+                parts[-1] = (True, parts[-1][1])
+            else:
+                joined = not self.any_word
+            needed, part = self._wanted()
+            parts.append((needed or joined, part))
+        return self._together(parts)
+
+    def _wanted(self) -> tuple[bool, Query]:
+        """Whether a part must match whatever stands beside it, and the part."""
+        self._skip()
+        needed = self.text.startswith("+", self.at) or not self.any_word
+        part = self._one()
+        return needed or isinstance(part, Not), part
+
+    def _together(self, parts: list[tuple[bool, Query]]) -> Query:
+        every = [part for needed, part in parts if needed]
+        some = [part for needed, part in parts if not needed]
+        if some and all(isinstance(part, Not) for part in every):
+            every.append(some[0] if len(some) == 1 else Some(tuple(some)))
+        return every[0] if len(every) == 1 else All(tuple(every))
 
     def _one(self) -> Query:
         self._skip()

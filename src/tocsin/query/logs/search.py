@@ -10,7 +10,7 @@ import msgspec
 
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Rejected
-from tocsin.query.logs.ast import All, Everything, Field, Has, Not, Query, Some
+from tocsin.query.logs.ast import All, AtLeast, Everything, Field, Has, Not, Query, Some
 from tocsin.query.logs.fields import Part, place_of
 from tocsin.query.logs.sql import condition, literal
 from tocsin.store.client import Store
@@ -114,8 +114,14 @@ class LogSearch:
         """
         if not 0 <= limit <= MOST_LINES or offset < 0:
             raise Rejected(f"between 0 and {MOST_LINES:,} lines can be asked for, not {limit:,}")
-        await self._pending.settle()
         where = condition(query, self.now_ns())
+        return await self.in_order(where, span, limit, newest_first=newest_first, offset=offset)
+
+    async def in_order(
+        self, where: str, span: Span, limit: int, *, newest_first: bool, offset: int = 0
+    ) -> list[Line]:
+        """As `lines`, for a condition in SQL."""
+        await self._pending.settle()
         found: list[Line] = []
         for part in _growing(span, newest_first=newest_first):
             found = await self._read(where, part, limit, newest_first=newest_first, offset=offset)
@@ -288,7 +294,7 @@ def _is_counted(query: Query) -> bool:
             return True
         case Not(part):
             return _is_counted(part)
-        case All(parts) | Some(parts):
+        case All(parts) | Some(parts) | AtLeast(_, parts):
             return all(_is_counted(part) for part in parts)
         case Field(field) | Has(field):
             kind, name = place_of(field)

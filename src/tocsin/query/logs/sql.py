@@ -9,10 +9,12 @@ from string import ascii_lowercase, ascii_uppercase
 from tocsin.kit.fault import Rejected
 from tocsin.query.logs.ast import (
     All,
+    AtLeast,
     Compare,
     Everything,
     Field,
     Has,
+    Ids,
     Not,
     Query,
     Range,
@@ -33,7 +35,10 @@ _SIGNS = {
     Compare.LESS: "<",
     Compare.AT_MOST: "<=",
 }
-_NANO = "toUnixTimestamp64Nano(ts)"
+_ID = re.compile(r"(\d{1,19})-(\d{1,20})-(\d{1,10})", re.ASCII)
+
+
+Leaf = Ids | Has | Wildcard | Regex | Range | Field
 
 
 def literal(text: str) -> str:
@@ -57,6 +62,15 @@ def condition(query: Query, now_ns: int) -> str:
         case All(parts) | Some(parts):
             word = " AND " if isinstance(query, All) else " OR "
             return "(" + word.join(condition(part, now_ns) for part in parts) + ")"
+        case AtLeast(count, parts):
+            return f"({' + '.join(f'({condition(one, now_ns)})' for one in parts)} >= {count})"
+    return _leaf(query, now_ns)
+
+
+def _leaf(query: Leaf, now_ns: int) -> str:
+    match query:
+        case Ids(ids):
+            return _ids(ids)
         case Has(field):
             return _has(field)
         case Wildcard(field, pattern):
@@ -97,6 +111,20 @@ def wildcard_pattern(pattern: str, *, in_text: bool) -> str:
         at += 1
     body = "".join(pieces)
     return rf"(?is)(?:^|[^\pL\pN]){body}(?:$|[^\pL\pN])" if in_text else f"(?is)^(?:{body})$"
+
+
+def _ids(ids: tuple[str, ...]) -> str:
+    """Lines by their senders' ids, or by their times and places."""
+    chosen = ", ".join(literal(one) for one in ids)
+    ways = [f"attributes['_id'] IN ({chosen})"]
+    for one in ids:
+        if own := _ID.fullmatch(one):
+            at, batch, number = own.groups()
+            ways.append(
+                f"(ts = fromUnixTimestamp64Nano({int(at)}, 'UTC') AND batch = {int(batch)}"
+                f" AND number = {int(number)})"
+            )
+    return "(" + " OR ".join(ways) + ")"
 
 
 def _is_text(field: str) -> bool:
@@ -147,8 +175,8 @@ def _field(query: Field, now_ns: int) -> str:
     if part is Part.LEVEL:
         return _level(compare, value)
     if part is Part.TIME:
-        at = moment(value, now_ns)
-        return f"{_NANO} {_SIGNS.get(compare, '=')} {at}"
+        at = f"fromUnixTimestamp64Nano({moment(value, now_ns)}, 'UTC')"
+        return f"ts {_SIGNS.get(compare, '=')} {at}"
     if part is Part.PATTERN:
         if not value.isdecimal():
             raise Rejected(f"{value!r} is no pattern's number")

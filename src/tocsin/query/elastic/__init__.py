@@ -1,0 +1,1 @@
+"""Elasticsearch's search over log lines: its query DSL, its aggregations, its answers."""

@@ -1,0 +1,140 @@
+"""In which order do hits come, and behind which one does a page begin (`search_after`)?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tocsin.query.elastic.dates import moment_ns
+from tocsin.query.elastic.faults import illegal, parsing
+from tocsin.query.elastic.values import MILLIS, is_time, text_sql
+from tocsin.query.logs.fields import Part, names_of, place_of
+from tocsin.query.logs.search import Line
+from tocsin.query.logs.sql import literal
+
+_TIES = ("_doc", "_shard_doc", "_id", "_score")
+_PLACE = "(toUnixTimestamp64Nano(ts), batch, number)"
+_ID = re.compile(r"(\d{1,19})-(\d{1,20})-(\d{1,10})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One criterion. A tie's value is the line's id, in the order of time."""
+
+    field: str
+    is_descending: bool
+    form: str = ""
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether it is the line's place itself."""
+        return self.field in _TIES
+
+    def sql(self) -> str:
+        """For ORDER BY; numbers by size before other texts, lines without the field last."""
+        way = "DESC" if self.is_descending else "ASC"
+        if self.is_tie or is_time(self.field):
+            return f"ts {way}, batch {way}, number {way}"
+        if place_of(self.field)[0] is Part.LEVEL:
+            return f"level {way}"
+        text = text_sql(self.field)
+        return f"{text} = '' ASC, toFloat64OrNull({text}) {way} NULLS LAST, {text} {way}"
+
+    def value(self, line: Line) -> Any:  # JSON of several kinds
+        """What a hit tells to be asked for behind it."""
+        if self.field == "_score":
+            return None
+        if self.is_tie:
+            return line.id
+        if is_time(self.field):
+            if "nano" in self.form and "optional_time" not in self.form:
+                return line.ts_ns
+            return line.ts_ns // 1_000_000
+        part, name = place_of(self.field)
+        if part is Part.LEVEL:
+            return line.level
+        if part is Part.BODY:
+            return line.body
+        if part is Part.COLUMN:
+            return getattr(line, name) or None
+        text = next((line.attributes[one] for one in names_of(name) if one in line.attributes), "")
+        return _number(text) if text else None
+
+    def behind(self, value: object, now_ns: int) -> tuple[str, str]:
+        """That a line lies behind a value, and that it has the same."""
+        sign = "<" if self.is_descending else ">"
+        if self.is_tie:
+            own = _ID.fullmatch(str(value))
+            if own is None:
+                raise illegal(f"[search_after] value [{str(value)[:60]}] is not from a hit's sort")
+            place = f"({', '.join(str(int(one)) for one in own.groups())})"
+            return f"{_PLACE} {sign} {place}", f"{_PLACE} = {place}"
+        if is_time(self.field):
+            at = moment_ns(value, now_ns) // 10**6
+            return f"{MILLIS} {sign} {at}", f"{MILLIS} = {at}"
+        if place_of(self.field)[0] is Part.LEVEL:
+            level = int(value) if isinstance(value, int) else 0
+            return f"level {sign} {level}", f"level = {level}"
+        text = text_sql(self.field)
+        if value is None:
+            return "0", f"{text} = ''"
+        if isinstance(value, int | float):
+            number = f"toFloat64OrNull({text})"
+            return (
+                f"(ifNull({number} {sign} {value!r}, 1) OR {text} = '')",
+                f"ifNull({number} = {value!r}, 0)",
+            )
+        return (
+            f"({text} {sign} {literal(str(value))} OR {text} = '')",
+            f"{text} = {literal(str(value))}",
+        )
+
+
+def _number(text: str) -> Any:  # a number when it is one
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return int(text) if re.fullmatch(r"-?\d{1,15}", text) else value
+
+
+def orders_of(given: object, *, with_tie: bool = False) -> list[Order]:
+    """The criteria of a request's `sort`; the newest first by itself. Raises ElasticFault."""
+    listed = given if isinstance(given, list) else [given] if given else []
+    found: list[Order] = []
+    for one in listed:
+        if isinstance(one, str):
+            name, _, way = one.partition(":")
+            found.append(Order(name, way == "desc" or name == "_score"))
+        elif isinstance(one, dict):
+            found += [_order(str(name), options) for name, options in one.items()]
+        else:
+            raise parsing("malformed sort format, either start array, start object, or a string")
+    if with_tie and not any(one.is_tie for one in found):
+        found.append(Order("_shard_doc", is_descending=bool(found) and found[0].is_descending))
+    return found
+
+
+def _order(name: str, options: object) -> Order:
+    if isinstance(options, dict):
+        way, form = options.get("order", "asc"), str(options.get("format", ""))
+    else:
+        way, form = options, ""
+    if str(way).lower() not in ("asc", "desc"):
+        raise illegal(f"Unknown SortOrder [{str(way)[:40]}]")
+    return Order(name, str(way).lower() == "desc", form)
+
+
+def after_sql(orders: Sequence[Order], values: Sequence[object], now_ns: int) -> str:
+    """That a line comes behind the one with these sort values."""
+    if len(values) != len(orders):
+        raise illegal(f"search_after has {len(values)} value(s) but sort has {len(orders)}.")
+    ways: list[str] = []
+    same: list[str] = []
+    for order, value in zip(orders, values, strict=True):
+        behind, equal = order.behind(value, now_ns)
+        ways.append(" AND ".join([*same, behind]))
+        same.append(equal)
+    return "(" + " OR ".join(f"({one})" for one in ways) + ")"
