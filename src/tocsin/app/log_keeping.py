@@ -10,6 +10,7 @@ from tocsin.app.log_patterns import PatternKeeping
 from tocsin.app.settings_tree import Config
 from tocsin.ingest.logs.intake import LogIntake
 from tocsin.ingest.logs.patterns import PatternMiner
+from tocsin.ingest.logs.syslog import Syslog
 from tocsin.ingest.logs.tail import TailBus
 from tocsin.kit.clock import Clock
 from tocsin.query.logs.search import LogSearch
@@ -30,6 +31,7 @@ class LogKeeping:
     writer: LogWriter
     intake: LogIntake
     tail: TailBus
+    syslog: Syslog
     search: LogSearch
     patterns: PatternKeeping
 
@@ -56,4 +58,5 @@ def log_keeping(config: Config, store: Store, clock: Clock) -> LogKeeping:
         tail=tail,
     )
     patterns = PatternKeeping(miner, LogPatternTable(store, clock), clock)
-    return LogKeeping(writer, intake, tail, LogSearch(store, writer, clock), patterns)
+    syslog = Syslog(intake, config.logs.syslog, clock)
+    return LogKeeping(writer, intake, tail, syslog, LogSearch(store, writer, clock), patterns)

@@ -6,8 +6,10 @@ for a double and drops it. So one row of each part that must be there is looked 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Protocol
 
@@ -26,6 +28,8 @@ _DAY_NS = _DAY_SECONDS * 1_000_000_000
 _ASKED_AT_ONCE = 2_000
 _TOLD_APART_BY = ("name", "user_id", "session_id", "trace_id", "span_id")
 _log = log.get("store.flush")
+
+_Pair = tuple[int, int]
 
 
 class Asked(Sink, Protocol):
@@ -62,33 +66,47 @@ async def insert_again(
 
 async def _insert_lost(store: Asked, rows: Sequence[Rows], timeout_seconds: float) -> None:
     """Insert the lines of batches of which the store has none of a day: one part or none of it."""
-    blocks = [Block(one.data) for one in rows]
-    days = [block.numbers("ts") // _DAY_NS for block in blocks]
-    batches = [block.numbers("batch") for block in blocks]
-    wanted = {
-        pair
-        for of_days, keys in zip(days, batches, strict=True)
-        for pair in zip(keys.tolist(), of_days.tolist(), strict=True)
-    }
-    lost = wanted - await _there(store, rows[0].table, wanted)
+    pairs = await asyncio.to_thread(_batches_and_days, rows)
+    lost = set().union(*pairs) - await _there(store, rows[0].table, set().union(*pairs))
     if not lost:
         return
-    again: list[Rows] = []
-    for one, block, of_days, keys in zip(rows, blocks, days, batches, strict=True):
-        pairs = zip(keys.tolist(), of_days.tolist(), strict=True)
-        places = [place for place, pair in enumerate(pairs) if pair in lost]
-        if places:
-            data = block.taken(places)
-            again.append(Rows(one.table, one.columns, one.format, len(places), data))
+    again = await asyncio.to_thread(_chosen, rows, pairs, lost)
     _log.warning("token_without_rows", table=rows[0].table, rows=sum(one.count for one in again))
     await insert_all(store, again, token=secrets.token_hex(8), timeout_seconds=timeout_seconds)
 
 
-async def _there(store: Asked, table: str, wanted: set[tuple[int, int]]) -> set[tuple[int, int]]:
+def _batches_and_days(rows: Sequence[Rows]) -> list[list[_Pair]]:
+    """The batch and the day, since 1970, of each line of each block."""
+    blocks = (Block(one.data) for one in rows)
+    return [
+        list(
+            zip(
+                block.numbers("batch").tolist(),
+                (block.numbers("ts") // _DAY_NS).tolist(),
+                strict=True,
+            )
+        )
+        for block in blocks
+    ]
+
+
+def _chosen(
+    rows: Sequence[Rows], pairs: Sequence[Sequence[_Pair]], lost: AbstractSet[_Pair]
+) -> list[Rows]:
+    found: list[Rows] = []
+    for one, of_lines in zip(rows, pairs, strict=True):
+        places = [place for place, pair in enumerate(of_lines) if pair in lost]
+        if places:
+            data = Block(one.data).taken(places)
+            found.append(Rows(one.table, one.columns, one.format, len(places), data))
+    return found
+
+
+async def _there(store: Asked, table: str, wanted: AbstractSet[_Pair]) -> set[_Pair]:
     """Which batches have lines of which days (since 1970) in the store."""
     first, last = min(day for _, day in wanted), max(day for _, day in wanted)
     keys = sorted({key for key, _ in wanted})
-    found: set[tuple[int, int]] = set()
+    found: set[_Pair] = set()
     for at in range(0, len(keys), _ASKED_AT_ONCE):
         listed = ",".join(map(str, keys[at : at + _ASKED_AT_ONCE]))
         sql = (

@@ -7,7 +7,42 @@ from typing import Annotated
 import msgspec
 
 from tocsin.ingest.logs.scrub import ScrubConfig
+from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration, Size
+
+
+class SyslogConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Syslog's ports. Syslog knows no keys: whoever reaches a port may send lines, so only `tls`
+    with `client_ca` tells senders from strangers."""
+
+    udp: str = ""
+    """`host:port` for datagrams, usually port 514; empty for none."""
+    tcp: str = ""
+    """`host:port` for streams, usually port 514 or 601; empty for none."""
+    tls: str = ""
+    """`host:port` for streams over TLS, usually port 6514; empty for none."""
+    certificate: str = ""
+    """PEM file of the certificate for `tls`, from the configuration's folder on."""
+    key: str = ""
+    """PEM file of its private key."""
+    client_ca: str = ""
+    """PEM file of who signs the senders' certificates; with it, others are turned away."""
+    max_connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+    """More connections at once are turned away."""
+    max_message: Size = Size(64 << 10)
+    """Longer messages are cut."""
+    idle: Duration = Duration(3600)
+    """A connection that is silent for so long is closed."""
+
+    def __post_init__(self) -> None:
+        for name in ("udp", "tcp", "tls"):
+            address = getattr(self, name)
+            port = address.rpartition(":")[2]
+            is_port = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535
+            if address and not (":" in address and is_port):
+                raise Rejected(f"{name} must be host:port such as 127.0.0.1:514, got {address!r}")
+        if self.tls and not (self.certificate and self.key):
+            raise Rejected("tls needs a certificate and a key")
 
 
 class LogsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,5 +56,6 @@ class LogsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A line from further ahead of the clock gets the time of its arrival."""
     max_past: Duration = Duration(0)
     """A line older than this gets refused; 0 means as old as retention allows."""
+    syslog: SyslogConfig = SyslogConfig()
     scrub: ScrubConfig = ScrubConfig()
     """Secrets and personal data."""

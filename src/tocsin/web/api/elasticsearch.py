@@ -19,7 +19,7 @@ from tocsin.ingest.protocols.elasticsearch_bulk import DOCUMENT_ID, Bulk, Item
 from tocsin.kit.fault import Fault, NotFound, Rejected
 from tocsin.model.logs import level_name, line_id
 from tocsin.query.logs.ast import All, Compare, Field
-from tocsin.query.logs.search import Line, LogSearch, Span
+from tocsin.query.logs.search import Line, Span
 from tocsin.web.api.elasticsearch_answer import answer, elastic, error, refuse
 from tocsin.web.body import read_body, status_of
 from tocsin.web.routing import Access, Address, Addresses, Handler, get, post
@@ -204,8 +204,7 @@ async def _source(request: Request) -> Response:
 
 
 async def _found(request: Request, index: str, document_id: str) -> Line | None:
-    used = services(request)
-    search = LogSearch(used.store, used.log_writer, used.clock)
+    search = services(request).log_search
     wanted = All(
         (
             Field("source", Compare.EXACT, index),

@@ -1,0 +1,164 @@
+"""The syslog ports: every framing, every transport, and no more memory than is allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ingest.asgi import KeptLines
+from tests.notify.secure_proxy import certificate
+from tocsin.ingest.logs.config import LogsConfig, SyslogConfig
+from tocsin.ingest.logs.intake import LogIntake
+from tocsin.ingest.logs.syslog import Syslog
+from tocsin.ingest.logs.syslog_framing import Framer
+from tocsin.kit.clock import SystemClock
+from tocsin.kit.fault import Permanent, Rejected
+from tocsin.kit.tasks import Tasks
+
+MESSAGES = [b"<13>one", b"<11>two words", b"<34>Jan  1 00:00:00 h su: three"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"".join(b"%d %s" % (len(one), one) for one in MESSAGES),
+        b"".join(one + b"\n" for one in MESSAGES),
+        b"".join(one + b"\r\n" for one in MESSAGES),
+        b"".join(one + b"\x00" for one in MESSAGES),
+        b"7 <13>one<11>two words\n" + b"%d %s" % (len(MESSAGES[2]), MESSAGES[2]),
+    ],
+    ids=["octet counting", "line feeds", "CR LF", "NUL", "both"],
+)
+@given(cuts=st.lists(st.integers(0, 100), max_size=5))
+def test_messages_are_found_however_the_stream_is_cut(data: bytes, cuts: list[int]) -> None:
+    framer, found, at = Framer(1000), [], 0
+    for cut in [*sorted(cuts), len(data)]:
+        found += framer.feed(data[at:cut])
+        at = max(at, cut)
+    assert [one.strip(b"\r") for one in found] == MESSAGES
+    assert framer.rest() == b""
+
+
+@pytest.mark.parametrize(
+    "long", [b"<13>" + b"x" * 5_000 + b"\n", b"5004 <13>" + b"x" * 5_000], ids=["line", "counted"]
+)
+@given(cuts=st.lists(st.integers(0, 5_100), max_size=5))
+def test_a_message_too_long_is_cut_and_the_next_one_is_whole(long: bytes, cuts: list[int]) -> None:
+    framer, found, at, data = Framer(100), [], 0, long + b"<13>next\n"
+    for cut in [*sorted(cuts), len(data)]:
+        found += framer.feed(data[at:cut])
+        at = max(at, cut)
+    assert [len(one) for one in found] == [100, 8]
+    assert framer.cut == 1
+
+
+@given(st.lists(st.binary(max_size=50) | st.sampled_from([b"1 ", b"99999999 <", b"<"]), max_size=9))
+def test_any_bytes_are_cut_into_bounded_messages(pieces: list[bytes]) -> None:
+    framer = Framer(20)
+    found = [one for piece in pieces for one in framer.feed(piece)]
+    assert all(len(one) <= 20 for one in found)
+    assert len(framer.rest()) <= 20
+
+
+@asynccontextmanager
+async def listening(folder: Path, **config: str | int) -> AsyncIterator[tuple[Syslog, KeptLines]]:
+    """A listener that has kept everything and ended on return."""
+    clock, kept, tasks = SystemClock(), KeptLines(), Tasks(SystemClock())
+    syslog = Syslog(LogIntake(kept, clock, LogsConfig()), SyslogConfig(**config), clock)  # type: ignore[arg-type]  # texts and numbers by name
+    await syslog.start(tasks, folder)
+    try:
+        yield syslog, kept
+    finally:
+        await syslog.stop()
+        await tasks.stop_all()
+
+
+async def until(kept: KeptLines, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(kept.records) < count:  # noqa: ASYNC110  lines arrive over a real socket
+            await asyncio.sleep(0)
+
+
+async def test_datagrams_become_lines(tmp_path: Path) -> None:
+    async with listening(tmp_path, udp="127.0.0.1:0") as (syslog, kept):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for message in (*MESSAGES, b'<14>1 - - app - - - {"level":"error","msg":"inner"}'):
+                sender.sendto(message, ("127.0.0.1", syslog.ports["udp"]))
+        await until(kept, 4)
+    one, _, three, inner = kept.records
+    assert (one.body, one.host, one.source, one.level) == ("one", "127.0.0.1", "syslog", 10)
+    assert (three.service, three.host) == ("su", "h")
+    assert (inner.body, inner.level, inner.service) == ("inner", 17, "app")
+
+
+async def test_streams_become_lines_even_without_a_last_line_feed(tmp_path: Path) -> None:
+    async with listening(tmp_path, tcp="127.0.0.1:0") as (syslog, kept):
+        _, writer = await asyncio.open_connection("127.0.0.1", syslog.ports["tcp"])
+        writer.write(b"<13>first\n11 <13>counted<13>last")
+        await writer.drain()
+        writer.close()
+        await until(kept, 3)
+    assert [one.body for one in kept.records] == ["first", "counted", "last"]
+
+
+async def test_what_waits_is_kept_in_the_end(tmp_path: Path) -> None:
+    async with listening(tmp_path, udp="127.0.0.1:0") as (syslog, kept):
+        for number in range(500):
+            syslog.datagram_received(b"<13>%d" % number, ("10.0.0.1", 1))
+    assert len(kept.records) == 500
+
+
+async def test_datagrams_over_the_limit_are_dropped_and_use_no_memory(tmp_path: Path) -> None:
+    async with listening(tmp_path, udp="127.0.0.1:0") as (syslog, kept):
+        for _ in range(30_000):
+            syslog.datagram_received(b"<13>x", ("10.0.0.1", 1))
+    assert len(kept.records) == 20_000
+
+
+async def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:
+    async with listening(tmp_path, tcp="127.0.0.1:0", max_connections=1) as (syslog, kept):
+        _, first = await asyncio.open_connection("127.0.0.1", syslog.ports["tcp"])
+        first.write(b"<13>in\n")
+        await until(kept, 1)
+        reader, second = await asyncio.open_connection("127.0.0.1", syslog.ports["tcp"])
+        assert await reader.read() == b""
+        for writer in (first, second):
+            writer.close()
+
+
+async def test_tls_is_spoken(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    config = {"tls": "127.0.0.1:0", "certificate": cert.name, "key": key.name}
+    async with listening(tmp_path, **config) as (syslog, kept):
+        context = ssl.create_default_context(cafile=str(cert))
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", syslog.ports["tls"], ssl=context, server_hostname="localhost"
+        )
+        writer.write(b"13 <13>encrypted")
+        await writer.drain()
+        writer.close()
+        await until(kept, 1)
+    assert kept.records[0].body == "encrypted"
+
+
+async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    async with listening(tmp_path, tcp="127.0.0.1:0") as (syslog, _):
+        with pytest.raises(Permanent, match=r"logs\.syslog"):
+            async with listening(tmp_path, tcp=f"127.0.0.1:{syslog.ports['tcp']}"):
+                pass
+
+
+@pytest.mark.parametrize(
+    "config", [{"udp": "514"}, {"tcp": "h:x"}, {"tls": "127.0.0.1:0"}], ids=str
+)
+def test_a_mistake_in_the_configuration_is_told(config: dict[str, str]) -> None:
+    with pytest.raises(Rejected):
+        SyslogConfig(**config)  # type: ignore[arg-type]  # texts by name
