@@ -43,7 +43,7 @@ def _read(data: bytes, who: str, time_zone: str, matchers: str) -> list[Window]:
     return ical.read(data, created_by=who, default_zone=time_zone or "UTC", matchers=matchers)
 
 
-def _export(windows: list[Window], now_ms: int, host: str) -> bytes:
+def _as_calendar(windows: list[Window], now_ms: int, host: str) -> bytes:
     from tocsin.alert import ical
 
     return ical.export(windows, now_ms=now_ms, host=host)
@@ -106,7 +106,7 @@ async def _export(request: Request) -> Response:
     now = used.clock.now_ms()
     windows = [one.window for one in used.maintenance.all()]
     host = urlsplit(used.config.external_url).hostname or "tocsin"
-    body = await asyncio.to_thread(_export, windows, now, host)
+    body = await asyncio.to_thread(_as_calendar, windows, now, host)
     headers = {"Cache-Control": "no-store"}
     return Response(body, 200, headers, media_type="text/calendar; charset=utf-8")
 
