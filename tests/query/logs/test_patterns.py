@@ -85,7 +85,7 @@ async def test_patterns_of_a_range_with_what_was_before(
     assert rows[3].first_seen_s == AFTER.start_ns / 10**9
     drawn = await patterns.with_bars(rows, query, AFTER)
     assert [sum(row.bars) for row in drawn] == [1_000, 250, 100, 20]
-    assert {len(row.bars) for row in drawn} == {BARS}
+    assert all(2 < len(row.bars) <= BARS for row in drawn)
 
 
 async def test_a_pattern_that_became_more_general_is_found_whole(

@@ -18,6 +18,7 @@ from tocsin.store.client import Store
 BARS = 40
 _MINUTE_NS = 60_000_000_000
 _MOST = 20_000
+_SERVICES = 100
 _TIMEOUT = 20.0
 _SETTINGS: dict[str, str | int] = {"output_format_json_quote_64bit_integers": 0}
 
@@ -53,6 +54,14 @@ class Deploy(msgspec.Struct, frozen=True, array_like=True):
     at_s: float
     release: str
     service: str
+
+
+class ServiceSeen(msgspec.Struct, frozen=True, array_like=True):
+    """A service that said something lately: how many lines, and when the last."""
+
+    service: str
+    lines: int
+    last_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +116,16 @@ class LogPatterns:
     async def with_bars(
         self, rows: Sequence[PatternRow], query: Query, span: Span
     ) -> list[PatternRow]:
-        """The same rows with their course over the range, in 40 steps."""
+        """The same rows with their course over the range, in 40 steps or fewer."""
         wanted = [number for row in rows for number in row.patterns]
         if not wanted:
             return list(rows)
         source = _Source.of(query, span)
         width = max(1, -(-(source.span.end_ns - source.span.start_ns) // BARS))
+        if source.table != "logs":
+            # Bars of whole minutes: others would have one minute more or less than the next.
+            width = -(-width // _MINUTE_NS) * _MINUTE_NS
+        bars = -(-(source.span.end_ns - source.span.start_ns) // width)
         bar = f"toUInt32(intDiv({source.at} - {source.span.start_ns}, {width}))"
         sql = (
             f"SELECT toString(pattern), {bar}, toUInt64(sum({source.each})) FROM {source.table}"
@@ -121,8 +134,8 @@ class LogPatterns:
         )
         found: dict[str, list[int]] = {}
         for one in await self._rows(sql, _Bar):
-            found.setdefault(one.pattern, [0] * BARS)[min(one.bar, BARS - 1)] += one.lines
-        return [replace(row, bars=_sum(found, row.patterns)) for row in rows]
+            found.setdefault(one.pattern, [0] * bars)[min(one.bar, bars - 1)] += one.lines
+        return [replace(row, bars=_sum(found, row.patterns, bars)) for row in rows]
 
     async def named(self, patterns: Iterable[str]) -> dict[str, PatternName]:
         """What is known of patterns, by number; those that are not kept are left out."""
@@ -135,6 +148,15 @@ class LogPatterns:
             f" WHERE pattern IN ({','.join(wanted)}) GROUP BY pattern"
         )
         return {one.pattern: one for one in await self._rows(sql, PatternName)}
+
+    async def services(self) -> list[ServiceSeen]:
+        """Which services said something within the time that lines are kept, the last first."""
+        await self._pending.settle()
+        sql = (
+            "SELECT service, toUInt64(sum(lines)), toFloat64(toUnixTimestamp(max(minute)))"
+            f" FROM logs_1m GROUP BY service ORDER BY max(minute) DESC, service LIMIT {_SERVICES}"
+        )
+        return await self._rows(sql, ServiceSeen)
 
     async def last_deploy(self, span: Span) -> Deploy | None:
         """The newest release that was told of within a range; None when there was none."""
@@ -252,9 +274,9 @@ def together(counted: Sequence[_Counted], names: Mapping[str, PatternName]) -> l
     return sorted(rows.values(), key=lambda row: (-row.lines, row.service, row.template))
 
 
-def _sum(found: Mapping[str, Sequence[int]], patterns: Sequence[str]) -> tuple[int, ...]:
+def _sum(found: Mapping[str, Sequence[int]], patterns: Sequence[str], bars: int) -> tuple[int, ...]:
     courses = [found[number] for number in patterns if number in found]
-    return tuple(sum(course[bar] for course in courses) for bar in range(BARS))
+    return tuple(sum(course[bar] for course in courses) for bar in range(bars))
 
 
 def _between(span: Span) -> str:

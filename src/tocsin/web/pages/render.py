@@ -15,7 +15,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tocsin.web.pages import assets, filters, modules, timerange
+from tocsin.web.pages import assets, filters, log_filters, modules, timerange
 from tocsin.web.pages.timerange import TimeRange
 from tocsin.web.services import Services, services
 
@@ -36,6 +36,7 @@ class Place:
 PLACES = (
     Place("/", "Overview", "overview", "o"),
     Place("/alerts", "Alerts", "bell", "a"),
+    Place("/logs", "Logs", "logs", "l"),
     Place("/rules", "Rules", "check", "r"),
     Place("/slos", "Objectives", "budget", "b"),
     Place("/routing", "Routing", "routing", "w"),
@@ -103,6 +104,12 @@ class Frame:
         merged = {key: value for key, value in {**self.query, **changed}.items() if value}
         return f"{self.path}?{urlencode(merged)}" if merged else self.path
 
+    def query_with(self, **changes: str) -> str:
+        """This page's parameters with some changed, for another page; empty values go."""
+        changed = {key.rstrip("_"): value for key, value in changes.items()}
+        merged = {key: value for key, value in {**self.query, **changed}.items() if value}
+        return urlencode(merged)
+
     def age(self, moment: float | None) -> str:
         """A live `<time>` of an epoch in seconds."""
         return filters.age(moment, self.now)
@@ -120,6 +127,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(filters.FILTERS)
+    made.filters.update(log_filters.FILTERS)
     made.globals.update(
         asset=assets.url,
         import_map=_import_map,

@@ -1,0 +1,79 @@
+// A live tail: lines as they come, at the top; it can be paused, and tells what it missed.
+
+import { el } from "./dom.js";
+import { row } from "./log_rows.js";
+
+const SHOWN = 1000;
+const HELD = 5000;
+const DRAW_MS = 250;
+
+/** @typedef {import("./log_rows.js").Line} Line */
+
+export class Tail {
+  /**
+   * @param {{ question: string, words: string[], columns: string[], lines: HTMLElement, bar: HTMLElement, ended: () => void }} given
+   */
+  constructor(given) {
+    this.given = given;
+    /** @type {Line[]} */
+    this.waiting = [];
+    this.lost = 0;
+    this.came = 0;
+    this.paused = false;
+    this.chunk = el("ol", { class: "chunk live" });
+    given.lines.prepend(this.chunk);
+    const query = new URLSearchParams({ q: given.question, since: "now-10s" });
+    this.source = new EventSource(`/api/logs/tail?${query}`);
+    this.source.addEventListener("line", (event) => this.take(JSON.parse(/** @type {MessageEvent} */ (event).data)));
+    this.source.addEventListener("lost", (event) => { this.lost += JSON.parse(/** @type {MessageEvent} */ (event).data).lines ?? 0; });
+    this.source.addEventListener("open", () => { this.trouble = ""; this.tell(); });
+    this.source.addEventListener("error", () => { this.trouble = "Not connected; trying again."; this.tell(); });
+    this.timer = setInterval(() => this.draw(), DRAW_MS);
+    this.trouble = "";
+    this.count = el("span", { role: "status" });
+    this.pauseButton = el("button", { class: "button small", type: "button", text: "Pause", onclick: () => this.pause(!this.paused) });
+    given.bar.replaceChildren(el("b", { text: "Live" }), this.count, el("span", { class: "push row tight" }, this.pauseButton, el("button", { class: "button small", type: "button", text: "Stop", onclick: () => given.ended() })));
+    given.bar.hidden = false;
+    this.tell();
+  }
+
+  /** @param {Line} line */
+  take(line) {
+    this.came += 1;
+    this.waiting.push(line);
+    if (this.waiting.length > HELD) {
+      this.lost += this.waiting.length - HELD;
+      this.waiting.splice(0, this.waiting.length - HELD);
+    }
+  }
+
+  /** @param {boolean} paused */
+  pause(paused) {
+    this.paused = paused;
+    this.pauseButton.textContent = paused ? "Catch up" : "Pause";
+    this.draw();
+  }
+
+  draw() {
+    if (!this.paused && this.waiting.length) {
+      const { words, columns } = this.given;
+      const fresh = this.waiting.splice(0).slice(-SHOWN).reverse().map((line) => row(line, words, columns));
+      this.chunk.prepend(...fresh);
+      while (this.chunk.childElementCount > SHOWN) this.chunk.lastElementChild?.remove();
+    }
+    this.tell();
+  }
+
+  tell() {
+    const held = this.paused ? `${this.waiting.length} new, held back. ` : `${this.came} since you began. `;
+    const lost = this.lost ? `${this.lost} were lost: they came faster than they could be shown; search finds them. ` : "";
+    const words = this.trouble || held + lost;
+    if (this.count.textContent !== words) this.count.textContent = words;
+  }
+
+  stop() {
+    this.source.close();
+    clearInterval(this.timer);
+    this.given.bar.hidden = true;
+  }
+}
