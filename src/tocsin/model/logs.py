@@ -71,6 +71,7 @@ class LogRecord(msgspec.Struct, kw_only=True, gc=False):
     severity number, 1 to 24, or 0; `severity` the word as it came. `body` is the text that people
     read and search; `original` the whole as it came where `body` is only a part of it. `source`
     says where it came from (an index, a file, a stream). Nested attributes have dotted names.
+    `weight` is for how many lines it stands, when only one of several was kept.
     """
 
     ts_ns: int
@@ -85,6 +86,7 @@ class LogRecord(msgspec.Struct, kw_only=True, gc=False):
     span_id: str = ""
     user_id: str = ""
     pattern: int = 0
+    weight: int = 1
     attributes: dict[str, str] = {}
     original: str = ""
 

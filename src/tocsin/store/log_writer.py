@@ -119,6 +119,7 @@ def rows_of(batch: LogBatch) -> Rows:
         numbers("level", "UInt8", [one.level for one in records]),
         *(strings(name, _all(records, name)) for name in (*_TEXTS, *_IDS)),
         numbers("pattern", "UInt64", [one.pattern for one in records]),
+        numbers("weight", "UInt32", [one.weight for one in records]),
         maps("attributes", [one.attributes for one in records]),
         strings("original", [one.original for one in records]),
         numbers("batch", "UInt64", [batch.key] * len(records)),

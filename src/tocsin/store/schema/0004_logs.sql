@@ -1,5 +1,6 @@
 -- What applications said. `level` is OpenTelemetry's severity number. A line is named by `batch`,
--- the request that it came in, and `number`, its place there; `taken` is when it came.
+-- the request that it came in, and `number`, its place there; `taken` is when it came. `weight` is
+-- for how many lines it stands, where sampling kept one of several: counts of lines are its sum.
 CREATE TABLE IF NOT EXISTS logs {on_cluster}
 (
     ts DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
@@ -14,6 +15,7 @@ CREATE TABLE IF NOT EXISTS logs {on_cluster}
     span_id String CODEC(ZSTD(1)),
     user_id String CODEC(ZSTD(1)),
     pattern UInt64 CODEC(ZSTD(1)),
+    weight UInt32 DEFAULT 1 CODEC(ZSTD(1)),
     attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     original String CODEC(ZSTD(1)),
     batch UInt64 CODEC(Delta, ZSTD(1)),
@@ -50,7 +52,7 @@ SETTINGS ttl_only_drop_parts = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS logs_1m_view {on_cluster} TO logs_1m AS
 SELECT toStartOfMinute(toDateTime(ts)) AS minute, service, environment, level, pattern,
-    count() AS lines, sum(length(body) + length(original)) AS bytes
+    sum(weight) AS lines, sum(length(body) + length(original)) AS bytes
 FROM logs
 GROUP BY minute, service, environment, level, pattern;
 
