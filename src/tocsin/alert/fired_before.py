@@ -44,12 +44,12 @@ async def sources_of_inhibition(
         if everything or any(matches_all(rule.source, named) for rule in rules):
             found += [
                 Alert(labels=named, starts_ms=begin, ends_ms=end)
-                for begin, end in _stretches(data, row)
+                for begin, end in stretches(data, row)
             ]
     return sorted(found, key=lambda alert: alert.starts_ms)
 
 
-def _stretches(data: SeriesData, row: int) -> Iterator[tuple[int, int]]:
+def stretches(data: SeriesData, row: int) -> Iterator[tuple[int, int]]:
     """When a series was there: from its first sample to its end or to a long gap."""
     low, high = int(data.offsets[row]), int(data.offsets[row + 1])
     begin = last = 0

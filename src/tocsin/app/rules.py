@@ -31,6 +31,8 @@ class RulePlan:
     groups: tuple[RuleGroup, ...] = ()
     external_labels: Labels = ()
     warnings: tuple[str, ...] = ()
+    interval_ms: int = _EVERY_MS
+    """How often rules are evaluated that stand in no file."""
 
 
 def rule_plan(loaded: Loaded) -> RulePlan:
@@ -45,8 +47,9 @@ def rule_plan(loaded: Loaded) -> RulePlan:
             groups += read(file, for_groups)
         except RuleFileError as error:
             problems += error.problems
+    interval_ms = for_groups.interval_ms if document else _EVERY_MS
     try:
-        groups += _own_groups(loaded, for_groups.interval_ms if document else _EVERY_MS)
+        groups += _own_groups(loaded, interval_ms)
     except RuleFileError as error:
         problems += error.problems
     except ConfigError as error:
@@ -54,7 +57,10 @@ def rule_plan(loaded: Loaded) -> RulePlan:
     if problems:
         raise RuleFileError(problems)
     return RulePlan(
-        tuple(groups), model.from_mapping(defaults.external_labels), tuple(_warnings(loaded))
+        tuple(groups),
+        model.from_mapping(defaults.external_labels),
+        tuple(_warnings(loaded)),
+        interval_ms,
     )
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from tocsin.alert.trial_room import TrialRoom
 from tocsin.kit.clock import Clock
 from tocsin.model.series import SeriesSource
+from tocsin.web.alert_board import AlertBoard
 
 if TYPE_CHECKING:
     from tocsin.alert.acknowledge import Acknowledgements
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tocsin.alert.desk import Desk
     from tocsin.alert.dispatch import Dispatcher
     from tocsin.alert.holding import Basis
+    from tocsin.alert.made_rules import MadeRules
     from tocsin.alert.maintenance import Maintenance
     from tocsin.alert.manager import RuleManager
     from tocsin.alert.receipt import Receipt
@@ -175,7 +177,9 @@ class Services:
     status: Callable[[], SystemStatus]
     reload: Callable[[], Awaitable[ReloadOutcome]]
     backups: BackupMaker
+    made_rules: MadeRules
     trials: TrialRoom = field(default_factory=TrialRoom)
+    board: AlertBoard = field(default_factory=AlertBoard)
 
     @property
     def config(self) -> WebConfig:

@@ -3,8 +3,12 @@
 PATHS = (
     "/",
     "/alerts",
+    "/alerts?state=all&by=service&q=job=x",
+    "/alerts/0123456789abcdef",
     "/alerts/0123456789abcdef/why",
     "/rules",
+    "/rules/new",
+    "/rules/new?expr=up",
     "/slos",
     "/rules/backtest",
     "/routing",

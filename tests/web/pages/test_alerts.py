@@ -1,117 +1,168 @@
-"""What the pages Alerts and Rules say."""
+"""What the page Alerts says, of alerts as they are."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from tests.alert.rule_world import RuleWorld
-from tests.web.pages.samples import frame
-from tocsin.alert.condition_tokens import Dimension
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.indicators import Indicator
-from tocsin.alert.plain_rule import plain_rules
-from tocsin.kit.yaml import loads
-from tocsin.web.pages.alerts import alerts_view, rules_view
+from tests.web.pages.samples import NOW, frame
+from tocsin.alert.acknowledge import Acknowledgement
+from tocsin.model.labels import from_mapping
+from tocsin.model.notices import fingerprint
+from tocsin.web.alert_board import BoardAlert, Held, RuleName
+from tocsin.web.alert_filter import Asked, asked_of, silence_address
+from tocsin.web.pages.alerts import AlertsView, Watched, view_of
 from tocsin.web.pages.render import html
 
-RULES = """\
-groups:
-  - name: shop
-    rules:
-      - record: total
-        expr: sum(x)
-      - alert: Slow
-        expr: x > 1
-        labels: {severity: warning}
-      - alert: Down
-        expr: x > 2
-        labels: {severity: critical}
-        annotations: {summary: "{{ $labels.job }} is down", runbook_url: "https://wiki/down",
-          dashboard: "javascript:alert(1)", hint: call somebody}
-      - alert: Soon
-        expr: x > 0
-        for: 5m
-      - alert: Bad
-        expr: x * on(job) group_left() y
-"""
+WATCHED = Watched(rules=4, failing=1, latest_s=NOW - 3)
+RULE = RuleName("Down", "shop", "rules.yml", "up == 0", 0)
+SILENCED = Held("silenced", "silenced by ana: new disks", "/silences/1")
 
 
-@pytest.fixture
-async def group(tmp_path: Path) -> GroupRun:
-    world = RuleWorld(tmp_path)
-    group = world.group(RULES)
-    world.put("x", 3.0, job="j")
-    for side in "ab":
-        world.put("y", 1.0, job="j", side=side)
-    await group.evaluate(world.now_ms)
-    return group
+def alert(name: str = "Down", *, phase: str = "firing", **labels: str) -> BoardAlert:
+    """An alert of a rule since a minute ago."""
+    given = from_mapping({"alertname": name, **labels})
+    return BoardAlert(
+        fingerprint=fingerprint(given),
+        labels=given,
+        annotations=(("runbook_url", "https://wiki/down"), ("summary", f"{name} says so")),
+        phase=phase,
+        word=phase.capitalize(),
+        since_ms=round((NOW - 60) * 1000),
+        value=0.0,
+        rule=replace(RULE, name=name),
+        receivers=("team",),
+        routes=(f"team: alertname={name}",),
+        held=(),
+        ack=None,
+    )
 
 
-async def test_the_worst_comes_first(group: GroupRun) -> None:
-    view = alerts_view([group], "")
-    assert [(rule.name, rule.state) for rule in view.rules] == [
-        ("Down", "critical"),
-        ("Slow", "warning"),
-        ("Soon", "unknown"),
+def view(*found: BoardAlert, **query: str) -> AlertsView:
+    return view_of(found, asked_of(query), WATCHED)
+
+
+def shown(view: AlertsView, **query: str) -> str:
+    around = frame("/alerts", **query)
+    around = replace(around, viewer=replace(around.viewer, may_respond=True))
+    return html("pages/alerts.html", around, view=view, silence_of=silence_address)
+
+
+MIXED = (
+    alert("Slow", severity="warning", job="api"),
+    alert("Down", severity="critical", job="api", instance="a"),
+    alert("Down", severity="critical", job="db", instance="b"),
+    alert("Soon", phase="pending", severity="critical"),
+    replace(alert("Quiet", severity="critical"), held=(SILENCED,)),
+)
+
+
+def test_the_worst_group_comes_first_and_what_is_held_back_is_in_none() -> None:
+    page = view(*MIXED)
+    assert [(one.title, one.tone, one.firing) for one in page.groups] == [
+        ("Down", "critical", 2),
+        ("Slow", "warning", 1),
+        ("Soon", "unknown", 0),
     ]
-    assert (view.firing, view.pending, view.watching, view.failing) == (2, 1, 4, 1)
+    assert [one.name for one in page.held] == ["Quiet"]
+    assert page.held_counts == [("silenced", 1)]
+    assert page.counts == {
+        "": 4, "firing": 3, "pending": 1, "acknowledged": 0, "held": 1, "all": 5,
+    }  # fmt: skip
 
 
-async def test_only_what_is_asked_for_is_listed(group: GroupRun) -> None:
-    assert [rule.name for rule in alerts_view([group], "pending").rules] == ["Soon"]
-    assert alerts_view([group], "nonsense").only == ""
+@pytest.mark.parametrize(
+    ("by", "titles"),
+    [
+        ("service", ["api", "db", "(none)"]),
+        ("severity", ["critical", "warning"]),
+        ("route", ["team: alertname=Down", "team: alertname=Slow", "team: alertname=Soon"]),
+        ("none", ["Alerts"]),
+        ("nonsense", ["Down", "Slow", "Soon"]),
+    ],
+)
+def test_alerts_are_grouped_as_the_address_says(by: str, titles: list[str]) -> None:
+    assert [one.title for one in view(*MIXED, by=by).groups] == titles
 
 
-async def test_an_alert_shows_its_words_and_links_that_lead_somewhere(group: GroupRun) -> None:
-    (row,) = alerts_view([group], "").rules[0].alerts
-    assert row.summary == "j is down"
-    assert row.links == [("runbook", "https://wiki/down")]
-    assert row.said == [("dashboard", "javascript:alert(1)"), ("hint", "call somebody")]
-    assert row.labels == [("job", "j"), ("severity", "critical")]
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"q": "slow"}, 1),
+        ({"q": "-slow"}, 3),
+        ({"q": 'job="api"'}, 2),
+        ({"q": "job=~'a.*'"}, 0),
+        ({"q": 'job=~"a.*" severity!=critical'}, 1),
+        ({"severity": "critical"}, 3),
+        ({"receiver": "nobody"}, 0),
+        ({"state": "held"}, 1),
+        ({"state": "all"}, 5),
+        ({"state": "pending"}, 1),
+        ({"group": "Down"}, 4),
+    ],
+    ids=str,
+)
+def test_only_what_is_asked_for_is_listed(query: dict[str, str], count: int) -> None:
+    assert view(*MIXED, **query).shown == count
 
 
-async def test_rules_tell_how_they_went(group: GroupRun) -> None:
-    (rows,) = rules_view([group])
-    assert [(rule.name, rule.word) for rule in rows.rules] == [
-        ("total", "Recorded"),
-        ("Slow", "Firing"),
-        ("Down", "Firing"),
-        ("Soon", "Pending"),
-        ("Bad", "Fails"),
-    ]
-    assert rows.state == "critical"
-    assert "many-to-many" in rows.rules[-1].error
+def test_a_condition_that_is_none_is_told_and_hides_nothing() -> None:
+    page = view(*MIXED, q='job=~"("')
+    assert "missing" in page.asked.problem
+    assert page.shown == 4
+    assert page.asked.problem in shown(page, q='job=~"("').replace("&#34;", '"')
 
 
-async def test_the_pages_render_what_there_is_and_what_there_is_not(group: GroupRun) -> None:
-    shown = html("pages/alerts.html", frame("/alerts"), view=alerts_view([group], ""))
-    assert "2 firing" in shown
-    assert 'href="https://wiki/down"' in shown
-    assert 'href="javascript' not in shown
-    nothing = html("pages/alerts.html", frame("/alerts"), view=alerts_view([], ""))
-    assert "No rule watches anything yet" in nothing
-    listed = html("pages/rules.html", frame("/rules"), groups=rules_view([group]))
-    assert "many-to-many" in listed
-    assert "There are no rules" in html("pages/rules.html", frame("/rules"), groups=[])
+def test_ten_thousand_alerts_are_counted_and_shown_a_page_at_a_time() -> None:
+    found = [alert("Down", instance=str(number)) for number in range(9_000)]
+    found += [alert(f"Rule{number}") for number in range(1_000)]
+    page = view(*found)
+    assert (page.shown, page.group_count, page.pages) == (10_000, 1_001, 51)
+    assert (page.groups[0].firing, len(page.groups[0].rows), page.groups[0].more) == (
+        9_000,
+        6,
+        8_994,
+    )
+    one = view(*found, group="Down", page="90")
+    assert (one.pages, len(one.groups), len(one.groups[0].rows)) == (90, 1, 100)
+    assert len(shown(page)) < 300_000
 
 
-async def test_a_plain_rule_shows_its_condition_and_what_it_means(tmp_path: Path) -> None:
-    world = RuleWorld(tmp_path)
-    known = {"queue": Indicator("queue", "x", Dimension.NUMBER, "")}
-    text = "Long: {condition: queue > 2, recover: queue < 1}"
-    (made,) = plain_rules(loads(text), known, 60_000)
-    group = GroupRun(made, world.around, restore=False)
-    await world.minutes(group, 1, x=3.0)
-    await world.minutes(group, 1, x=1.0)
-    (row,) = alerts_view([group], "").rules[0].alerts
-    assert row.word == "Firing, not recovered yet"
-    ((rule,),) = (rows.rules for rows in rules_view([group]))
-    assert (rule.written, rule.expr, rule.recover) == ("queue > 2", "x > 2", "x < 1")
-    listed = html("pages/rules.html", frame("/rules"), groups=rules_view([group]))
-    assert "<code>queue &gt; 2</code>" in listed
-    await world.clock.advance(3600)
-    await group.evaluate(world.now_ms)
-    ((rule,),) = (rows.rules for rows in rules_view([group]))
-    assert rule.word == "No data"
+def test_the_version_changes_with_the_list_and_not_with_the_values() -> None:
+    (first,) = (alert(),)
+    before = view(first).version
+    assert view(replace(first, value=7.0)).version == before
+    ack = Acknowledgement(
+        fingerprint=first.fingerprint, labels=first.labels, by="ana", at_ms=1, source="page"
+    )
+    for changed in (replace(first, held=(SILENCED,)), replace(first, ack=ack)):
+        assert view(changed).version != before
+
+
+def test_a_row_has_its_runbook_its_labels_and_what_can_be_done() -> None:
+    text = shown(view(alert(severity="critical", job='a"b')))
+    assert 'href="https://wiki/down"' in text
+    assert "Down says so" in text
+    assert "data-acknowledge" in text
+    assert "matcher=job%3D%22a%5C%22b%22" in text
+    assert 'query="up"' in text
+    assert 'thresholds="0.0 critical == 0"' in text
+
+
+def test_what_is_held_back_is_quiet_and_says_why() -> None:
+    text = shown(view(MIXED[-1]))
+    assert "silenced by ana: new disks" in text
+    assert "is-held" in text
+    assert "Nothing that anybody must see to" in text
+
+
+def test_an_empty_page_says_what_is_watched() -> None:
+    assert "4 alerting rules" in shown(view())
+    nothing = view_of((), Asked(), Watched(0, 0, 0.0))
+    assert "No rule watches anything yet" in shown(nothing)
+
+
+def test_an_address_of_a_script_is_no_runbook() -> None:
+    evil = replace(alert(), annotations=(("runbook_url", "javascript:alert(1)"),))
+    assert 'href="javascript' not in shown(view(evil))

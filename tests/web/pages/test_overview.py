@@ -9,8 +9,8 @@ from tests.web.pages.samples import NOW, STATUS, frame, target
 from tocsin.ingest.intake import Sender
 from tocsin.store.series import Cardinality
 from tocsin.web.pages import overview
-from tocsin.web.pages.alerts import AlertRow, AlertsView, RuleAlerts
 from tocsin.web.pages.connect import sending
+from tocsin.web.pages.firing_rules import AlertRow, AlertsView, RuleAlerts
 from tocsin.web.pages.overview import Attention, OverviewView
 from tocsin.web.pages.render import html
 from tocsin.web.pages.target_rows import TargetRow
@@ -87,11 +87,11 @@ def test_tocsins_own_trouble_is_told(status: object, what: str) -> None:
 
 def test_a_rule_that_fires_needs_attention_with_what_its_oldest_alert_says() -> None:
     def alert(since_s: float, summary: str) -> AlertRow:
-        return AlertRow("critical", "Firing", since_s, 1.0, (), summary, (), ())
+        return AlertRow("critical", since_s, summary)
 
     alerts = (alert(NOW - 60, "b is down"), alert(NOW - 600, "a is down"))
-    rule = RuleAlerts("TargetDown", "basics", "up == 0", 60, "critical", 2, 0, alerts, 0)
-    (found,) = overview.firing_of(AlertsView((rule,), 2, 0, 1, 0, "firing"))
+    rule = RuleAlerts("TargetDown", "basics", "up == 0", "critical", 2, 0, alerts)
+    (found,) = overview.firing_of(AlertsView((rule,), 2, 0, 1, 0))
     assert (found.what, found.why) == ("TargetDown (2 alerts)", "a is down")
     assert (found.state, found.since_s) == ("critical", NOW - 600)
 

@@ -6,7 +6,7 @@ import { help, listen } from "./lib/keys.js";
 import { open as openPalette, teach } from "./lib/palette.js";
 import { announce, moment, shift, show } from "./lib/range.js";
 
-const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs"];
+const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts"];
 const AGES_MS = 5000;
 const loaded = new Set();
 
@@ -99,8 +99,14 @@ function findHere() {
 
 /** @param {number} by rows */
 function stepRow(by) {
-  const table = document.activeElement?.closest("tc-table") ?? document.querySelector("tc-table");
+  const table = document.activeElement?.closest("tc-table, tc-alerts") ?? document.querySelector("tc-alerts, tc-table");
   /** @type {any} */ (table)?.step?.(by);
+}
+
+/** @param {string} what presses that button of the row with the focus, else of the page's own alert */
+function act(what) {
+  const row = document.activeElement?.closest("[data-row]") ?? document.querySelector("[data-alert]");
+  /** @type {HTMLElement | null | undefined} */ (row?.querySelector(what))?.click();
 }
 
 function openTimes() {
@@ -173,6 +179,9 @@ function readable(text) {
 document.body.addEventListener("htmx:afterSettle", () => { load(); tellAges(); });
 document.addEventListener("tc:range", () => document.body.dispatchEvent(new CustomEvent("refresh")));
 addEventListener("popstate", () => announce());
+// The addresses that templates written for Alertmanager link to.
+const meant = /^#\/(alerts|silences)(?:\/([0-9a-f-]{36}))?(\?.*)?$/.exec(location.hash);
+if (meant) location.replace(`/${meant[1]}${meant[2] ? `/${meant[2]}` : ""}${meant[1] === "alerts" ? meant[3] ?? "" : ""}`);
 teach([
   { name: "Switch between light and dark", kind: "command", run: switchTheme, icon: "theme" },
   { name: "Refresh now", kind: "command", run: refresh, icon: "refresh" },
@@ -182,7 +191,7 @@ teach([
 ]);
 listen({
   palette: openPalette, "/": findHere, "?": help, t: openTimes, r: refresh, "[": () => shift(-1), "]": () => shift(1),
-  j: () => stepRow(1), k: () => stepRow(-1),
+  j: () => stepRow(1), k: () => stepRow(-1), a: () => act("[data-acknowledge]"), s: () => act("[data-silence]"),
 });
 load();
 new MutationObserver(load).observe(document.body, { childList: true, subtree: true });

@@ -6,7 +6,7 @@ import { frame, stack } from "../lib/frames.js";
 import { Legend } from "../lib/legend.js";
 import { placeMarks } from "../lib/marks.js";
 import { current, step as stepOf, unzoom, zoom } from "../lib/range.js";
-import { drawNotes, drawThresholds, thresholdsOf } from "../lib/thresholds.js";
+import { drawNotes, drawThresholds, notesOf, thresholdsOf } from "../lib/thresholds.js";
 
 /**
  * @typedef {import("../lib/frames.js").Frame} Frame
@@ -18,7 +18,7 @@ const TIP_LINES = 8;
 
 /**
  * A chart of a query over the page's time range. Attributes: `query`, `unit`, `kind` (line, stacked),
- * `legend` (a template), `label`, `thresholds`. Drag zooms the whole page, a double click goes back, the crosshair
+ * `legend` (a template), `label`, `thresholds`, `notes` ("epoch words; …"), `bare` (no legend). Drag zooms the whole page, a double click goes back, the crosshair
  * is shared. Or call `show()` with a frame of your own.
  */
 export class TcChart extends HTMLElement {
@@ -36,6 +36,7 @@ export class TcChart extends HTMLElement {
   connectedCallback() {
     this.box = /** @type {HTMLElement} */ (this.querySelector(".plot") ?? this.appendChild(el("div", { class: "plot" })));
     this.legend ??= new Legend(this, () => this.draw());
+    this.notes = notesOf(this.getAttribute("notes") ?? "");
     this.tip = el("div", { class: "tip", hidden: true });
     this.addTools();
     for (const name of ["tc:range", "tc:refresh", "tc:theme"]) document.addEventListener(name, this);

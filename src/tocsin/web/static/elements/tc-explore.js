@@ -183,6 +183,8 @@ class TcExplore extends HTMLElement {
   async run({ keepUrl = false } = {}) {
     const texts = this.texts();
     if (!keepUrl && this.link(false) !== location.href) history.pushState({}, "", this.link(false));
+    const alert = /** @type {HTMLAnchorElement | null} */ (this.querySelector("[data-alert-of]"));
+    if (alert) alert.href = `/rules/new?${new URLSearchParams({ expr: texts.at(-1)?.text ?? "" })}`;
     this.asking?.abort();
     const asking = new AbortController();
     this.asking = asking;

@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 
 const HELP = [
   ["/", "Search in the page, or everywhere"], ["Ctrl K", "Search and commands"], ["g then o e m t y s", "Go to Overview, Explore, Metrics, Targets, System, Settings"],
-  ["t", "Time range"], ["[ and ]", "Earlier, later"], ["r", "Refresh"], ["j and k", "Next row, previous row"], ["Enter", "Open the row"], ["x", "Select the row"], ["?", "This list"],
+  ["t", "Time range"], ["[ and ]", "Earlier, later"], ["r", "Refresh"], ["j and k", "Next row, previous row"], ["Enter", "Open the row"], ["x", "Select the row"], ["a", "Acknowledge the alert"], ["s", "Silence the alert"], ["?", "This list"],
 ];
 
 /** Show what the keys do. */

@@ -15,6 +15,14 @@ export function thresholdsOf(text) {
   });
 }
 
+/** @param {string} text like "1700000000 fired; 1700000300 over" @returns {Note[]} */
+export function notesOf(text) {
+  return text.split(";").flatMap((part) => {
+    const found = /^\s*(\d+(?:\.\d+)?)\s+(.+?)\s*$/.exec(part);
+    return found ? [{ at: Number(found[1]), words: found[2] }] : [];
+  });
+}
+
 /** @param {import("uplot")} plot @param {Threshold[]} thresholds */
 export function drawThresholds(plot, thresholds) {
   const { ctx, bbox } = plot;
