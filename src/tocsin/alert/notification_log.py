@@ -7,9 +7,7 @@ it told counts as told when the end of it is to be told.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -20,8 +18,7 @@ from tocsin.kit.fault import Temporary
 _log = log.get("notification_log")
 _KEPT_MS = 120 * 3_600_000
 _RECORD_SECONDS = 2.0
-_AT_ONCE = 100
-"""Entries in a transaction: all who wait for it go on in one turn of the loop."""
+_GO_ON_AT_ONCE = 10
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -58,26 +55,18 @@ def key_of(group_key: str, receiver: str, kind: str, index: int) -> str:
     return f"{group_key}|{receiver}/{kind}/{index}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """What is kept in one transaction; `tried` once it is, or cannot be."""
-
-    entries: dict[str, LogEntry] = field(default_factory=dict)
-    tried: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class NotificationLog:
     """The log, in memory and kept. When it cannot be kept, messages go out all the same.
 
     While some entries are written the next ones gather, so that thousands of groups cost tens of
-    transactions; each waits until its own is kept, 2 s at the most.
+    transactions; each waits until its own is kept, or writing takes more than 2 s.
     """
 
     def __init__(self, keeper: LogKeeper) -> None:
         self._keeper = keeper
         self._entries: dict[str, LogEntry] = {}
-        self._batches: deque[_Batch] = deque()
         self._unkept: dict[str, LogEntry] = {}
+        self._waiting: list[asyncio.Future[None]] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
@@ -141,32 +130,42 @@ class NotificationLog:
     async def _save(self, entry: LogEntry) -> None:
         """Returns once it is kept, with others of the same moment, or cannot be kept."""
         self._entries[entry.key] = entry
-        if not self._batches or len(self._batches[-1].entries) >= _AT_ONCE:
-            self._batches.append(_Batch())
-        batch = self._batches[-1]
-        batch.entries[entry.key] = entry
+        self._unkept[entry.key] = entry
+        tried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(tried)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="notification_log")
         writer = self._writer
-        try:
-            async with asyncio.timeout(_RECORD_SECONDS):
-                await batch.tried.wait()
-        except TimeoutError:
-            # A page that comes twice after a crash is better than one that never comes.
-            _log.error("notification_not_recorded_yet", key=entry.key)
+        await asyncio.wait((tried, writer), return_when=asyncio.FIRST_COMPLETED)
         if writer.done() and not writer.cancelled():
             writer.result()  # a bug is the caller's too
 
     async def _write(self) -> None:
-        while self._batches:
-            batch = self._batches.popleft()
-            entries = {**self._unkept, **batch.entries}
+        while self._waiting:
+            entries, waiting = self._unkept, self._waiting
+            self._unkept, self._waiting = {}, []
+            saving = asyncio.ensure_future(self._keeper.save(entries.values()))
+            await asyncio.wait((saving,), timeout=_RECORD_SECONDS)
+            if not saving.done():
+                # A page that comes twice after a crash is better than one that never comes.
+                _log.error("notifications_not_recorded_yet", entries=len(entries))
+                waiting += self._waiting
+                self._waiting = []
+                await _release(waiting)
+                await asyncio.wait((saving,))
             try:
-                await self._keeper.save(entries.values())
-                self._unkept = {}
+                saving.result()
             except Temporary as error:
                 # They go out all the same, and are kept with the next ones.
-                self._unkept = entries
+                self._unkept = {**entries, **self._unkept}
                 _log.error("notifications_not_recorded", entries=len(entries), error=str(error))
-            finally:
-                batch.tried.set()
+            await _release(waiting)
+
+
+async def _release(waiting: list[asyncio.Future[None]]) -> None:
+    """Let them go on, some in each turn of the loop: each has a message to make."""
+    for number, one in enumerate(waiting, 1):
+        if not one.done():
+            one.set_result(None)
+            if number % _GO_ON_AT_ONCE == 0:
+                await asyncio.sleep(0)

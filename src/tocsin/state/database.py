@@ -43,6 +43,7 @@ class Database:
         self._url = _with_driver(url)
         self._engine: AsyncEngine | None = None
         self._open = OpenTransactions()
+        self._turns: asyncio.Lock | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -60,6 +61,8 @@ class Database:
         Raises Permanent when the database cannot be used as it is, Temporary when it is away.
         """
         self._engine = self._made()
+        # SQLite has one writer at a time, and those that wait for it look only now and then.
+        self._turns = asyncio.Lock() if self.is_sqlite else None
         try:
             async with self.transaction() as connection:
                 if not self.is_sqlite:
@@ -90,7 +93,7 @@ class Database:
 
         Who is interrupted in it has changed nothing, and goes on at once: it ends by itself.
         """
-        async with self._begun(self._opened()) as connection:
+        async with self._begun(self._opened(), self._turns) as connection:
             yield connection
 
     @asynccontextmanager
@@ -105,8 +108,10 @@ class Database:
         return self._engine
 
     @asynccontextmanager
-    async def _begun(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        connection = Transaction(engine)
+    async def _begun(
+        self, engine: AsyncEngine, turns: asyncio.Lock | None = None
+    ) -> AsyncIterator[AsyncConnection]:
+        connection = Transaction(engine, turns)
         self._open.opened(connection)
         try:
             try:

@@ -22,17 +22,27 @@ READS = "tocsin_reads"
 _STATEMENT_SECONDS = 30.0
 """How long an abandoned statement may take to end by itself."""
 _GIVEN_UP_SECONDS = 5.0
+_TURN_SECONDS = 10.0
+"""How long a writer waits for those before it."""
 
 
 class Transaction(AsyncConnection):
     """One connection from `take` to `end`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, turns: asyncio.Lock | None = None) -> None:
+        """Those with the same `turns` take place one after another."""
         super().__init__(engine)
+        self._turns = turns
+        self._has_turn = False
         self._statement: asyncio.Task[Any] | None = None  # Any: of whatever result
 
     async def take(self) -> None:
-        """Take a connection; the first statement begins the transaction."""
+        """Take a connection; the first statement begins the transaction. Raises TimeoutError when
+        those before it do not end."""
+        if self._turns is not None:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turns.acquire()
+            self._has_turn = True
         _ = await self._undisturbed(super().start())
 
     async def execute(self, *given: Any, **more: Any) -> Any:  # Any: SQLAlchemy's overloads
@@ -55,9 +65,15 @@ class Transaction(AsyncConnection):
 
     async def end(self, *, is_whole: bool) -> None:
         """Commit what is whole, else undo it, after the statement that is under way."""
-        await self._settled()
-        if self.sync_connection is None:
-            return
+        try:
+            await self._settled()
+            if self.sync_connection is not None:
+                await self._close(is_whole=is_whole)
+        finally:
+            if self._turns is not None and self._has_turn:
+                self._turns.release()
+
+    async def _close(self, *, is_whole: bool) -> None:
         try:
             if is_whole:
                 await self.commit()
