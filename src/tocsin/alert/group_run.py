@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 import msgspec
 import numpy as np
 
 from tocsin.alert.ports import Surroundings
+from tocsin.alert.round_reads import RoundReads
 from tocsin.alert.rule_file import Rule, RuleGroup
 from tocsin.alert.rule_reads import Reading
 from tocsin.alert.rule_restore import restore_rule
@@ -42,7 +44,9 @@ class GroupRun:
     def __init__(self, group: RuleGroup, around: Surroundings, *, restore: bool) -> None:
         self.group = group
         self.around = around
-        self.rules = [RuleRun(rule, around, restored=not restore) for rule in group.rules]
+        self._reads = RoundReads(around.options.source or around.source)
+        sharing = replace(around, options=replace(around.options, source=self._reads))
+        self.rules = [RuleRun(rule, sharing, restored=not restore) for rule in group.rules]
         reading = Reading(group.rules)
         for run, is_read in zip(self.rules, reading.read_later, strict=True):
             run.is_awaited = is_read
@@ -106,7 +110,9 @@ class GroupRun:
         clock = self.around.clock
         begun = clock.monotonic()
         for wave in self._waves:
+            self._reads.forget()
             await self._evaluate_wave(wave, at_ms)
+        self._reads.forget()
         if self._left:
             self._end(self._left, at_ms)
             self._left = set()
