@@ -9,8 +9,8 @@ from pathlib import Path
 import tocsin
 from tocsin.alert.immediate import Immediate
 from tocsin.alert.manager import RuleManager
-from tocsin.alert.slo import read_slos
 from tocsin.alert.ports import Surroundings
+from tocsin.alert.slo import read_slos
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
@@ -75,6 +75,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     )
     immediate = Immediate(alerting.dispatcher, clock, registry.labels, lambda: guard.epoch)
     intake.watched_by(immediate)
+    settings = Settings(kept.database, clock)
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
     parts = Parts(
         clock=clock,
@@ -96,8 +97,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         rollup=Rollup(kept.store, clock),
         people=people,
         authenticator=Authenticator(people),
-        settings=Settings(kept.database, clock),
-        logs=log_keeping(config, kept.store, clock),
+        settings=settings,
+        logs=log_keeping(config, kept.store, settings, clock),
     )
     return Tocsin(loaded, plan, parts, web_config)
 

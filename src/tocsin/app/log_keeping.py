@@ -7,13 +7,17 @@ from pathlib import Path
 
 from tocsin.app.keeping import log_folder
 from tocsin.app.log_patterns import PatternKeeping
+from tocsin.app.log_rules import LogRules, log_rules
 from tocsin.app.settings_tree import Config
+from tocsin.ingest.intake import Intake
 from tocsin.ingest.logs.intake import LogIntake
 from tocsin.ingest.logs.patterns import PatternMiner
 from tocsin.ingest.logs.syslog import Syslog
 from tocsin.ingest.logs.tail import TailBus
 from tocsin.kit.clock import Clock
+from tocsin.kit.tasks import Tasks
 from tocsin.query.logs.search import LogSearch
+from tocsin.state.settings import Settings
 from tocsin.store.client import Store
 from tocsin.store.disk import DiskWatch
 from tocsin.store.log_patterns import LogPatternTable
@@ -34,10 +38,29 @@ class LogKeeping:
     syslog: Syslog
     search: LogSearch
     patterns: PatternKeeping
+    rules: LogRules
+
+    async def open(self) -> None:
+        """Read what is kept. Raises Temporary when the store is away."""
+        await self.writer.open()
+        await self.patterns.open()
+        await self.rules.open()
+
+    def start(self, tasks: Tasks, samples: Intake) -> None:
+        """Run everything but the ports."""
+        tasks.start("log_writer", self.writer.run)
+        tasks.start("log_patterns", self.patterns.run)
+        tasks.start("log_rules", lambda: self.rules.pipelines.run(samples, samples.guard))
+
+    def configure(self, config: Config) -> None:
+        """Put other limits and rules in force. Raises Rejected for rules that do not go together,
+        before anything has changed."""
+        self.rules.configure(config)
+        self.intake.configure(config.logs, retention_seconds=config.retention.logs_days * 86_400.0)
 
 
-def log_keeping(config: Config, store: Store, clock: Clock) -> LogKeeping:
-    """Nothing is opened and nothing runs yet: `writer.open` first, then `writer.run`."""
+def log_keeping(config: Config, store: Store, settings: Settings, clock: Clock) -> LogKeeping:
+    """Nothing is opened and nothing runs yet: `open` first, then `start`."""
     disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
     journal = Journal(
         store,
@@ -48,15 +71,17 @@ def log_keeping(config: Config, store: Store, clock: Clock) -> LogKeeping:
         check_room=disk.check,
     )
     writer, tail = LogWriter(store, clock, journal), TailBus()
-    miner = PatternMiner()
+    miner, rules = PatternMiner(), log_rules(config, store, settings, clock)
     intake = LogIntake(
         writer,
         clock,
         config.logs,
         retention_seconds=config.retention.logs_days * 86_400.0,
-        steps=(miner,),
+        steps=(*rules.steps, miner),
         tail=tail,
     )
     patterns = PatternKeeping(miner, LogPatternTable(store, clock), clock)
     syslog = Syslog(intake, config.logs.syslog, clock)
-    return LogKeeping(writer, intake, tail, syslog, LogSearch(store, writer, clock), patterns)
+    return LogKeeping(
+        writer, intake, tail, syslog, LogSearch(store, writer, clock), patterns, rules
+    )

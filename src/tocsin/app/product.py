@@ -141,15 +141,13 @@ class Tocsin:
             None if config.auth.is_off else await parts.people.users.ensure_admin()
         )
         await parts.writer.open()
-        await parts.logs.writer.open()
-        await parts.logs.patterns.open()
+        await parts.logs.open()
         await load_series(parts.kept.store, parts.registry, since_day=self._oldest_day())
         await load_recent(parts.kept.store, parts.registry, parts.recent, parts.clock)
         for rule in await parts.settings.get(DROP_RULES, list[str], []):
             parts.guard.add_rule(rule)
         self.tasks.start("writer", parts.writer.run)
-        self.tasks.start("log_writer", parts.logs.writer.run)
-        self.tasks.start("log_patterns", parts.logs.patterns.run)
+        parts.logs.start(self.tasks, parts.intake)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
         if config.listen.otlp_grpc:
@@ -186,9 +184,7 @@ class Tocsin:
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )
-        parts.logs.intake.configure(
-            config.logs, retention_seconds=config.retention.logs_days * 86_400.0
-        )
+        parts.logs.configure(config)
         await parts.retention.configure(config.retention)
         self.loaded, self._plan, self._rule_plan = loaded, plan, rules
         self._web_config = self._make_web_config(loaded, self._warnings)
@@ -372,6 +368,7 @@ class Tocsin:
             log_writer=parts.logs.writer,
             log_tail=parts.logs.tail,
             log_search=parts.logs.search,
+            log_rules=parts.logs.rules,
             guard=parts.guard,
             scrape=parts.scrape,
             rules=parts.rules,

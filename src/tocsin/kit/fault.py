@@ -27,5 +27,9 @@ class Temporary(Fault):
         self.retry_after = retry_after
 
 
+class TooMuch(Temporary):
+    """The caller sent more than it may for now; what it sent was not taken."""
+
+
 class Permanent(Fault):
     """No retry helps; a person must act."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tocsin.ingest.config import BodyConfig
 from tocsin.kit import compress
-from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected, Temporary, TooLarge
+from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected, Temporary, TooLarge, TooMuch
 
 _INLINE_BYTES = 64 << 10
 """Bodies up to this size are decompressed on the spot, unless they become larger than
@@ -86,6 +86,8 @@ def status_of(fault: Fault) -> int:
             return 404
         case Rejected():
             return 400
+        case TooMuch():
+            return 429
         case Temporary():
             return 503
         case Permanent():

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from tocsin.ingest.intake import Intake
     from tocsin.ingest.limits import CardinalityGuard
     from tocsin.ingest.logs.intake import LogIntake
+    from tocsin.ingest.logs.pipelines import Pipelines
+    from tocsin.ingest.logs.sampling import Budget
     from tocsin.ingest.logs.tail import TailBus
+    from tocsin.query.logs.costs import LogCosts
     from tocsin.query.logs.search import LogSearch
     from tocsin.query.promql.engine import Engine
     from tocsin.query.promql.result import QueryOptions
@@ -142,6 +145,17 @@ class ReceiptReader(Protocol):
         """The configuration that a receipt names. Raises NotFound."""
 
 
+class LogRuleParts(Protocol):
+    """Rules and limits of log lines, and what lines cost."""
+
+    @property
+    def pipelines(self) -> Pipelines: ...
+    @property
+    def budget(self) -> Budget: ...
+    @property
+    def costs(self) -> LogCosts: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a handler may use."""
@@ -160,6 +174,7 @@ class Services:
     log_writer: LogWriter
     log_tail: TailBus
     log_search: LogSearch
+    log_rules: LogRuleParts
     guard: CardinalityGuard
     scrape: ScrapeManager
     rules: RuleManager

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from tocsin.ingest.logs.pipeline_config import RuleConfig
+from tocsin.ingest.logs.quota import LimitsConfig
 from tocsin.ingest.logs.scrub import ScrubConfig
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration, Size
@@ -59,3 +61,7 @@ class LogsConfig(msgspec.Struct, frozen=True, kw_only=True):
     syslog: SyslogConfig = SyslogConfig()
     scrub: ScrubConfig = ScrubConfig()
     """Secrets and personal data."""
+    pipelines: tuple[RuleConfig, ...] = ()
+    """Rules over lines before they are kept, in this order; those made on the page come after."""
+    limits: LimitsConfig = LimitsConfig()
+    """How much is taken in."""

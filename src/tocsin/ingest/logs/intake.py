@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tocsin.ingest.logs.config import LogsConfig
+from tocsin.ingest.logs.quota import Quota
 from tocsin.ingest.logs.resent import Resent
 from tocsin.ingest.logs.scrub import Scrubber
 from tocsin.kit import gauge
@@ -22,8 +23,11 @@ _cut = gauge.counter("log_lines_cut", "Log lines that were too long and were cut
 
 _ON_LOOP = 100
 """More lines than that take longer than the event loop can be held."""
+_ON_LOOP_BYTES = 32 << 10
 _GIVEN_TIME = "tocsin.time"
 _LEFT_OUT = "tocsin.left_out"
+
+T = TypeVar("T")
 
 Step = Callable[[list[LogRecord]], list[LogRecord]]
 """Changes, adds or leaves out lines; runs in a thread, one batch at a time."""
@@ -86,6 +90,7 @@ class LogIntake:
         self._scrubber = Scrubber(config.scrub)
         self._steps = tuple(steps)
         self._tail = tail
+        self.quota = Quota(clock, config.limits)
         self._turn = asyncio.Lock()
         self._resent = Resent()
 
@@ -93,6 +98,7 @@ class LogIntake:
         """Put other limits in force."""
         if config.scrub != self._config.scrub:
             self._scrubber = Scrubber(config.scrub)
+        self.quota.configure(config.limits)
         self._config = config
         self._retention_seconds = retention_seconds
 
@@ -105,6 +111,14 @@ class LogIntake:
         """The time of arrival of what comes now."""
         return self._clock.now_ms() * 1_000_000
 
+    async def decoded(self, decode: Callable[[], T], size_bytes: int) -> T:
+        """What `decode` returns: of a large body in a thread, one at a time, as two threads of
+        Python are slower than one."""
+        if size_bytes <= _ON_LOOP_BYTES:
+            return decode()
+        async with self._turn:
+            return await asyncio.to_thread(decode)
+
     async def take(
         self,
         records: list[LogRecord],
@@ -112,17 +126,20 @@ class LogIntake:
         protocol: str,
         key: int,
         names: Sequence[int] = (),
+        sender: str = "",
     ) -> Taken:
-        """Keep the lines; `key` names the request (`key_of`).
+        """Keep the lines; `key` names the request (`key_of`), `sender` the key it came with.
 
         `names` are the lines' own, 0 for one without: a line whose name was kept lately is not
         kept again, whatever request it comes in. Returns when the lines are kept. Raises Temporary
-        when they cannot be kept now.
+        when they cannot be kept now, TooMuch when the sender sends more than it may.
         """
         taken_ms = self._clock.now_ms()
         refused = self._check(records, taken_ms)
         if self._writer.has(key):
             return Taken(len(records) - len(refused), refused, key)
+        size = sum(len(one.body) + len(one.original) for one in records)
+        self.quota.admit(sender, len(records), size)
         repeated = self._resent.known(names)
         if refused or repeated:
             left_out = refused.keys() | repeated

@@ -133,7 +133,7 @@ class LogSearch:
         """How many lines there are."""
         await self._pending.settle()
         where = condition(query, self.now_ns())
-        sql = f"SELECT count() FROM logs WHERE {within(span)} AND {where}"
+        sql = f"SELECT sum(weight) FROM logs WHERE {within(span)} AND {where}"
         return int(await self._bytes(sql, "TSV"))
 
     async def histogram(self, query: Query, span: Span, step_s: int) -> list[Bucket]:
@@ -156,7 +156,7 @@ class LogSearch:
         else:
             sql = (
                 f"SELECT toInt64(intDiv(toUnixTimestamp(toDateTime(ts)), {step_s}) * {step_s})"
-                f" AS at, level, count() FROM logs WHERE {within(span)} AND {where}"
+                f" AS at, level, sum(weight) FROM logs WHERE {within(span)} AND {where}"
                 " GROUP BY at, level ORDER BY at, level"
             )
         return await self._rows(sql, Bucket)
@@ -166,7 +166,7 @@ class LogSearch:
         await self._pending.settle()
         where = condition(query, self.now_ns())
         sql = (
-            f"SELECT {text_of(field)} AS value, count() AS lines FROM logs"
+            f"SELECT {text_of(field)} AS value, sum(weight) AS lines FROM logs"
             f" WHERE {within(span)} AND {where} GROUP BY value HAVING value != ''"
             f" ORDER BY lines DESC, value LIMIT {min(limit, _MOST_VALUES)}"
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,11 +10,9 @@ from tocsin.ingest.logs.intake import key_of
 from tocsin.ingest.protocols import datadog_logs
 from tocsin.kit.fault import Fault
 from tocsin.model.logs import LogRecord
-from tocsin.web.body import answering, read_body
+from tocsin.web.body import answering, read_body, sender_of
 from tocsin.web.routing import Access, Addresses, Handler, post
 from tocsin.web.services import services
-
-_ON_LOOP_BYTES = 32 << 10
 
 
 def _logs(status: int) -> Handler:
@@ -30,14 +26,16 @@ def _logs(status: int) -> Handler:
         def decoded() -> list[LogRecord]:
             return datadog_logs.decode(body, is_json=is_json, query=query, now_ns=now_ns)
 
-        records = decoded() if len(body) <= _ON_LOOP_BYTES else await asyncio.to_thread(decoded)
+        records = await used.logs.decoded(decoded, len(body))
         key = key_of(
             body,
             carries_times=all(one.ts_ns != now_ns for one in records),
             now_ns=now_ns,
             place="datadog",
         )
-        taken = await used.logs.take(records, protocol="datadog", key=key)
+        taken = await used.logs.take(
+            records, protocol="datadog", key=key, sender=sender_of(request)
+        )
         if taken.refused and not taken.kept:
             return _json(_errors("; ".join(taken.reasons()), 400), 400)
         return _json({}, status)

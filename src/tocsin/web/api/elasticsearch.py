@@ -5,7 +5,6 @@ https://www.elastic.co/docs/api/doc/elasticsearch/group/endpoint-document
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -21,12 +20,11 @@ from tocsin.model.logs import level_name, line_id
 from tocsin.query.logs.ast import All, Compare, Field
 from tocsin.query.logs.search import Line, Span
 from tocsin.web.api.elasticsearch_answer import answer, elastic, error, refuse
-from tocsin.web.body import read_body, status_of
+from tocsin.web.body import read_body, sender_of, status_of
 from tocsin.web.routing import Access, Address, Addresses, Handler, get, post
 from tocsin.web.services import services
 
 _PROTOCOL = "elasticsearch"
-_ON_LOOP_BYTES = 64 << 10
 _PAUSE_SECONDS = 1.0
 """winston-elasticsearch repeats a refused request at once: it is answered a little later."""
 _SHARDS = {"total": 1, "successful": 1, "failed": 0}
@@ -44,37 +42,41 @@ async def _bulk(request: Request) -> Response:
         bulk = elasticsearch_bulk.decode(body, index=index, now_ns=now_ns)
         return bulk, key_of(body, carries_times=bulk.carries_times, now_ns=now_ns, place=index)
 
-    on_loop = len(body) <= _ON_LOOP_BYTES
-    bulk, key = decoded() if on_loop else await asyncio.to_thread(decoded)
-    taken = await used.logs.take(bulk.records, protocol=_PROTOCOL, key=key, names=bulk.names)
+    bulk, key = await used.logs.decoded(decoded, len(body))
+    taken = await used.logs.take(
+        bulk.records, protocol=_PROTOCOL, key=key, names=bulk.names, sender=sender_of(request)
+    )
     took_ms = round((used.clock.monotonic() - began) * 1000)
     wanted = request.query_params.get("filter_path", "")
     if wanted.replace(" ", "") in _ERRORS_ALONE and not taken.refused and not _problems(bulk):
         return answer(request, b'{"errors":false}' if "errors" in wanted else b"{}")
     results = _results(bulk, taken)
-    is_wrong = any(one.status >= 400 for one in results)
-    items = b",".join(one.encoded for one in results)
+    is_wrong = any(status >= 400 for status, _ in results)
+    items = ",".join(text for _, text in results)
     head = f'{{"errors":{"true" if is_wrong else "false"},"took":{took_ms},"items":['
-    return answer(request, head.encode() + items + b"]}")
+    return answer(request, f"{head}{items}]}}".encode())
 
 
 _ERRORS_ALONE = ("errors", "items.*.error", "errors,items.*.error")
 
 
-class _Result(msgspec.Struct, frozen=True, gc=False):
-    status: int
-    encoded: bytes
+_SHARED = (
+    ',"_version":1,"result":"{}","_shards":{{"total":1,"successful":1,"failed":0}},'
+    '"_primary_term":1,"status":{},"_seq_no":'
+)
+_CREATED, _UPDATED = _SHARED.format("created", 201), _SHARED.format("updated", 200)
 
 
 def _problems(bulk: Bulk) -> bool:
     return len(bulk.items) != len(bulk.records)
 
 
-def _results(bulk: Bulk, taken: Taken) -> list[_Result]:
-    """One for each item, in order."""
-    found: list[_Result] = []
+def _results(bulk: Bulk, taken: Taken) -> list[tuple[int, str]]:
+    """The status and the JSON of each item, in order."""
+    found: list[tuple[int, str]] = []
     numbers = taken.numbers(len(bulk.records))
-    indexes: dict[str, str] = {}
+    times, key = [one.ts_ns for one in bulk.records], taken.key
+    heads: dict[tuple[str, str], str] = {}
     place = 0
     for item in bulk.items:
         if item.problem:
@@ -90,15 +92,13 @@ def _results(bulk: Bulk, taken: Taken) -> list[_Result]:
             reason = f"[{item.id}]: version conflict, document already exists (current version [1])"
             found.append(_failed(item, 409, "version_conflict_engine_exception", reason))
             continue
-        name = item.id or line_id(bulk.records[here].ts_ns, taken.key, numbers[here])
-        index = indexes.get(item.index) or indexes.setdefault(item.index, _quoted(item.index))
-        result, status = ("updated", 200) if is_known else ("created", 201)
-        text = (
-            f'{{"{item.operation}":{{"_index":{index},"_id":{_quoted(name)},"_version":1,'
-            f'"result":"{result}","_shards":{{"total":1,"successful":1,"failed":0}},'
-            f'"_seq_no":{numbers[here]},"_primary_term":1,"status":{status}}}}}'
-        )
-        found.append(_Result(status, text.encode("utf-8", "replace")))
+        head = heads.get((item.operation, item.index))
+        if head is None:
+            head = f'{{"{item.operation}":{{"_index":{_quoted(item.index)},"_id":'
+            heads[item.operation, item.index] = head
+        name = _quoted(item.id) if item.id else f'"{line_id(times[here], key, numbers[here])}"'
+        told = _UPDATED if is_known else _CREATED
+        found.append((200 if is_known else 201, f"{head}{name}{told}{numbers[here]}}}}}"))
     return found
 
 
@@ -112,7 +112,7 @@ def _quoted(text: str) -> str:
     return msgspec.json.encode(text.encode("utf-8", "replace").decode()).decode()
 
 
-def _failed(item: Item, status: int, kind: str, reason: str) -> _Result:
+def _failed(item: Item, status: int, kind: str, reason: str) -> tuple[int, str]:
     content = {
         item.operation: {
             "_index": item.index,
@@ -121,7 +121,7 @@ def _failed(item: Item, status: int, kind: str, reason: str) -> _Result:
             "error": {"type": kind, "reason": reason},
         }
     }
-    return _Result(status, msgspec.json.encode(content))
+    return status, msgspec.json.encode(content).decode()
 
 
 def _document(operation: str) -> Handler:
@@ -140,7 +140,9 @@ def _document(operation: str) -> Handler:
             now_ns=now_ns,
             place=f"{index}/{document_id}",
         )
-        taken = await used.logs.take([record], protocol=_PROTOCOL, key=key, names=[name])
+        taken = await used.logs.take(
+            [record], protocol=_PROTOCOL, key=key, names=[name], sender=sender_of(request)
+        )
         if taken.refused:
             raise Rejected(taken.refused[0])
         if taken.repeated and (operation == "create" or _asks_to_create(request)):

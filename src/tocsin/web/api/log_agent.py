@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tocsin.ingest.logs.intake import key_of
 from tocsin.ingest.protocols import agent_lines
-from tocsin.web.body import read_body
+from tocsin.web.body import read_body, sender_of
 from tocsin.web.routing import Access, Addresses, post
 from tocsin.web.services import services
 
@@ -34,7 +34,7 @@ async def _take(request: Request) -> Response:
     else:
         records = await asyncio.to_thread(lambda: agent_lines.decode(body, now_ns=now_ns))
     key = key_of(body, carries_times=True, now_ns=now_ns, place="agent")
-    taken = await used.logs.take(records, protocol="agent", key=key)
+    taken = await used.logs.take(records, protocol="agent", key=key, sender=sender_of(request))
     answer = AgentAnswer(kept=taken.kept, refused=dict(taken.reasons()))
     return Response(msgspec.json.encode(answer), media_type="application/json")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,11 +10,10 @@ from tocsin.ingest.logs.intake import Taken, key_of
 from tocsin.ingest.protocols import frontend_logs, json_lines
 from tocsin.kit.fault import Fault
 from tocsin.model.logs import LogRecord
-from tocsin.web.body import answering, read_body
+from tocsin.web.body import answering, read_body, sender_of
 from tocsin.web.routing import Access, Addresses, post
 from tocsin.web.services import services
 
-_ON_LOOP_BYTES = 32 << 10
 _LONGEST_AGENT = 400
 
 
@@ -32,7 +29,7 @@ async def _frontend(request: Request) -> Response:
         agent=request.headers.get("user-agent", "")[:_LONGEST_AGENT],
     )
     key = _key(records, body, now_ns, "frontend")
-    taken = await used.logs.take(records, protocol="frontend", key=key)
+    taken = await used.logs.take(records, protocol="frontend", key=key, sender=sender_of(request))
     return _told(taken, invalid)
 
 
@@ -56,10 +53,12 @@ async def _lines(request: Request) -> Response:
             one.source = asked.get("source", "lines")
         return records
 
-    records = decoded() if len(body) <= _ON_LOOP_BYTES else await asyncio.to_thread(decoded)
+    records = await used.logs.decoded(decoded, len(body))
     place = f"lines {asked.get('service', '')} {asked.get('source', '')}"
     key = _key(records, body, now_ns, place)
-    return _told(await used.logs.take(records, protocol="lines", key=key), 0)
+    return _told(
+        await used.logs.take(records, protocol="lines", key=key, sender=sender_of(request)), 0
+    )
 
 
 def _key(records: list[LogRecord], body: bytes, now_ns: int, place: str) -> int:

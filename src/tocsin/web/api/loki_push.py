@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -12,13 +10,12 @@ from tocsin.ingest.protocols import loki_push
 from tocsin.kit import compress
 from tocsin.kit.fault import Fault, Temporary
 from tocsin.model.logs import LogRecord
-from tocsin.web.body import UnknownMedia, answering, read_body
+from tocsin.web.body import UnknownMedia, answering, read_body, sender_of
 from tocsin.web.routing import Access, Addresses, get, post
 from tocsin.web.services import services
 
 _JSON = "application/json"
 _PROTOBUF = ("application/x-protobuf", "application/protobuf", "application/octet-stream", "")
-_ON_LOOP_BYTES = 32 << 10
 
 
 async def _push(request: Request) -> Response:
@@ -41,10 +38,10 @@ async def _push(request: Request) -> Response:
             inner = compress.inflate(body, "snappy", int(limits.max_inflated_size))
         return loki_push.decode_protobuf(inner, now_ns=now_ns)
 
-    records = decoded() if len(body) <= _ON_LOOP_BYTES else await asyncio.to_thread(decoded)
+    records = await used.logs.decoded(decoded, len(body))
     carries_times = all(one.ts_ns != now_ns for one in records)
     key = key_of(body, carries_times=carries_times, now_ns=now_ns, place="loki")
-    taken = await used.logs.take(records, protocol="loki", key=key)
+    taken = await used.logs.take(records, protocol="loki", key=key, sender=sender_of(request))
     if taken.refused:
         reasons = "; ".join(f"{count} lines: {why}" for why, count in taken.reasons().items())
         words = f"{taken.kept} lines kept, {len(taken.refused)} left out: {reasons}\n"

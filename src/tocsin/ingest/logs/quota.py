@@ -1,0 +1,134 @@
+"""How much may each sender send? A rate of lines and of bytes by key, and what each sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from tocsin.kit import gauge
+from tocsin.kit.clock import Clock
+from tocsin.kit.fault import TooMuch
+from tocsin.kit.quantity import Duration, Size
+
+_refused = gauge.counter(
+    "log_requests_over_limit", "Requests refused as too many, by key.", ("key",)
+)
+_ANY = "*"
+_NO_KEY = "(no key)"
+_MOST_KEYS = 10_000
+
+
+class KeyLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """What one key may send; 0 is as much as it likes."""
+
+    lines_per_second: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Lines a second, on average."""
+    bytes_per_second: Size = Size(0)
+    """Bytes of lines a second, on average."""
+    burst: Duration = Duration(30)
+    """So many seconds' worth may come at once."""
+
+
+class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is taken in."""
+
+    keys: dict[str, KeyLimit] = {}
+    """By name of a key; `*` is for each key without an entry of its own."""
+    budgets: dict[str, Size] = {}
+    """Bytes a day by service; `*` is for each without an entry of its own. Beyond it lines below
+    error are sampled, debug and info first."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a key sent since the start."""
+
+    lines: int = 0
+    size_bytes: int = 0
+    refused: int = 0
+    """Requests that were one too many."""
+
+
+class _Bucket:
+    """Fills with time, and may be overdrawn by one request: a large one waits, and is not stuck."""
+
+    def __init__(self, clock: Clock, rate: float, burst_seconds: float) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._most = rate * max(burst_seconds, 1.0)
+        self._level = self._most
+        self._at = clock.monotonic()
+
+    def wait_seconds(self) -> float:
+        """How long until something may be taken; 0 when it may be now."""
+        now = self._clock.monotonic()
+        self._level = min(self._most, self._level + (now - self._at) * self._rate)
+        self._at = now
+        return 0.0 if self._level > 0 else (1.0 - self._level) / self._rate
+
+    def take(self, amount: float) -> None:
+        """Take it out."""
+        self._level -= amount
+
+
+class Quota:
+    """`admit` before anything of a request is kept."""
+
+    def __init__(self, clock: Clock, config: LimitsConfig) -> None:
+        self._clock = clock
+        self._config = config
+        self._usage: dict[str, Usage] = {}
+        self._buckets: dict[str, list[tuple[str, _Bucket]]] = {}
+
+    def configure(self, config: LimitsConfig) -> None:
+        """Put other limits in force; every sender begins with a full burst."""
+        if config != self._config:
+            self._config = config
+            self._buckets.clear()
+
+    @property
+    def usage(self) -> Mapping[str, Usage]:
+        """What each key sent since the start, by its name."""
+        return self._usage
+
+    def admit(self, sender: str, lines: int, size_bytes: int) -> None:
+        """Count a request; raises TooMuch, with the time to wait, when it is one too many."""
+        name = sender or _NO_KEY
+        usage = self._usage.get(name)
+        if usage is None:
+            usage = Usage()
+            if len(self._usage) < _MOST_KEYS:
+                self._usage[name] = usage
+        buckets = self._buckets_of(name)
+        for what, bucket in buckets:
+            wait = bucket.wait_seconds()
+            if wait:
+                usage.refused += 1
+                _refused.labels(name).inc()
+                raise TooMuch(f"the key {name} sends more than its limit of {what}", wait)
+        for what, bucket in buckets:
+            bucket.take(lines if what.endswith("lines/s") else size_bytes)
+        usage.lines += lines
+        usage.size_bytes += size_bytes
+
+    def _buckets_of(self, name: str) -> list[tuple[str, _Bucket]]:
+        limit = self._config.keys.get(name) or self._config.keys.get(_ANY)
+        if limit is None:
+            return []
+        found = self._buckets.get(name)
+        if found is None:
+            found = []
+            seconds = float(limit.burst)
+            if limit.lines_per_second:
+                words = f"{limit.lines_per_second:,} lines/s"
+                found.append((words, _Bucket(self._clock, limit.lines_per_second, seconds)))
+            if limit.bytes_per_second:
+                words = f"{limit.bytes_per_second} a second"
+                found.append((words, _Bucket(self._clock, limit.bytes_per_second, seconds)))
+            if len(self._buckets) >= _MOST_KEYS:
+                self._buckets.clear()
+            self._buckets[name] = found
+        return found
