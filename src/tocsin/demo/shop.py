@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, exposition
 
 from tocsin.demo import process
 from tocsin.demo.database import Database, DatabaseDown
+from tocsin.demo.journal import Journal, given_key, since_ms, trace_of, traceparent_of
 from tocsin.demo.shop_metrics import ShopMetrics
 from tocsin.demo.switches import Switches
 
@@ -29,7 +30,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Shop:
     """The handlers and what they share."""
 
-    def __init__(self, folder: Path, partner_url: str) -> None:
+    def __init__(self, folder: Path, partner_url: str, journal: Journal) -> None:
+        self._journal = journal
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.metrics = ShopMetrics(self.registry)
@@ -47,6 +49,7 @@ class Shop:
         app.router.add_get("/api/products", self._products)
         app.router.add_post("/api/orders", self._order)
         app.router.add_post("/api/analysis", self._analyse)
+        app.cleanup_ctx.append(self._journal.background)
         app.cleanup_ctx.append(self._background)
         return app
 
@@ -63,6 +66,7 @@ class Shop:
     async def _measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         status = 500
+        request["trace"] = trace_of(request.headers.get("traceparent", ""))
         self.metrics.active.inc()
         try:
             response = await handler(request)
@@ -71,7 +75,9 @@ class Shop:
             status = answer.status
             raise
         except (DatabaseDown, aiohttp.ClientError, TimeoutError) as error:
-            response = web.json_response({"error": str(error) or repr(error)}, status=500)
+            why = str(error) or type(error).__name__
+            self._journal.say("error", f"{why}: {request.path} failed", trace_id=request["trace"])
+            response = web.json_response({"error": why}, status=500)
         finally:
             self.metrics.active.dec()
             resource = request.match_info.route.resource
@@ -79,7 +85,19 @@ class Shop:
             labels = (request.method, route, str(status))
             self.metrics.seconds.labels(*labels).observe(time.perf_counter() - started)
             self.metrics.requests.labels(*labels).inc()
+            if route not in ("/metrics", "/health"):
+                self._told(request, route, status, since_ms(started))
         return response
+
+    def _told(self, request: web.Request, route: str, status: int, took_ms: int) -> None:
+        self._journal.say(
+            "error" if status >= 500 else "info",
+            f"{request.method} {request.path} {status} {took_ms}ms",
+            trace_id=request["trace"],
+            route=route,
+            status=status,
+            duration_ms=took_ms,
+        )
 
     async def _expose(self, request: web.Request) -> web.Response:
         encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
@@ -116,8 +134,14 @@ class Shop:
     async def _order(self, request: web.Request) -> web.Response:
         body = await request.json()
         user, product = str(body["user"]), int(body["product"])
-        async with self._session.post("/v1/charges", json={"product": product}) as answer:
+        trace = str(request["trace"])
+        headers = {"traceparent": traceparent_of(trace)}
+        charge = {"product": product}
+        async with self._session.post("/v1/charges", json=charge, headers=headers) as answer:
             if answer.status != 200:
+                words = f"payment of product {product} was refused: partner answered"
+                told = f"{words} {answer.status}"
+                self._journal.say("warn", told, trace_id=trace, user_id=user)
                 return web.json_response({"error": "the payment was refused"}, status=502)
 
         def work(db: sqlite3.Connection) -> tuple[int, int]:
@@ -133,6 +157,13 @@ class Shop:
             return order or 0, waiting
 
         order, waiting = await self.database.run("INSERT", "orders", work)
+        self._journal.say(
+            "info",
+            f"order {order} paid, {waiting} jobs wait",
+            trace_id=trace,
+            user_id=user,
+            product=product,
+        )
         self.metrics.queue.set(waiting)
         self.metrics.actions.labels("buy", "checkout").inc()
         self.metrics.features.labels("checkout", str(body.get("plan", "free"))).inc()
@@ -140,7 +171,8 @@ class Shop:
 
     async def _analyse(self, request: web.Request) -> web.Response:
         body = await request.json()
-        async with self._session.post("/v1/analyses", json=body) as answer:
+        headers = {"traceparent": traceparent_of(str(request["trace"]))}
+        async with self._session.post("/v1/analyses", json=body, headers=headers) as answer:
             self.metrics.features.labels("analysis", str(body.get("plan", "free"))).inc()
             return web.json_response(await answer.json(), status=answer.status)
 
@@ -152,6 +184,10 @@ class Shop:
                 broken = self._switches.is_broken("database")
                 if broken and held is None:
                     held = _lock(self._path)
+                    if held is not None:
+                        self._journal.say(
+                            "warn", "migration 0042_rebuild_orders holds an exclusive lock"
+                        )
                 elif not broken and held is not None:
                     held.close()
                     held = None
@@ -179,7 +215,7 @@ def _lock(path: Path) -> sqlite3.Connection | None:
 
 
 async def _run(folder: Path) -> None:
-    shop = Shop(folder, sys.argv[2])
+    shop = Shop(folder, sys.argv[3], Journal("shop", sys.argv[2], given_key()))
     shop.database.create()
     await process.serve(shop.app(), "shop")
 

@@ -84,14 +84,14 @@ async def _begin(troupe: Troupe, folder: Path, running: Running) -> None:
     inbox = await troupe.open_inbox()
     for channel in CHANNELS:
         _replace(folder / f"inbox-{channel}.url", f"{inbox}/{channel}\n")
-    addresses = await troupe.open()
-    for job, address in addresses.items():
-        _write_targets(folder, job, [{"targets": [address], "labels": {"service": job}}])
     tokens = running.tocsin.parts.people.tokens
     for token in await tokens.all():
         if token.name == _TOKEN and token.revoked_at is None:
             await tokens.revoke(token.id)
     key, _ = await tokens.create(_TOKEN, scopes=[Scope.INGEST], created_by="demo")
+    addresses = await troupe.open(running.addresses.http, key)
+    for job, address in addresses.items():
+        _write_targets(folder, job, [{"targets": [address], "labels": {"service": job}}])
     await troupe.send_people(addresses["shop"], running.addresses.http, key)
     _announce(running, await _login(folder, running), inbox)
 

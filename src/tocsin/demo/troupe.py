@@ -44,12 +44,16 @@ class Troupe:
         self._folder = folder
         self._players: list[Player] = []
 
-    async def open(self) -> Mapping[str, str]:
-        """Start the partner, the shop and the worker; returns the address of each by job name."""
+    async def open(self, tocsin_url: str = "", key: str = "") -> Mapping[str, str]:
+        """Start the partner, the shop and the worker; returns the address of each by job name.
+
+        What they say goes to Tocsin with `key`; nowhere without its address.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        partner = await self._start("partner", str(self._folder))
-        shop = await self._start("shop", str(self._folder), f"http://{partner.address}")
-        worker = await self._start("worker", str(self._folder))
+        given = (str(self._folder), tocsin_url)
+        partner = await self._start("partner", *given, first_line=key)
+        shop = await self._start("shop", *given, f"http://{partner.address}", first_line=key)
+        worker = await self._start("worker", *given, first_line=key)
         return {player.name: player.address for player in (shop, worker, partner)}
 
     async def open_inbox(self) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,6 +22,7 @@ from prometheus_client import (
 
 from tocsin.demo import process
 from tocsin.demo.database import Database, DatabaseDown
+from tocsin.demo.journal import Journal, given_key, since_ms
 from tocsin.demo.switches import Switches
 
 _IDLE_SECONDS = 0.5
@@ -32,7 +33,8 @@ _LEAK_LIMIT_BYTES = 600 << 20
 class Worker:
     """Takes one job after the other."""
 
-    def __init__(self, folder: Path, chance: random.Random) -> None:
+    def __init__(self, folder: Path, chance: random.Random, journal: Journal) -> None:
+        self._journal = journal
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._database = Database(folder / "shop.sqlite", self.registry)
@@ -54,6 +56,7 @@ class Worker:
         """The web application: only its metrics."""
         app = web.Application()
         app.router.add_get("/metrics", self._expose)
+        app.cleanup_ctx.append(self._journal.background)
         app.cleanup_ctx.append(self._background)
         return app
 
@@ -71,8 +74,10 @@ class Worker:
     async def _work(self) -> None:
         while True:
             worked = False
-            with contextlib.suppress(DatabaseDown):
+            try:
                 worked = await self._one_job()
+            except DatabaseDown as error:
+                self._journal.say("error", f"could not work on jobs: {error}")
             if not worked:
                 await asyncio.sleep(_IDLE_SECONDS)
 
@@ -88,6 +93,7 @@ class Worker:
             return False
         number, created = job
         self._lag.set(max(0.0, time.time() - created))
+        started = time.perf_counter()
         with self._seconds.time():
             await asyncio.sleep(min(self._chance.expovariate(20), 2.0))
 
@@ -96,6 +102,10 @@ class Worker:
 
         await self._database.run("UPDATE", "jobs", finish)
         self._jobs.labels("done").inc()
+        took_ms = since_ms(started)
+        self._journal.say(
+            "info", f"job {number} done in {took_ms} ms", job=number, duration_ms=took_ms
+        )
         return True
 
     async def _leak(self) -> None:
@@ -104,11 +114,14 @@ class Worker:
                 self._leaked.clear()
             elif len(self._leaked) * _LEAK_BYTES < _LEAK_LIMIT_BYTES:
                 self._leaked.append(b"\x01" * _LEAK_BYTES)
+                megabytes = len(self._leaked) * _LEAK_BYTES >> 20
+                self._journal.say("warn", f"the cache of images has grown to {megabytes} MB")
             await asyncio.sleep(1.0)
 
 
 async def _run(folder: Path) -> None:
-    await process.serve(Worker(folder, random.Random()).app(), "worker")
+    journal = Journal("worker", sys.argv[2], given_key())
+    await process.serve(Worker(folder, random.Random(), journal).app(), "worker")
 
 
 if __name__ == "__main__":
