@@ -29,7 +29,7 @@ _LONGEST_VALUE = 120
 _TIMEOUT = 20.0
 _SETTINGS: dict[str, str | int] = {"output_format_json_quote_64bit_integers": 0}
 _LEVELS = "['unknown','trace','debug','info','warn','error','fatal']"
-_COLUMNS = ("service", "host", "environment", "source", "severity", "user_id")
+_COLUMNS = ("service", "host", "environment", "source", "user_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,8 @@ class LogCompare:
         level = f"('level', {_LEVELS}[least(intDiv(level + 3, 4), 6) + 1])"
         # A value that many lines have says something; numbers and ids that each has once do not.
         sql = (
-            "SELECT pair.1, pair.2, count() FROM (SELECT arrayConcat([('', ''), "
+            "SELECT pair.1, pair.2, toUInt64(sum(weight)) FROM (SELECT weight, arrayConcat(["
+            "('', ''), "
             f"{level}, {columns}], arrayZip(mapKeys(attributes), mapValues(attributes))) AS pairs"
             f" FROM logs WHERE {_between(side.span)} AND {where} LIMIT {_LOOKED_AT})"
             " ARRAY JOIN pairs AS pair"

@@ -216,9 +216,10 @@ class _Source:
     @staticmethod
     def of(query: Query, span: Span) -> _Source:
         if not is_counted(query):
-            return _Source("logs", "toUnixTimestamp64Nano(ts)", "1", _between(span), span)
-        start = span.start_ns // _MINUTE_NS * _MINUTE_NS
+            return _Source("logs", "toUnixTimestamp64Nano(ts)", "weight", _between(span), span)
+        # As many minutes as the range has, so that ranges that meet count no minute twice.
         end = -(-span.end_ns // _MINUTE_NS) * _MINUTE_NS
+        start = end - -(-(span.end_ns - span.start_ns) // _MINUTE_NS) * _MINUTE_NS
         within = (
             f"minute >= toDateTime({start // 10**9}, 'UTC')"
             f" AND minute < toDateTime({end // 10**9}, 'UTC')"
