@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.condition import compiled
+from tocsin.alert.condition import compiled, doubts_about
 from tocsin.alert.condition_tokens import ConditionError, Dimension
 from tocsin.alert.doubt import data_of
 from tocsin.alert.indicators import DEFAULTS, Indicator
@@ -120,6 +120,13 @@ def test_by_asks_for_each_service_apart(condition: str, expected: str) -> None:
         ("queue deviates > 3", "only seasonal"),
         ("queue ? 3", "has no meaning here"),
         ("(" * 60 + "queue", "more than 50 parentheses"),
+        ("-" * 5_000 + "queue > 1", "more than 50 parentheses"),
+        ("avg(" * 2_000 + "queue", "more than 50 parentheses"),
+        (" and ".join(["queue > 1"] * 700), "too much for one rule, as PromQL: expression nests"),
+        ("queue > 1 or " * 1_000, "more than 10,000 characters; split it into several rules"),
+        ("queue > 1e400", "at character 9: the number is too large"),
+        ("queue > 1e308 * 1e308", "at character 15: the number is too large"),
+        ("queue / 0 > 1", "at character 7: divided by zero"),
         ("", "expected a number or an indicator"),
     ],
 )
@@ -225,3 +232,28 @@ def test_whatever_is_written_is_compiled_or_refused(condition: str) -> None:
         return
     assert to_text(parse(text)) == text
     data_of(text)
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("share > 150%", "> 150% is never true"),
+        ("share > 100%", "> 100% is never true"),
+        ("share < -1%", "< -1% is never true"),
+        ("share == 101%", "== 101% is never true"),
+        ("150% < share", "> 150% is never true"),
+        ("queue > 1 and share >= 0%", ">= 0% is always true"),
+        ("share < 200%", "< 200% is always true"),
+    ],
+)
+def test_a_share_that_cannot_be_is_doubted(condition: str, words: str) -> None:
+    assert doubts_about(condition, KNOWN) == (f"a share is from 0% to 100%: {words}",)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["share > 99%", "share >= 100%", "share != 101%", "share * 3 > 150%", "share + share > 150%",
+     "forecast(share, 4h) > 100%", "queue > 150", "share > share * 2"],
+)  # fmt: skip
+def test_a_share_that_can_be_is_not_doubted(condition: str) -> None:
+    assert doubts_about(condition, KNOWN) == ()

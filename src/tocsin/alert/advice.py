@@ -59,6 +59,8 @@ def _doubts(rule: Rule) -> Iterator[str]:
     where = f"{rule.place}: {rule.name}:"
     if not rule.hold_ms:
         yield f"{where} no `for`: a single bad sample fires it"
+    for words in rule.doubts:
+        yield f"{where} {words}"
     parsed = parse(rule.expr)
     for words in dict.fromkeys((*never_true(parsed), *always_true(parsed))):
         yield f"{where} {words}"

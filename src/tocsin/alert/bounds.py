@@ -142,7 +142,7 @@ def never_true(expr: ast.Expr) -> Iterator[str]:
                     yield f"`{to_text(node)}`: {value} contradicts another condition"
             case ast.Binary(op=op, return_bool=False) if op in _COMPARISONS:
                 left, right = bounds_of(node.left), bounds_of(node.right)
-                if not _can_hold(op, left, right):
+                if not can_hold(op, left, right):
                     yield f"`{to_text(node)}` is never true: {_because(node, left, right)}"
             case ast.Binary(op="and"):
                 if _contradict(node.left, node.right):
@@ -161,14 +161,16 @@ def always_true(expr: ast.Expr) -> Iterator[str]:
     left, right = bounds_of(node.left), bounds_of(node.right)
     if node.op == "!=" or left.low == left.high:
         return
-    if not _can_hold(_NOT[node.op], left, right):
+    if not can_hold(OPPOSITE[node.op], left, right):
         yield f"`{to_text(node)}` is always true: {_because(node, left, right)}"
 
 
-_NOT = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!="}
+OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!="}
+"""What holds when the comparison does not."""
 
 
-def _can_hold(op: str, left: Bounds, right: Bounds) -> bool:
+def can_hold(op: str, left: Bounds, right: Bounds) -> bool:
+    """Whether a value within `left` and one within `right` can compare so."""
     match op:
         case ">":
             return left.high > right.low

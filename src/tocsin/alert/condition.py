@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tocsin.alert import ready_functions as ready
+from tocsin.alert.bounds import OPPOSITE, Bounds, can_hold
 from tocsin.alert.condition_tokens import (
     SPOKEN,
     ConditionError,
@@ -26,7 +27,7 @@ from tocsin.alert.condition_tokens import (
     tokens,
 )
 from tocsin.alert.indicators import Indicator
-from tocsin.alert.measure import Piece, Role, verdict
+from tocsin.alert.measure import Piece, Role, beside, dimension_of, is_zero, value_of, verdict
 from tocsin.alert.narrow import aggregates, narrowed
 from tocsin.alert.unparenthesised import unparenthesised
 from tocsin.kit.document import nearest
@@ -41,6 +42,7 @@ _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
 _ARITHMETIC = (("+", "-"), ("*", "/"))
 _LARGEST_SHARE = 1.0
 _DEEPEST = 50
+_LONGEST = 10_000
 _WORDS = frozenset(("and", "or", "within", "for", "reaches", "deviates"))
 _READY = ("absent", "flatline", "forecast", "seasonal", "promql")
 
@@ -50,8 +52,30 @@ def compiled(text: str, indicators: Mapping[str, Indicator], by: tuple[str, ...]
 
     Raises ConditionError with the character where it is wrong.
     """
-    piece = _Compiler(text, indicators, by).condition()
-    return to_text(unparenthesised(parse(piece.text)))
+    return _read(text, indicators, by)[0]
+
+
+def doubts_about(
+    text: str, indicators: Mapping[str, Indicator], by: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """What is allowed in a condition, and yet probably not meant: a share beyond 100%."""
+    return _read(text, indicators, by)[1]
+
+
+def _read(
+    text: str, indicators: Mapping[str, Indicator], by: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
+    if len(text) > _LONGEST:
+        words = f"more than {_LONGEST:,} characters; split it into several rules"
+        raise ConditionError(words, _LONGEST)
+    compiler = _Compiler(text, indicators, by)
+    try:
+        piece = compiler.condition()
+        expr = to_text(unparenthesised(parse(piece.text)))
+    except ParseError as error:
+        words = f"too much for one rule, as PromQL: {error.reason}"
+        raise ConditionError(words, 0) from error
+    return expr, tuple(dict.fromkeys(compiler.doubts))
 
 
 class _Compiler:
@@ -63,6 +87,7 @@ class _Compiler:
         self._depth = 0
         self._indicators = indicators
         self._by = by
+        self.doubts: list[str] = []
 
     def condition(self) -> Piece:
         """All of the text."""
@@ -108,7 +133,8 @@ class _Compiler:
             # One number without labels stands beside every series.
             apart = op == "and" and left.has_no_labels != right.has_no_labels
             matching = " on ()" if apart else ""
-            left = verdict(f"({left.text}) {op}{matching} ({right.text})")
+            is_single = left.has_no_labels and right.has_no_labels
+            left = verdict(f"({left.text}) {op}{matching} ({right.text})", is_single=is_single)
         return left
 
     def _judged(self, piece: Piece, at: int) -> Piece:
@@ -147,10 +173,23 @@ class _Compiler:
         self._check_dimensions(left, right, at[1])
         if left.role is Role.CONSTANT:
             left, right, op = right, left, _MIRRORED.get(op, op)
+        self._doubt(left, op, right)
         left = self._apart(left, op)
         if right.role is Role.MEASURE:
             right = self._apart(right, _MIRRORED.get(op, op))
-        return verdict(f"{left.inside} {op}{_beside(left, right)} {right.inside}")
+        return verdict(f"{left.inside} {op}{beside(left, right)} {right.inside}")
+
+    def _doubt(self, left: Piece, op: str, right: Piece) -> None:
+        """Note a comparison that no share from 0 to 100% ever passes, or that each does."""
+        is_share = left.is_indicator and left.dimension is Dimension.SHARE
+        if not is_share or right.role is not Role.CONSTANT:
+            return
+        share, bound = Bounds(0.0, _LARGEST_SHARE), Bounds(right.value, right.value)
+        words = f"a share is from 0% to 100%: {op} {right.value * 100:.15g}% is"
+        if not can_hold(op, share, bound):
+            self.doubts.append(f"{words} never true")
+        elif op in OPPOSITE and not can_hold(OPPOSITE[op], share, bound):
+            self.doubts.append(f"{words} always true")
 
     def _apart(self, piece: Piece, op: str) -> Piece:
         """Series that nothing sums up are asked `by` label for the worst of each."""
@@ -172,7 +211,7 @@ class _Compiler:
                     raise ConditionError(words, at)
                 if constant.dimension is plain:
                     return
-        if one is not other and not (_is_zero(left) or _is_zero(right)):
+        if one is not other and not (is_zero(left) or is_zero(right)):
             words = f"the left side is {SPOKEN[one]}, the right side {SPOKEN[other]}"
             raise ConditionError(words, at)
 
@@ -218,18 +257,28 @@ class _Compiler:
         for side in (left, right):
             if side.role is Role.VERDICT:
                 raise ConditionError("a condition has no value to compute with", sign.at)
-        dimension = _dimension(left, sign.text, right)
+        dimension = dimension_of(left, sign.text, right)
         if sign.text in "+-":
             self._check_dimensions(left, right, sign.at)
         role = Role.CONSTANT if left.role is right.role is Role.CONSTANT else Role.MEASURE
-        text = f"{left.inside} {sign.text}{_beside(left, right)} {right.inside}"
+        text = f"{left.inside} {sign.text}{beside(left, right)} {right.inside}"
+        if sign.text == "/" and right.role is Role.CONSTANT and right.value == 0:
+            raise ConditionError("divided by zero", sign.at)
         if role is Role.MEASURE:
             return Piece(text, role, dimension)
-        value = _value(left.value, sign, right.value)
+        value = value_of(left.value, sign, right.value)
         return Piece(f"{value:.15g}", role, dimension, value)
 
     def _atom(self) -> Piece:
+        self._depth += 1
         token = self._take()
+        if self._depth > _DEEPEST:
+            raise ConditionError(f"more than {_DEEPEST} parentheses within each other", token.at)
+        piece = self._atom_of(token)
+        self._depth -= 1
+        return piece
+
+    def _atom_of(self, token: Token) -> Piece:
         match token.kind:
             case Kind.QUANTITY:
                 text = f"{token.value:.15g}"
@@ -239,18 +288,11 @@ class _Compiler:
             case Kind.SIGN if token.text == "-":
                 return self._computed(Piece("0", Role.CONSTANT, None), token, self._atom())
             case Kind.SIGN if token.text == "(":
-                return self._within_parentheses(token)
+                piece = self._any()
+                self._expect(")", "to close the parenthesis")
+                return piece
         got = token.text or "the end"
         raise ConditionError(f"expected a number or an indicator, got {got!r}", token.at)
-
-    def _within_parentheses(self, opened: Token) -> Piece:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise ConditionError(f"more than {_DEEPEST} parentheses within each other", opened.at)
-        piece = self._any()
-        self._depth -= 1
-        self._expect(")", "to close the parenthesis")
-        return piece
 
     def _named(self, token: Token) -> Piece:
         if self._peek.text == "(":
@@ -267,7 +309,13 @@ class _Compiler:
             raise ConditionError(words, at, close=close)
         expr = narrowed(parse(found.expr), matchers, self._by)
         is_selector = isinstance(expr, ast.VectorSelector)
-        return Piece(to_text(expr), Role.MEASURE, found.dimension, is_selector=is_selector)
+        return Piece(
+            to_text(expr),
+            Role.MEASURE,
+            found.dimension,
+            is_selector=is_selector,
+            is_indicator=True,
+        )
 
     def _selected(self, name: Token, braces: Token) -> Piece:
         metric = name.text.replace(".", "_")
@@ -349,39 +397,3 @@ class _Compiler:
         if not is_time or token.value < 0.001:
             raise ConditionError(f"expected a time such as 10m for {where}", token.at)
         return round(token.value * 1000)
-
-
-def _is_zero(piece: Piece) -> bool:
-    """Zero is zero in every unit."""
-    return piece.role is Role.CONSTANT and piece.value == 0.0
-
-
-def _beside(left: Piece, right: Piece) -> str:
-    """How the series of both sides meet: one number without labels stands beside each."""
-    if Role.CONSTANT in (left.role, right.role) or left.has_no_labels == right.has_no_labels:
-        return ""
-    return " on () group_left ()" if right.has_no_labels else " on () group_right ()"
-
-
-def _dimension(left: Piece, sign: str, right: Piece) -> Dimension | None:
-    one, other = left.dimension, right.dimension
-    if sign in "+-":
-        return other if one is None else one
-    if other is Dimension.NUMBER:
-        return one
-    if one is Dimension.NUMBER and sign == "*":
-        return other
-    return Dimension.NUMBER if sign == "/" and one is other and one is not None else None
-
-
-def _value(left: float, sign: Token, right: float) -> float:
-    match sign.text:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
-    if right == 0:
-        raise ConditionError("divided by zero", sign.at)
-    return left / right

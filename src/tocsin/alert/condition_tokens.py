@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -153,4 +154,6 @@ def _quantity(text: str, at: int, number: re.Match[str]) -> Token:
         dimension = Dimension.SIZE_RATE if is_size else Dimension.RATE
         value /= _TIMES[per[1]]
         end = per.end()
+    if not math.isfinite(value):
+        raise ConditionError("the number is too large", at)
     return Token(Kind.QUANTITY, text[at:end], at, value, dimension)

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 
 from tocsin.alert import template
-from tocsin.alert.condition import compiled
+from tocsin.alert.condition import compiled, doubts_about
 from tocsin.alert.condition_tokens import ConditionError
 from tocsin.alert.indicators import Indicator
 from tocsin.alert.rule_file import EXTENSION, Rule, RuleFileError, RuleGroup, Unknown
@@ -144,6 +144,7 @@ class _Reader:
             no_data=entry.no_data,
             on_error=entry.on_error,
             written=entry.condition,
+            doubts=self._doubts() if not problems else (),
             place=self._part.node.place,
         )
 
@@ -154,6 +155,16 @@ class _Reader:
         except ConditionError as error:
             problems.append(self._part.error(f"{text!r}: {error}", key))
             return "vector(0)"
+
+    def _doubts(self) -> tuple[str, ...]:
+        entry, known = self._entry, self._indicators
+        return (
+            *(f"condition: {words}" for words in doubts_about(entry.condition, known, entry.by)),
+            *(
+                f"recover: {words}"
+                for words in (doubts_about(entry.recover, known, entry.by) if entry.recover else ())
+            ),
+        )
 
     def _wrong_names(
         self, labels: Mapping[str, str], annotations: Mapping[str, str]

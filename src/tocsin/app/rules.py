@@ -4,7 +4,7 @@ stand in `tocsin.yaml` itself."""
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def rule_plan(loaded: Loaded) -> RulePlan:
     return RulePlan(
         tuple(groups),
         model.from_mapping(defaults.external_labels),
-        tuple(_warnings(loaded)),
+        tuple(_warnings(loaded, groups)),
         interval_ms,
     )
 
@@ -83,11 +83,13 @@ def _own_groups(loaded: Loaded, interval_ms: int) -> list[RuleGroup]:
     return groups
 
 
-def _warnings(loaded: Loaded) -> Iterator[str]:
+def _warnings(loaded: Loaded, groups: Sequence[RuleGroup]) -> Iterator[str]:
     for number, pattern in enumerate(_patterns(loaded)):
         if not _matching(loaded, pattern) and loaded.prometheus:
             place = loaded.prometheus.place("rule_files", number)
             yield f"{place}: rule_files: no file matches {pattern}"
+    for rule in (rule for group in groups for rule in group.rules):
+        yield from (f"{rule.place}: {rule.name}: {words}" for words in rule.doubts)
     yield from slo_warnings(read_slos(loaded.config.slos))
 
 
