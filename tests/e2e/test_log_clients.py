@@ -150,7 +150,8 @@ def test_pinos_lines_are_understood(tocsin: Product, tmp_path: Path) -> None:
 
 def test_python_logging_loki_takes_every_record_for_sent(tocsin: Product) -> None:
     loki = pytest.importorskip("logging_loki")
-    run, failed = uuid.uuid4().hex, []
+    run = uuid.uuid4().hex
+    failed: list[logging.LogRecord] = []
     handler = loki.LokiHandler(
         url=f"{tocsin.http}/loki/api/v1/push",
         tags={"app": "shop", "run": run},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
@@ -13,8 +12,6 @@ from tocsin.ingest.intake import Intake
 from tocsin.ingest.logs.intake import LogIntake, key_of
 from tocsin.ingest.protocols import otlp_logs, otlp_metrics
 from tocsin.model.logs import LogRecord
-
-_ON_LOOP_BYTES = 16 << 10
 
 Request = (
     metrics.ExportMetricsServiceRequest
@@ -79,8 +76,7 @@ async def _logs(
         body = request.SerializeToString(deterministic=True)
         return records, key_of(body, carries_times=carries_times, now_ns=now_ns, place="otlp")
 
-    on_loop = request.ByteSize() <= _ON_LOOP_BYTES
-    records, key = decoded() if on_loop else await asyncio.to_thread(decoded)
+    records, key = await intake.decoded(decoded, request.ByteSize())
     answer = logs.ExportLogsServiceResponse()
     if not records:
         return answer

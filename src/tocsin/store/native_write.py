@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_SHORT = tuple(bytes((size,)) for size in range(128))
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -50,9 +48,18 @@ def nanoseconds(name: str, values: Sequence[int]) -> Column:
 def maps(name: str, values: Sequence[Mapping[str, str]]) -> Column:
     """A Map(String, String) column."""
     ends = np.cumsum([len(one) for one in values], dtype="<u8")
-    keys = [key for one in values for key in one]
+    # Lines of one kind have the same names: each set of them is written once.
+    written: dict[tuple[str, ...], bytes] = {}
+    keys: list[bytes] = []
+    for one in values:
+        names = tuple(one)
+        found = written.get(names)
+        if found is None:
+            found = written[names] = b"".join(map(_text, names))
+        keys.append(found)
     texts = [text for one in values for text in one.values()]
-    return Column(name, "Map(String, String)", ends.tobytes() + _strings(keys) + _strings(texts))
+    data = b"".join((ends.tobytes(), *keys, _strings(texts)))
+    return Column(name, "Map(String, String)", data)
 
 
 _WIDTHS = {"UInt8": "<u1", "UInt32": "<u4", "UInt64": "<u8", "DateTime('UTC')": "<u4"}
@@ -64,18 +71,20 @@ def _strings(values: Sequence[str]) -> bytes:
     first = values[0]
     if values.count(first) == len(values):
         return _text(first) * len(values)
-    # A lone surrogate, which JSON can carry, is no UTF-8: a question mark stands in its place.
-    encoded = [value.encode("utf-8", "replace") for value in values]
-    return b"".join([part for one in encoded for part in (_size(len(one)), one)])
-
-
-def _size(size: int) -> bytes:
-    return _SHORT[size] if size < 128 else _varint(size)
+    try:
+        encoded = [value.encode() for value in values]
+    except UnicodeEncodeError:
+        # A lone surrogate, which JSON can carry, is no UTF-8: a question mark stands in its place.
+        encoded = [value.encode("utf-8", "replace") for value in values]
+    parts: list[bytes] = [b""] * (2 * len(encoded))
+    parts[::2] = [_SIZES[size] if size < _SIZED else _varint(size) for size in map(len, encoded)]
+    parts[1::2] = encoded
+    return b"".join(parts)
 
 
 def _text(text: str) -> bytes:
     data = text.encode("utf-8", "replace")
-    return _size(len(data)) + data
+    return _varint(len(data)) + data
 
 
 def _varint(value: int) -> bytes:
@@ -85,3 +94,8 @@ def _varint(value: int) -> bytes:
         value >>= 7
     found.append(value)
     return bytes(found)
+
+
+_SIZED = 16_384
+_SIZES = tuple(_varint(size) for size in range(_SIZED))
+"""Most sizes are looked up."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -45,8 +48,18 @@ _DEEPEST = 12
 
 _WRAPPED, _WORST = 20, 99
 
-_Pairs = tuple[tuple[str, str], ...]
-_Shape = tuple[_Pairs, _Pairs]
+_PARTS = tuple(_NAMES)
+
+
+class _Shape(NamedTuple):
+    """Where each part of a record is among the values of documents of the same fields, -1 for
+    nowhere; and which values are attributes, under which names."""
+
+    places: tuple[int, ...]
+    names: tuple[str, ...]
+    choose: Callable[[Sequence[str]], tuple[str, ...]]
+
+
 _shapes: dict[tuple[str, ...], _Shape] = {}
 _SHAPES_KEPT = 5_000
 """Programs write few shapes of documents; those that make up names do not fill the memory."""
@@ -75,7 +88,7 @@ def _flatten(document: Mapping[str, object], prefix: str, found: dict[str, str],
 
 
 def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> LogRecord:
-    """A record of a document's fields; those that are parts of it leave its attributes.
+    """A record of a document's fields; those that are parts of it are no attributes.
 
     Fields within a wrapper such as winston's `fields` have their own names alone, as far as none
     of the document's has that name. Without a text the whole document, `original`, is the text. A
@@ -87,25 +100,29 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
         shape = _shape(names)
         if len(_shapes) < _SHAPES_KEPT:
             _shapes[names] = shape
-    parts, renamed = shape
-    record = LogRecord(ts_ns=now_ns, body="", attributes=fields)
-    has_body = False
-    for part, name in parts:
-        text = fields[name]
-        if part == "body":
-            record.body = text
-            has_body = True
-        elif not _set(record, part, name, text):
-            continue
-        del fields[name]
-    for name, bare in renamed:
-        if name in fields:  # it may have become a part
-            fields[bare] = fields.pop(name)
-    if has_body:
-        record.original = original
-    else:
-        record.body = original
-    return record
+    values = list(fields.values())
+    body, ts, level, service, environment, host, trace_id, span_id, user_id = shape.places
+    attributes = dict(zip(shape.names, shape.choose(values), strict=True))
+    at = nanoseconds(values[ts]) if ts >= 0 else now_ns
+    if at is None:
+        at, attributes[names[ts]] = now_ns, values[ts]
+    number = _level(names[level], values[level]) if level >= 0 else 0
+    if level >= 0 and not number:
+        attributes[names[level]] = values[level]
+    return LogRecord(
+        ts_ns=at,
+        body=values[body] if body >= 0 else original,
+        service=values[service] if service >= 0 else "",
+        level=number,
+        severity=values[level] if number else "",
+        host=values[host] if host >= 0 else "",
+        environment=values[environment] if environment >= 0 else "",
+        trace_id=values[trace_id] if trace_id >= 0 else "",
+        span_id=values[span_id] if span_id >= 0 else "",
+        user_id=values[user_id] if user_id >= 0 else "",
+        attributes=attributes,
+        original=original if body >= 0 else "",
+    )
 
 
 def _shape(names: tuple[str, ...]) -> _Shape:
@@ -117,14 +134,23 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         if known is not None and known[1] < ranks.get(known[0], _WORST):
             parts[known[0]] = name
             ranks[known[0]] = known[1]
-    renamed = []
     taken = set(names)
-    for name in names:
+    kept: dict[int, str] = {}
+    used = set(parts.values())
+    for place, name in enumerate(names):
+        if name in used:
+            continue
         bare = next((name[len(one) :] for one in _WRAPPERS if name.startswith(one)), "")
-        if bare and bare not in taken:
-            renamed.append((name, bare))
-            taken.add(bare)
-    return tuple(parts.items()), tuple(renamed)
+        kept[place] = bare if bare and bare not in taken else name
+        taken.add(kept[place])
+    places = tuple(names.index(parts[one]) if one in parts else -1 for one in _PARTS)
+    return _Shape(places, tuple(kept.values()), _chooser(tuple(kept)))
+
+
+def _chooser(places: tuple[int, ...]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: tuple(values[place] for place in places)
 
 
 def _known(name: str) -> tuple[str, int] | None:
@@ -140,22 +166,10 @@ def _known(name: str) -> tuple[str, int] | None:
     return None
 
 
-def _set(record: LogRecord, part: str, name: str, text: str) -> bool:
-    """Whether the text could be the part; then it is."""
-    if part == "ts_ns":
-        at = nanoseconds(text)
-        if at is None:
-            return False
-        record.ts_ns = at
-        return True
-    if part == "level":
-        number = level_of(text) or _numeric_level(name, text)
-        if not number:
-            return False
-        record.level, record.severity = number, text
-        return True
-    setattr(record, part, text)
-    return True
+@lru_cache(maxsize=4096)
+def _level(name: str, text: str) -> int:
+    """The severity number of a level's text; 0 when it is none."""
+    return level_of(text) or _numeric_level(name, text)
 
 
 def _numeric_level(name: str, text: str) -> int:

@@ -54,7 +54,7 @@ def _record(entry: object, shared: Mapping[str, str], now_ns: int) -> LogRecord:
     source = fields.pop("ddsource", "") or "datadog"
     message = fields.get("message", "")
     record = record_of(fields, now_ns=now_ns)
-    if "message" not in fields and message:
+    if message and record.body == message:
         _read(record, message, now_ns)
     record.source = source
     for tag in dict.fromkeys(tags.split(",")):

@@ -37,8 +37,7 @@ class _Action(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """What one action of a request asks for, and what is to be answered about it."""
 
     operation: str
