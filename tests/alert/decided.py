@@ -45,8 +45,8 @@ class Receipted:
     def keep_basis(self, basis: str, content: bytes) -> None:
         self.bases[basis] = content
 
-    async def newest(self) -> int:
-        return max(self.rows, default=0)
+    async def numbers(self, count: int, *, after: int) -> int:
+        return max(after, *self.rows, 0) + 1
 
     def all(self) -> list[Receipt]:
         return [receipt_of(content) for content in self.rows.values()]

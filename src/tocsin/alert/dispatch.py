@@ -111,7 +111,7 @@ class Dispatcher:
         await self.silences.load()
         await self._log.load()
         await self._around.flaps.load()
-        await self.receipts.load()
+        await self.receipts.number()
         now = self._clock.now_ms()
         for known in await self._keeper.all():
             self._book.put(known, now)
@@ -143,7 +143,7 @@ class Dispatcher:
         if now >= self._tidied_ms + _TIDY_MS:
             self._drop_empty()
         changed: list[Known] = []
-        for alert in alerts:
+        async for alert in in_turns(alerts):
             known = self._book.put(told(alert, now, timeout), now)
             changed.append(known)
             self._arrange(known.alert)
@@ -339,6 +339,7 @@ class Dispatcher:
         self.receipts.forget(names)
         await self._unacknowledge(names)
         try:
+            await self.receipts.number()
             if gone:
                 await self._keeper.forget(gone)
             await self._log.tidy(now_ms)

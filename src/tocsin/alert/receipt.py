@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -16,6 +15,8 @@ from tocsin.model.labels import Matcher, MatchOp
 
 _BASIS_DIGITS = 24
 _MOST = 100_000
+_NUMBERS = 100_000
+"""Ids that are taken at a time."""
 _RECOUNT_MS = 3_600_000
 """How often the count of a decision that stays is kept anew."""
 
@@ -70,8 +71,8 @@ class ReceiptKeeper(Protocol):
     def keep_basis(self, basis: str, content: bytes) -> None:
         """Keep what receipts of that basis are made again by."""
 
-    async def newest(self) -> int:
-        """The largest id that is kept, 0 when none is."""
+    async def numbers(self, count: int, *, after: int) -> int:
+        """The first of so many ids that nobody else gives, larger than `after`."""
 
 
 def replay(receipt: Receipt, basis: Basis) -> Decision:
@@ -150,15 +151,17 @@ class Receipts:
 
     def __init__(self, keeper: ReceiptKeeper | None) -> None:
         self._keeper = keeper
-        self._ids = itertools.count(1)
+        self._next_id, self._last_id = 1, 0
         self._current: dict[tuple[str, Where], _Current] = {}
         self._basis = Basis()
         self._basis_name = ""
 
-    async def load(self) -> None:
-        """Find out which ids are taken."""
-        if self._keeper is not None:
-            self._ids = itertools.count(await self._keeper.newest() + 1)
+    async def number(self) -> None:
+        """See to it that there are ids for what is decided next: before all else, and now and
+        then. Raises Temporary."""
+        if self._keeper is not None and self._last_id - self._next_id < _NUMBERS // 2:
+            first = await self._keeper.numbers(_NUMBERS, after=self._last_id)
+            self._next_id, self._last_id = first, first + _NUMBERS - 1
 
     def configure(self, basis: Basis) -> None:
         """What decisions are made by from now on."""
@@ -205,7 +208,7 @@ class Receipts:
             self._keeper.keep(before.draft)
         at_ms = inputs.facts.at_ms
         draft = Draft(
-            id=next(self._ids),
+            id=self._next_id,
             fingerprint=fingerprint,
             at_ms=at_ms,
             last_ms=at_ms,
@@ -213,6 +216,7 @@ class Receipts:
             by=self._basis,
             inputs=inputs,
         )
+        self._next_id += 1
         if len(self._current) >= _MOST:
             self._drop(next(iter(self._current)))
         self._current[key] = _Current(state, events, draft, at_ms)

@@ -18,6 +18,9 @@ from tocsin.alert.turns import in_turns
 from tocsin.kit.clock import Clock
 
 _LEAST_TIME_MS = 10_000
+_AT_ONCE = 4
+"""Groups that are looked at, or recorded, at once: with thousands the first ones are told before
+the last ones are looked at, and others have their turn in between."""
 
 
 class Teller:
@@ -31,6 +34,7 @@ class Teller:
         self._log = log
         self._around = around
         self._receipts = receipts
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     def was_told(self, group: Group) -> bool:
         """Whether anybody was told of such a group before."""
@@ -53,7 +57,8 @@ class Teller:
     async def flush(self, group: Group) -> Look | None:
         """Tell whoever is to be told; the look when all of them took it, None otherwise."""
         now = self._clock.now_ms()
-        seen = await look_in_turns(group, self._around, self._log, self._ways(group), now)
+        async with self._turns:
+            seen = await look_in_turns(group, self._around, self._log, self._ways(group), now)
         recording = None
         if self._receipts.is_kept:
             recording = asyncio.create_task(self._record(seen), name=f"record {group.key}")
@@ -104,16 +109,17 @@ class Teller:
     async def _record(self, seen: Look) -> list[Seen]:
         """Keep what is decided, if it was not decided before; returns whose it is."""
         changed: list[Seen] = []
-        async for one in in_turns(seen.seen):
-            if seen.basis is not self._around.basis:
-                break  # another configuration is in force: what was decided counts no longer
-            state, events = _state(one), _events(seen, one)
-            where, now = _where(seen.group), seen.at_ms
-            if not self._receipts.again(one.fingerprint, where, state, events, now):
-                self._receipts.record(one.fingerprint, seen.inputs(one), state, events)
-                changed.append(one)
-            elif events:
-                changed.append(one)
+        async with self._turns:
+            async for one in in_turns(seen.seen):
+                if seen.basis is not self._around.basis:
+                    break  # another configuration is in force: what was decided counts no longer
+                state, events = _state(one), _events(seen, one)
+                where, now = _where(seen.group), seen.at_ms
+                if not self._receipts.again(one.fingerprint, where, state, events, now):
+                    self._receipts.record(one.fingerprint, seen.inputs(one), state, events)
+                    changed.append(one)
+                elif events:
+                    changed.append(one)
         return changed
 
     async def _delivered(
@@ -121,11 +127,12 @@ class Teller:
     ) -> None:
         if not taken:
             return
-        async for one in in_turns(changed):
-            ways = dict(seen.shares(one))
-            mine = [answer for answer in taken if answer.integration in ways]
-            if mine:
-                self._receipts.delivered(one.fingerprint, _where(seen.group), mine)
+        async with self._turns:
+            async for one in in_turns(changed):
+                ways = dict(seen.shares(one))
+                mine = [answer for answer in taken if answer.integration in ways]
+                if mine:
+                    self._receipts.delivered(one.fingerprint, _where(seen.group), mine)
 
     def record_unrouted(self, inputs: Inputs, fingerprint: str) -> None:
         """An alert came while no routes are in force."""

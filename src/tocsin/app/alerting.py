@@ -13,6 +13,7 @@ from tocsin.alert.dispatch import Dispatcher
 from tocsin.alert.fallback import Fallbacks
 from tocsin.alert.notification_log import LogEntry, NotificationLog
 from tocsin.alert.silence import Silence, Silences
+from tocsin.alert.turns import in_turns
 from tocsin.app.answering import AnsweredChannels
 from tocsin.app.attention import Attention
 from tocsin.app.config import Loaded
@@ -39,7 +40,10 @@ class KeptAlerts:
     async def save(self, known: Iterable[Known]) -> None:
         """Keep them, replacing those of the same labels."""
         await self._shelf.save(
-            {_key(one.alert.labels): _kept(one, one.alert.updated_ms) for one in known}
+            {
+                _key(one.alert.labels): _kept(one, one.alert.updated_ms)
+                async for one in in_turns(known)
+            }
         )
 
     async def forget(self, labels: Iterable[Labels]) -> None:

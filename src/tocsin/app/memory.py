@@ -13,6 +13,9 @@ _TRIM_SECONDS = 20.0
 _M_ARENA_MAX: Final = -8
 """glibc's malloc.h; mallopt(3)."""
 _ARENAS = 2
+_COLLECTED_AT = (5_000, 5, 50)
+"""New objects until the youngest are looked through, and how often that is done until the older
+ones are: looking through all there are holds up everything else, a fifth of a second in a storm."""
 
 
 def bound_arenas() -> None:
@@ -28,6 +31,7 @@ async def trim_often(clock: Clock) -> None:
     gc.collect()
     # What is alive now stays so: the collector need not walk it again and again.
     gc.freeze()
+    gc.set_threshold(*_COLLECTED_AT)
     while True:
         await asyncio.to_thread(_trim)
         await clock.sleep(_TRIM_SECONDS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -34,10 +35,29 @@ _unrecorded = gauge.counter(
 _RECORD_SECONDS = 2.0
 _RETRY_SECONDS = 5.0
 _MOST_WAITING = 20_000
+_NUMBERS = 5000
+"""Ids that are taken at a time."""
 _HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
 _TIDY_SECONDS = 3600.0
 _SCANNED = 2000
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is written next, before it is put into bytes."""
+
+    new: list[tuple[Record, tuple[str, ...]]] = field(default_factory=list)
+    changed: dict[int, Record] = field(default_factory=dict)
+    settled: list[tuple[tuple[int, ...], str]] = field(default_factory=list)
+
+    def rows(self) -> Batch:
+        """As the table takes it."""
+        return Batch(
+            new=[(_row(record), prints) for record, prints in self.new],
+            changed={key: _row(record) for key, record in self.changed.items()},
+            settled=self.settled,
+        )
 
 
 class KeptHistory:
@@ -47,15 +67,16 @@ class KeptHistory:
         self.config = HistoryConfig()
         self._table = NotificationTable(database)
         self._clock = clock
-        self._last_id = 0
-        self._batch = Batch()
+        self._next_id, self._last_id = 1, 0
+        self._numbering = asyncio.Lock()
+        self._batch = _Waiting()
         self._recorded: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
 
     async def load(self) -> list[tuple[Channel, int]]:
         """Settle what an earlier process left open; the messages of the last hour, oldest first."""
-        self._last_id = await self._table.last_id()
+        await self._number()
         await self._table.interrupted((SENDING, RETRYING), UNKNOWN)
         since = self._clock.now_ms() - _HOUR_MS
         return [
@@ -68,24 +89,34 @@ class KeptHistory:
         if len(self._batch.new) >= _MOST_WAITING:
             _unrecorded.inc()
             return record
-        self._last_id += 1
-        record = msgspec.structs.replace(record, id=self._last_id)
-        self._batch.new.append((_row(record), fingerprints))
-        if self._recorded is None:
-            self._recorded = asyncio.get_running_loop().create_future()
-        self._wake.set()
         try:
             async with asyncio.timeout(_RECORD_SECONDS):
+                record = msgspec.structs.replace(record, id=await self._id())
+                self._batch.new.append((record, fingerprints))
+                if self._recorded is None:
+                    self._recorded = asyncio.get_running_loop().create_future()
+                self._wake.set()
                 await asyncio.shield(self._recorded)
-        except TimeoutError:
+        except (TimeoutError, Temporary):
             # A page that is not recorded is better than one that is not sent.
             _unrecorded.inc()
         return record
 
+    async def _id(self) -> int:
+        async with self._numbering:
+            if self._next_id > self._last_id:
+                await self._number()
+            self._next_id += 1
+            return self._next_id - 1
+
+    async def _number(self) -> None:
+        first = await self._table.numbers(_NUMBERS, after=self._last_id)
+        self._next_id, self._last_id = first, first + _NUMBERS - 1
+
     def update(self, record: Record) -> None:
         """As `alert.history.History`."""
         if record.id and len(self._batch.changed) < _MOST_WAITING:
-            self._batch.changed[record.id] = _row(record)
+            self._batch.changed[record.id] = record
             self._wake.set()
 
     def settle(self, ids: tuple[int, ...], state: str) -> None:
@@ -135,9 +166,9 @@ class KeptHistory:
         if other is not None and not other.done():
             await asyncio.wait((other,))
         batch, recorded = self._batch, self._recorded
-        self._batch, self._recorded = Batch(), None
+        self._batch, self._recorded = _Waiting(), None
         try:
-            await self._table.write(batch)
+            await self._table.write(await asyncio.to_thread(batch.rows))
         except Temporary as error:
             _log.error("notifications_not_recorded", messages=len(batch.new), error=str(error))
             self._put_back(batch)
@@ -151,7 +182,7 @@ class KeptHistory:
             self._wake.set()
             await self._clock.sleep(_RETRY_SECONDS)
 
-    def _put_back(self, batch: Batch) -> None:
+    def _put_back(self, batch: _Waiting) -> None:
         later = self._batch
         room = _MOST_WAITING - len(later.new)
         later.new = batch.new[:room] + later.new
@@ -173,10 +204,10 @@ class KeptHistory:
 
 
 class KeptNotes:
-    """What is known of channels, on their shelf; others keep theirs there too."""
+    """What is known of channels, on a shelf of the table that flapping alerts are in too."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._shelf = Shelf(database, CHANNEL_STATES)
+        self._shelf = Shelf(database, CHANNEL_STATES, kind="channel")
         self._clock = clock
 
     async def save(self, notes: Iterable[ChannelNote]) -> None:
@@ -191,11 +222,9 @@ class KeptNotes:
         await self._shelf.forget(keys)
 
     async def all(self) -> list[ChannelNote]:
-        """Those that are ours."""
+        """Every one."""
         return [
-            msgspec.json.decode(kept.content, type=ChannelNote)
-            for kept in await self._shelf.all()
-            if b'"channel_note":' in kept.content
+            msgspec.json.decode(kept.content, type=ChannelNote) for kept in await self._shelf.all()
         ]
 
 

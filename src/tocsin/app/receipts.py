@@ -66,9 +66,9 @@ class KeptReceipts:
         self._unwritten.add(basis)
         self._wake.set()
 
-    async def newest(self) -> int:
+    async def numbers(self, count: int, *, after: int) -> int:
         """As `alert.receipt.ReceiptKeeper`."""
-        return await self._table.newest()
+        return await self._table.numbers(count, after=after)
 
     def start(self, tasks: Tasks) -> None:
         """Begin to write, and to forget what is too old."""
@@ -164,33 +164,27 @@ class KeptReceipts:
 
 
 class KeptFlaps:
-    """What alerts did, on the shelf that channels use too."""
+    """What alerts did, on a shelf beside those of channels."""
 
     def __init__(self, database: Database) -> None:
-        self._shelf = Shelf(database, CHANNEL_STATES)
+        self._shelf = Shelf(database, CHANNEL_STATES, kind="flap")
 
     async def save(self, states: Iterable[FlapState]) -> None:
         """As `alert.flap.FlapKeeper`."""
         await self._shelf.save(
             {
-                f"flap|{one.fingerprint}": Kept(
-                    content=msgspec.json.encode(one), updated_at=one.changes[-1]
-                )
+                one.fingerprint: Kept(content=msgspec.json.encode(one), updated_at=one.changes[-1])
                 for one in states
             }
         )
 
     async def forget(self, fingerprints: Iterable[str]) -> None:
         """As `alert.flap.FlapKeeper`."""
-        await self._shelf.forget(f"flap|{one}" for one in fingerprints)
+        await self._shelf.forget(fingerprints)
 
     async def all(self) -> list[FlapState]:
-        """Those that are ours."""
-        return [
-            msgspec.json.decode(one.content, type=FlapState)
-            for one in await self._shelf.all()
-            if one.content.startswith(b'{"flap_note":')
-        ]
+        """Every one."""
+        return [msgspec.json.decode(one.content, type=FlapState) for one in await self._shelf.all()]
 
 
 def _rows(batch: Sequence[Draft]) -> list[ReceiptRow]:

@@ -8,7 +8,7 @@ from tocsin.model.labels import Labels
 from tocsin.model.notices import fingerprint
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One alert as Alertmanager knows it; times in milliseconds since the epoch, UTC.
 
     `labels` name it (`alertname` among them): two alerts with equal labels are the same alert.

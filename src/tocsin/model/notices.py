@@ -34,7 +34,7 @@ def group_id(group_key: str) -> str:
     return hashlib.sha256(group_key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class NoticeAlert(msgspec.Struct, frozen=True, kw_only=True):
+class NoticeAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One alert as it is told; times in ms since the epoch, `ends_ms` 0 while it fires."""
 
     labels: Labels
@@ -50,7 +50,7 @@ class NoticeAlert(msgspec.Struct, frozen=True, kw_only=True):
         return "resolved" if self.ends_ms else "firing"
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
+class Notice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message to one receiver about one group, in the order in which Alertmanager lists."""
 
     receiver: str

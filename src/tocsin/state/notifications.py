@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, select
 
 from tocsin.state.database import Database
+from tocsin.state.ids import reserve
 from tocsin.state.tables import NOTIFICATION_ALERTS, NOTIFICATIONS
 
 _AT_ONCE = 500
@@ -52,10 +53,9 @@ class NotificationTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def last_id(self) -> int:
-        """The largest id; 0 when there is none."""
-        async with self._database.reading() as connection:
-            return int(await connection.scalar(select(func.max(NOTIFICATIONS.c.id))) or 0)
+    async def numbers(self, count: int, *, after: int) -> int:
+        """The first of so many ids that nobody else gives."""
+        return await reserve(self._database, NOTIFICATIONS, count, after=after)
 
     async def write(self, batch: Batch) -> None:
         """All of it or nothing."""

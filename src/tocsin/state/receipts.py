@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.state.database import Database
+from tocsin.state.ids import reserve
 from tocsin.state.tables import RECEIPTS
 
 _AT_ONCE = 200
@@ -29,11 +30,9 @@ class ReceiptTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def newest(self) -> int:
-        """The largest id, 0 when there is none."""
-        async with self._database.reading() as connection:
-            found = await connection.scalar(select(func.max(RECEIPTS.c.id)))
-        return max(0, found or 0)
+    async def numbers(self, count: int, *, after: int) -> int:
+        """The first of so many ids that nobody else gives."""
+        return await reserve(self._database, RECEIPTS, count, after=after)
 
     async def save(self, rows: Sequence[ReceiptRow]) -> None:
         """Keep all or none of these, replacing those of the same ids."""

@@ -10,8 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.state.database import Database
 from tocsin.state.sessions import hash_of
+from tocsin.state.tables import SHARED
 
 _AT_ONCE = 500
+_HASH_LENGTH = 64
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,16 +24,23 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shelf:
-    """One table of a key (hashed), a content and a time; a second `save` replaces the first."""
+    """One table of a key (hashed), a content and a time; a second `save` replaces the first.
 
-    def __init__(self, database: Database, table: Table) -> None:
+    A table that several write to (`tables.SHARED`) has a shelf for each: `kind` names what is on
+    it, and nobody meets what is of another kind.
+    """
+
+    def __init__(self, database: Database, table: Table, *, kind: str = "") -> None:
+        if bool(kind) != bool(table.info.get(SHARED)):
+            raise ValueError(f"a shelf in {table.name} has a kind exactly when others write there")
         self._database = database
         self._table = table
+        self._kind = kind
 
     async def save(self, things: Mapping[str, Kept]) -> None:
         """Keep all or none of these. Raises Temporary when the database does not answer."""
         rows = [
-            {"hash": hash_of(key), "content": kept.content, "updated_at": kept.updated_at}
+            {"hash": self._hash(key), "content": kept.content, "updated_at": kept.updated_at}
             for key, kept in things.items()
         ]
         if not rows:
@@ -48,7 +57,7 @@ class Shelf:
 
     async def forget(self, keys: Iterable[str]) -> None:
         """Keep these no longer; harmless when they are not there."""
-        hashes = [hash_of(key) for key in keys]
+        hashes = [self._hash(key) for key in keys]
         async with self._database.transaction() as connection:
             for start in range(0, len(hashes), _AT_ONCE):
                 is_it = self._table.c.hash.in_(hashes[start : start + _AT_ONCE])
@@ -57,8 +66,16 @@ class Shelf:
     async def all(self) -> list[Kept]:
         """Everything, the oldest first."""
         question = select(self._table).order_by(self._table.c.updated_at)
+        if self._kind:
+            is_ours = self._table.c.hash.startswith(f"{self._kind}:", autoescape=True)
+            question = question.where(is_ours)
         async with self._database.reading() as connection:
             return [
                 Kept(content=bytes(row.content), updated_at=row.updated_at)
                 for row in await connection.execute(question)
             ]
+
+    def _hash(self, key: str) -> str:
+        if not self._kind:
+            return hash_of(key)
+        return f"{self._kind}:{hash_of(key)}"[:_HASH_LENGTH]

@@ -102,7 +102,11 @@ AUDIT = Table(
 )
 
 
-def _shelf(name: str) -> Table:
+SHARED = "shared"
+"""Says of a shelf, in its `info`, that several write to it."""
+
+
+def _shelf(name: str, *, is_shared: bool = False) -> Table:
     """A table of things that only their owner understands; see `state.shelf`."""
     return Table(
         name,
@@ -110,6 +114,7 @@ def _shelf(name: str) -> Table:
         Column("hash", String(64), primary_key=True),
         Column("content", LargeBinary, nullable=False),
         Column("updated_at", BigInteger, nullable=False),
+        info={SHARED: is_shared},
     )
 
 
@@ -119,7 +124,7 @@ NOTIFICATION_LOG = _shelf("notification_log")
 ACKNOWLEDGEMENTS = _shelf("acknowledgements")
 MAINTENANCE = _shelf("maintenance")
 CHANNEL_MESSAGES = _shelf("channel_messages")
-CHANNEL_STATES = _shelf("channel_states")
+CHANNEL_STATES = _shelf("channel_states", is_shared=True)
 
 NOTIFICATIONS = Table(
     "notifications",
