@@ -64,6 +64,17 @@ class LogCosts:
         """By the number of the pattern, of one service or of all."""
         return await self._by("toString(pattern)", start_s, end_s, service, most=20)
 
+    async def templates(self, patterns: Sequence[str]) -> dict[str, str]:
+        """What the lines of a pattern look like, by its number; unknown ones are left out."""
+        numbers = [one for one in patterns if one.isdecimal() and one != "0"]
+        if not numbers:
+            return {}
+        sql = (
+            "SELECT toString(pattern), argMax(template, updated) FROM log_patterns"
+            f" WHERE pattern IN ({', '.join(numbers)}) GROUP BY pattern"
+        )
+        return dict(await self._rows(sql, tuple[str, str]))
+
     async def over_time(self, start_s: int, end_s: int, step_s: int) -> Sequence[Point]:
         """Bytes of each service by step."""
         sql = (
