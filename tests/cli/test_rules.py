@@ -39,3 +39,26 @@ def test_tests_that_pass_and_tests_that_fail(tmp_path: Path) -> None:
     code, said = run("test", "rules", str(other))
     assert code == 1
     assert "FAILED" in said
+
+
+def test_the_plain_rules_of_a_configuration_are_read_and_doubted(tmp_path: Path) -> None:
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(
+        "alerts:\n  - {name: Much, condition: 'error_rate > 150%', duration: 5m}\n"
+        "slos:\n  api: {objective: 99.9%, indicator: error_rate}\n"
+    )
+    place = f"warning: {file}:2:5: Much:"
+    doubt = f"{place} condition: a share is from 0% to 100%: > 150% is never true\n"
+    assert run("check", "rules", str(file)) == (0, f"{file}: 1 rule found\n{doubt}")
+    code, said = run("check", "config", str(file))
+    assert code == 0
+    assert said.count(doubt) == 1
+
+
+def test_a_condition_that_is_too_deep_is_told_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(f"alerts: [{{name: A, condition: '{'-' * 9_000}1 > 2'}}]\n")
+    code, said = run("check", "rules", str(file))
+    assert code == 1
+    assert f"{file}:1:" in said
+    assert "more than 50 parentheses" in said

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tocsin.app.config import Loaded
     from tocsin.model.labels import Labels
 
+_OWN_RULES = frozenset(("alerts", "slos", "prometheus"))
+
 app = typer.Typer(help="Find the mistakes before they are deployed.", no_args_is_help=True)
 
 
@@ -53,7 +55,8 @@ def config(
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
     doubts = _without_level(loaded, evaluated.groups)
-    for warning in (*loaded.warnings, *plan.warnings, *evaluated.warnings, *routed, *doubts):
+    told = (*loaded.warnings, *plan.warnings, *evaluated.warnings, *routed, *doubts)
+    for warning in dict.fromkeys(told):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
     read = (
         ", ".join(str(path) for path in (*loaded.sources, *plan.sources)) or "no file: the defaults"
@@ -89,7 +92,9 @@ def _without_level(loaded: Loaded, groups: Sequence[RuleGroup]) -> Iterator[str]
 
 @app.command()
 def rules(
-    files: Annotated[list[Path], typer.Argument(help="Rule files of Prometheus.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Rule files of Prometheus, or a tocsin.yaml.")
+    ],
     url: Annotated[
         str,
         typer.Option(
@@ -106,18 +111,18 @@ def rules(
         str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
     ] = "",
 ) -> None:
-    """Read rule files as they are evaluated; say what is wrong, where, and what looks unwise.
+    """Read rules as they are evaluated; say what is wrong, where, and what looks unwise.
 
+    Of a tocsin.yaml its plain rules are read, and those of its rule files.
     Exit codes: 0 right, 1 wrong, 2 the server does not answer.
     """
     from tocsin.alert.advice import advice
-    from tocsin.alert.rule_file import Defaults, read
 
-    groups = []
+    groups: list[RuleGroup] = []
     wrong = False
     for file in files:
         try:
-            found = read(file, Defaults())
+            found = _rules_of(file)
         except Fault as error:
             typer.secho(str(error), err=True, fg="red")
             wrong = True
@@ -135,6 +140,25 @@ def rules(
         typer.secho(f"warning: {words}", err=True, fg="yellow")
     if wrong:
         raise typer.Exit(Exit.WRONG)
+
+
+def _rules_of(file: Path) -> Sequence[RuleGroup]:
+    """The groups of a rule file or of a configuration, where those that its objectives come to are
+    left out: nobody wrote them. Raises a Fault for what is wrong."""
+    from tocsin.alert.rule_file import Defaults, read
+    from tocsin.alert.slo import read_slos
+    from tocsin.alert.slo_rules import slo_groups
+    from tocsin.app.config import load_config
+    from tocsin.app.rules import rule_plan
+    from tocsin.kit.document import Entries
+    from tocsin.kit.yaml import load
+
+    document = load(file)
+    if isinstance(document.node, Entries) and _OWN_RULES.intersection(document.node.nodes):
+        loaded = load_config(file)
+        made = {group.key for group in slo_groups(read_slos(loaded.config.slos))}
+        return [group for group in rule_plan(loaded).groups if group.key not in made]
+    return read(file, Defaults())
 
 
 def _unrouted(file: Path) -> Callable[[Labels], str]:
