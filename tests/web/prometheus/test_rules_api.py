@@ -6,10 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.alert.rule_world import RuleWorld
 from tocsin.alert.group_run import GroupRun
+from tocsin.model.alerts import Alert
+from tocsin.model.labels import from_mapping
 
 API = "/api/v1/"
 RULES = """\
@@ -40,6 +43,7 @@ async def ruled(parts: Any, tmp_path: Path) -> RuleWorld:
     world = RuleWorld(tmp_path)
     groups = [GroupRun(group, world.around, restore=False) for group in world.groups(RULES)]
     parts.rules = SimpleNamespace(groups=groups)
+    parts.alerts = SimpleNamespace(alerts=list)
     world.put("x", 2.5, job="j")
     for side in "ab":
         world.put("y", 1.0, job="j", side=side)
@@ -113,6 +117,28 @@ async def test_rules_are_chosen(
 ) -> None:
     groups = (await client.get(API + "rules", *asked)).data["groups"]
     assert [rule["name"] for group in groups for rule in group["rules"]] == found
+
+
+async def test_what_fired_as_it_arrived_is_among_the_alerts(
+    client: Any, parts: Any, ruled: RuleWorld
+) -> None:
+    at_once = Alert(
+        labels=from_mapping({"alertname": "PushedError", "metric": "errors"}),
+        annotations=from_mapping({"summary": "errors is 2", "value": "2"}),
+        starts_ms=1_700_000_000_000,
+        source="immediate",
+    )
+    accepted = msgspec.structs.replace(at_once, source="another server")
+    parts.alerts = SimpleNamespace(alerts=lambda: [at_once, accepted])
+    ruled_one, arrived = (await client.get(API + "alerts")).data["alerts"]
+    assert ruled_one["labels"]["alertname"] == "High"
+    assert arrived == {
+        "labels": {"alertname": "PushedError", "metric": "errors"},
+        "annotations": {"summary": "errors is 2", "value": "2"},
+        "state": "firing",
+        "activeAt": "2023-11-14T22:13:20Z",
+        "value": "2e+00",
+    }
 
 
 async def test_alerts_of_rules_can_be_left_out(client: Any, ruled: RuleWorld) -> None:

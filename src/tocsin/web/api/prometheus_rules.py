@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tocsin.alert.group_run import GroupRun
     from tocsin.alert.rule_run import RuleRun
     from tocsin.alert.state import Active
+    from tocsin.model.alerts import Alert
 
 _NEVER = "0001-01-01T00:00:00Z"
 
@@ -83,9 +84,12 @@ async def rules(request: Request) -> Response:
 
 
 async def alerts(request: Request) -> Response:
-    """Alerts that are pending or firing."""
-    runs = [run for group in services(request).rules.groups for run in group.rules]
-    return success({"alerts": [_alert(one) for run in runs for one in run.alerts()]})
+    """Alerts that are pending or firing, those of values that fired as they arrived among them."""
+    given = services(request)
+    runs = [run for group in given.rules.groups for run in group.rules]
+    ruled = [_alert(one) for run in runs for one in run.alerts()]
+    at_once = [_at_once(one) for one in given.alerts.alerts() if one.source == "immediate"]
+    return success({"alerts": [*ruled, *at_once]})
 
 
 def _page(params: Params, groups: Sequence[GroupRun]) -> tuple[Sequence[GroupRun], str]:
@@ -189,6 +193,17 @@ def _alert(one: Active) -> dict[str, object]:
         "activeAt": _time(one.active_ms),
         **({"keepFiringSince": _time(since)} if since else {}),
         "value": _exponent(one.value),
+    }
+
+
+def _at_once(one: Alert) -> dict[str, object]:
+    said = dict(one.annotations)
+    return {
+        "labels": dict(one.labels),
+        "annotations": said,
+        "state": "firing",
+        "activeAt": _time(one.starts_ms),
+        "value": _exponent(float(said.get("value", "nan"))),
     }
 
 
