@@ -12,10 +12,10 @@ import pytest
 
 from tests.alert.memory import World as Routing
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert import backtest
+from tocsin.alert import backtest, rehearsal
 from tocsin.alert.backtest import Past, Trial
 from tocsin.alert.delivery import Integration
-from tocsin.alert.rehearsal import Recorder
+from tocsin.alert.rehearsal import Recorder, Told
 from tocsin.alert.rule_file import RuleGroup
 from tocsin.alert.sample_memory import SampleMemory
 from tocsin.alert.silence import Silence, SilenceMatcher
@@ -23,7 +23,6 @@ from tocsin.alert.trial_report import Outcome, compared
 from tocsin.kit import gauge
 from tocsin.kit.fault import Rejected
 from tocsin.model.labels import NAME, Matcher, MatchOp, from_mapping
-from tocsin.model.notices import Notice
 
 RULE = """
 groups:
@@ -195,8 +194,7 @@ async def test_who_was_told_live_is_told_again(world: RuleWorld) -> None:
 
 
 def routes(routing: Routing) -> dict[str, object]:
-    told: list[tuple[str, Notice]] = []
-    way = Integration("team", "slack", 0, Recorder("slack[0]", told), sends_resolved=True)
+    way = Integration("team", "slack", 0, Recorder("slack[0]", Told()), sends_resolved=True)
     return {"plan": routing.plan, "integrations": {"team": (way,)}}
 
 
@@ -271,6 +269,17 @@ async def test_trying_counts_nothing_among_our_own_metrics(world: RuleWorld) -> 
     assert {name: value for name, value in counted().items() if value} == {
         name: value for name, value in before.items() if value
     }
+
+
+async def test_a_trial_that_tells_more_than_memory_holds_is_refused_with_its_remedy(
+    world: RuleWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsal, "MOST_TOLD", 3)
+    (group,) = world.groups(rule(hold="0s"))
+    begin = world.now_ms
+    await lived(world, group, 600)
+    with pytest.raises(Rejected, match="choose a shorter time"):
+        await tried(world, group, begin, **routes(Routing(world.clock, ROUTES)))
 
 
 async def test_progress_is_told_and_may_end_the_trial(world: RuleWorld) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tocsin.kit import log
+from tocsin.kit import gauge, log
 
 _FORGED = "evil\n2026-01-01 [info] forged\r\x1b[2J\x1b]0;title\x07\x9b31m\u2028\u202eend"
 
@@ -52,3 +52,12 @@ def test_a_traceback_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None
     assert "Traceback (most recent call last):\n" in written
     assert r"\x1b[2J" in written
     assert "\x1b" not in written
+
+
+def test_what_is_only_tried_is_not_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(as_json=True)
+    with gauge.rehearsal():
+        log.get("x").warning("rule_failed")
+    log.get("x").warning("rule_worked")
+    assert "rule_failed" not in (said := capsys.readouterr().err)
+    assert "rule_worked" in said

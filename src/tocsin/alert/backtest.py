@@ -18,7 +18,7 @@ from tocsin.alert.delivery import Integration
 from tocsin.alert.fired_before import sources_of_inhibition
 from tocsin.alert.group_run import GroupRun
 from tocsin.alert.ports import ResultSink, Surroundings
-from tocsin.alert.rehearsal import Rehearsal
+from tocsin.alert.rehearsal import MOST_TOLD, Rehearsal
 from tocsin.alert.replay_engine import ReplayEngine
 from tocsin.alert.rule_file import RuleGroup, Unknown
 from tocsin.alert.silence import Silence
@@ -173,7 +173,7 @@ class _Replay:
             trial.title,
             trial.group,
             (trial.since_ms, trial.until_ms),
-            self._rehearsal.told,
+            self._rehearsal.told.messages,
             is_routed=past.plan is not None,
             notes=self._engine.notes,
         )
@@ -202,6 +202,11 @@ class _Replay:
         await self._until(at_ms)
         await self._group.evaluate(at_ms)
         self._watch.saw(run, at_ms)
+        if self._rehearsal.told.is_too_much:
+            raise Rejected(
+                f"the messages of this trial name more than {MOST_TOLD:,} alerts; choose a shorter "
+                "time, a longer repeat_interval, or an expression that finds fewer series"
+            )
 
     async def _until(self, at_ms: int) -> None:
         """Pass time; the alerts of other rules that begin meanwhile are told at their moment."""

@@ -20,6 +20,9 @@ from tocsin.model.notices import Notice
 V = TypeVar("V")
 K = TypeVar("K")
 
+MOST_TOLD = 500_000
+"""Alerts within all messages of one rehearsal."""
+
 
 class Unkept(Generic[K, V]):
     """A shelf of given things; what is saved on it is not kept."""
@@ -38,20 +41,36 @@ class Unkept(Generic[K, V]):
         return list(self._things)
 
 
-class Recorder:
-    """A sender that writes down what it would have sent, in order."""
+class Told:
+    """The messages of a rehearsal in their order, until they name too many alerts together."""
 
-    def __init__(self, name: str, told: list[tuple[str, Notice]]) -> None:
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Notice]] = []
+        self.is_too_much = False
+        self._alerts = 0
+
+    def add(self, name: str, notice: Notice) -> None:
+        """Keep one more; beyond what memory should hold nothing is kept, and that is noted."""
+        self._alerts += len(notice.alerts)
+        self.is_too_much = self.is_too_much or self._alerts > MOST_TOLD
+        if not self.is_too_much:
+            self.messages.append((name, notice))
+
+
+class Recorder:
+    """A sender that writes down what it would have sent."""
+
+    def __init__(self, name: str, told: Told) -> None:
         self._name = name
         self._told = told
 
     async def send(self, notice: Notice) -> None:
         """As Sender; never fails."""
-        self._told.append((self._name, notice))
+        self._told.add(self._name, notice)
 
 
 class Rehearsal:
-    """A dispatcher whose messages are written down: `told` has ("slack[0]", message) pairs.
+    """A dispatcher whose messages are written down as ("slack[0]", message) pairs.
 
     `live` is how receivers are told in earnest: it gives the number of integrations and whether
     each hears of ends. Nothing is sent.
@@ -66,7 +85,7 @@ class Rehearsal:
         config: AlertingConfig | None = None,
         maintenance: Maintenance | None = None,
     ) -> None:
-        self.told: list[tuple[str, Notice]] = []
+        self.told = Told()
         alerts: Unkept[Labels, Known] = Unkept()
         log: Unkept[str, LogEntry] = Unkept()
         kept: Unkept[str, Silence] = Unkept(silences)

@@ -225,7 +225,7 @@ class _Trial:
             for route in reversed(self._routes)
         }
         together: dict[tuple[int, str, str, bool], tuple[Notice, list[str]]] = {}
-        for via, notice in self._rehearsal.told:
+        for via, notice in self._rehearsal.told.messages:
             if any(one.fingerprint == own for one in notice.alerts):
                 is_over = notice.status == "resolved"
                 place = (notice.at_ms, notice.receiver, notice.group_key, is_over)

@@ -26,6 +26,11 @@ def rehearsal() -> Iterator[None]:
         _is_rehearsal.reset(before)
 
 
+def is_rehearsal() -> bool:
+    """Whether what runs here only tries something."""
+    return _is_rehearsal.get()
+
+
 class Counter(prometheus_client.Counter):
     """A counter that stands still during a rehearsal."""
 

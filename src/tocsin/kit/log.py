@@ -9,6 +9,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from tocsin.kit import gauge
+
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
@@ -33,6 +35,15 @@ def _readable(
 ) -> structlog.typing.EventDict:
     """Strangers' words (addresses, errors of other servers) stay within their own fact."""
     return {key: _shown(fact) if isinstance(fact, str) else fact for key, fact in facts.items()}
+
+
+def _without_rehearsals(
+    _logger: object, _method: str, facts: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """What is only tried did not happen: its report says what came of it."""
+    if gauge.is_rehearsal():
+        raise structlog.DropEvent
+    return facts
 
 
 def _plain_traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
@@ -61,7 +72,7 @@ def configure(*, as_json: bool, level: str = "info") -> None:
             ),
         ]
     structlog.configure(
-        processors=[*shared, *render],
+        processors=[_without_rehearsals, *shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
