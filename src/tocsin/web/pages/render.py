@@ -33,16 +33,16 @@ class Place:
 
 
 # Parts that have not arrived are not listed: no link leads nowhere.
-PLACES = (
+PLACES = (  # the first four stand at the bottom of a phone
     Place("/", "Overview", "overview", "o"),
     Place("/alerts", "Alerts", "bell", "a"),
     Place("/logs", "Logs", "logs", "l"),
+    Place("/explore", "Explore", "explore", "e"),
     Place("/rules", "Rules", "check", "r"),
     Place("/slos", "Objectives", "budget", "b"),
     Place("/routing", "Routing", "routing", "w"),
     Place("/notifications", "Notifications", "mail", "n"),
     Place("/silences", "Silences", "clock", "z"),
-    Place("/explore", "Explore", "explore", "e"),
     Place("/browse", "Metrics", "metrics", "m"),
     Place("/targets", "Targets", "targets", "t"),
     Place("/system", "System", "system", "y"),
