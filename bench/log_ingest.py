@@ -8,6 +8,7 @@ the same rows as JSONEachRow into a table of the same kind in the same engine.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import sys
@@ -28,6 +29,7 @@ from tocsin.kit.clock import SystemClock
 
 LINES = 5_000
 SENDERS = 4
+_numbers = itertools.count()
 _SAID = (
     "payment of {} for order {} declined by the bank",
     "user {} logged in from 10.0.{}.7",
@@ -145,12 +147,11 @@ async def measured(
     own = psutil.Process()
     before = [sum(one.cpu_times()[:2]) for one in (own, engine)]
     began = time.perf_counter()
-    numbers = iter(range(10**9))
 
     async def sender() -> int:
         sent = 0
         while time.perf_counter() - began < seconds:
-            await send(next(numbers))
+            await send(next(_numbers))
             sent += 1
         return sent
 
@@ -207,6 +208,8 @@ async def compare(tocsin: Tocsin, prepared: list[list[Line]], seconds: float) ->
                 token=f"bench-{number}-{time.monotonic_ns()}",
             )
 
+        await measured(engine, seconds / 3, SENDERS, post)  # the first seconds are slower
+        await tocsin.parts.logs.writer.flush(60.0)
         base = await measured(engine, seconds / 2, SENDERS, insert)
         found = await measured(engine, seconds, SENDERS, post)
         began = time.perf_counter()
