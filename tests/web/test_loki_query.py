@@ -49,7 +49,7 @@ async def site(store: Store, tmp_path: Path) -> AsyncIterator[LogSite]:
 
 
 async def found(site: LogSite, query: str, **params: object) -> Any:  # the data
-    asked = {"query": query, "limit": 1000, **HOUR, **params}
+    asked: dict[str, Any] = {"query": query, "limit": 1000, **HOUR, **params}
     return (await site.get("/loki/api/v1/query_range", **asked))["data"]
 
 
@@ -159,7 +159,7 @@ async def test_counting_in_the_store_and_over_lines_is_the_same(site: LogSite, s
         assert values == pytest.approx(other[name])
 
 
-INSTANT = (
+INSTANT: tuple[tuple[str, dict[str, float] | None], ...] = (
     ('sum(count_over_time({source="loki"}[1h]))', {"": 180.0}),
     ('sum(count_over_time({source="loki"}[10m] offset 30m))', {"": 30.0}),
     ('sum by (app) (count_over_time({source="loki"}[1h])) > 100', {}),

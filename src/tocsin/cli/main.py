@@ -16,6 +16,7 @@ from tocsin.cli import (
     demo,
     drill,
     keep,
+    logs,
     notifications,
     query,
     routes,
@@ -54,6 +55,7 @@ def version(
 app.command()(serve.serve)
 app.command()(agent.agent)
 app.command()(query.query)
+app.command()(logs.logs)
 app.command()(status.status)
 app.command()(ack.ack)
 app.command()(backtest.backtest)
