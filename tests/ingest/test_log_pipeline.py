@@ -109,9 +109,9 @@ def test_lines_are_counted_by_their_fields_as_often_as_they_stand_for() -> None:
 
 def test_of_sampled_lines_the_kept_ones_count_for_all() -> None:
     rules = "- {name: s, when: level:debug, do: [sample: 10]}"
-    kept = run(rules, *(line(level=5) for _ in range(100)), line(level=17))
-    assert [one.weight for one in kept] == [10] * 10 + [1]
-    assert kept[0].attributes == {"tocsin.sampled": "10"}
+    kept = run(rules, *(line(level=5) for _ in range(101)), line(level=17))
+    assert [one.weight for one in kept] == [1] + [10] * 10 + [1]
+    assert kept[1].attributes == {"tocsin.sampled": "10"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +19,7 @@ from tocsin.ingest.logs.pipeline_config import (
     RouteConfig,
     RuleConfig,
 )
-from tocsin.ingest.logs.weighing import weigh
+from tocsin.ingest.logs.weighing import Sampler
 from tocsin.kit.clock import Clock
 from tocsin.kit.regex import compile_pattern
 from tocsin.model.logs import LogRecord
@@ -267,15 +266,5 @@ def _routing(config: RouteConfig) -> Do:
 
 
 def _sampling(one_of: int) -> Do:
-    seen: Counter[str] = Counter()
-
-    def act(record: LogRecord) -> bool:
-        """The first of each so many lines of a service is kept, and counts for all of them."""
-        number = seen[record.service]
-        seen[record.service] = (number + 1) % one_of
-        if number:
-            return False
-        weigh(record, one_of)
-        return True
-
-    return act
+    sampler = Sampler()
+    return lambda record: sampler.keeps(record, one_of)

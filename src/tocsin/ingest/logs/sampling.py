@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from tocsin.ingest.logs.weighing import weigh
+from tocsin.ingest.logs.weighing import Sampler
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
 from tocsin.kit.quantity import Size
@@ -31,7 +31,7 @@ class Budget:
         self._budgets = budgets
         self._day = 0
         self._used: Counter[str] = Counter()
-        self._seen: Counter[tuple[str, int]] = Counter()
+        self._sampler = Sampler()
         self.left_out: Counter[str] = Counter()
         """Lines that were left out today, by service."""
 
@@ -67,14 +67,12 @@ class Budget:
             return True
         used = self._used[service]
         one_of = _one_of(used / budget, record.level)
-        if one_of > 1:
-            number = self._seen[service, one_of]
-            self._seen[service, one_of] = (number + 1) % one_of
-            if number:
-                self.left_out[service] += 1
-                _left_out.labels(service).inc()
-                return False
-            weigh(record, one_of)
+        if one_of == 1:
+            self._sampler.passes(record)
+        elif not self._sampler.keeps(record, one_of):
+            self.left_out[service] += 1
+            _left_out.labels(service).inc()
+            return False
         if service in self._used or len(self._used) < _MOST_SERVICES:
             self._used[service] = used + len(record.body) + len(record.original)
         return True
