@@ -4,7 +4,9 @@
 
 Each server gets the same `POST /api/v2/alerts` requests and tells the same webhook; counted are the
 different alerts in the messages, how many messages there were, the time from the first request
-until the last alert was told, and the processor time until then.
+until the last alert was told, the processor time until then, and until all is written that a storm
+leaves. Tocsin evaluates 20 rules each second meanwhile; a probe in its loop (`bench.storm_server`)
+says for how long the storm held the loop, and whether rounds of the rules were late.
 """
 
 from __future__ import annotations
@@ -30,12 +32,21 @@ import psutil
 from bench.peers import free_port
 
 _LIMIT_SECONDS = 55.0
+_PROBE = "probe.json"
 _AT_ONCE = 1000
+_QUIET_SECONDS = 1.0
+_BUSY = 0.15
+"""The share of a processor that a server takes at the most when it is done."""
 _ROUTES = """\
 route: {{receiver: team, group_by: [alertname], group_wait: 1s, group_interval: 5s,
         repeat_interval: 4h}}
 receivers: [{{name: team, webhook_configs: [{{url: '{url}'}}]}}]
 """
+_RULES = (
+    "groups: [{name: steady, interval: 1s, rules: ["
+    + ", ".join(f"{{record: 'steady:{n}', expr: 'vector({n})'}}" for n in range(20))
+    + "]}]"
+)
 
 
 @dataclass
@@ -101,13 +112,15 @@ def command(name: str, folder: Path, port: int, url: str) -> list[str]:
             *(binary, f"--config.file={routes}", f"--storage.path={folder / 'data'}"),
             *(f"--web.listen-address={listen}", "--cluster.listen-address=", "--log.level=error"),
         ]
+    (folder / "rules.yml").write_text(_RULES)
+    (folder / "prometheus.yml").write_text("rule_files: [rules.yml]\nscrape_configs: []\n")
     (folder / "tocsin.yaml").write_text(
         "scrape: {host: false, itself: false}\nalertmanager: alertmanager.yml\n"
+        "prometheus: prometheus.yml\n"
     )
     return [
-        *(sys.executable, "-m", "tocsin", "serve", "--config", str(folder / "tocsin.yaml")),
-        *("--data", str(folder / "data"), "--http", listen, "--auth", "off"),
-        *("--otlp-http", "off", "--otlp-grpc", "off"),
+        *(sys.executable, "-m", "bench.storm_server", str(folder / "tocsin.yaml")),
+        *(str(folder / _PROBE), str(folder / "data"), listen),
     ]
 
 
@@ -146,8 +159,24 @@ def post(url: str, body: bytes) -> None:
         answer.read()
 
 
-def ready(url: str) -> None:
+def quiet(process: psutil.Process, limit_seconds: float) -> float:
+    """The processor time of a server once it has come to rest."""
+    end = time.monotonic() + limit_seconds
+    spent = cpu_seconds(process)
+    while time.monotonic() < end:
+        time.sleep(_QUIET_SECONDS)
+        before, spent = spent, cpu_seconds(process)
+        if spent - before < _BUSY * _QUIET_SECONDS:
+            break
+    return spent
+
+
+def ready(url: str, name: str, probe: Path) -> None:
     end = time.monotonic() + 60
+    while name == "tocsin" and not probe.with_name(f"{_PROBE}.ready").exists():
+        if time.monotonic() > end:
+            raise SystemExit("the probe did not begin")
+        time.sleep(0.05)
     while time.monotonic() < end:
         try:
             with urllib.request.urlopen(f"{url}/api/v2/status", timeout=2):
@@ -167,7 +196,7 @@ def storm(name: str, alerts: int, groups: int) -> Result:
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            ready(url)
+            ready(url, name, Path(folder) / _PROBE)
             watched = psutil.Process(process.pid)
             before, began = cpu_seconds(watched), time.monotonic()
             for body in requests:
@@ -176,15 +205,25 @@ def storm(name: str, alerts: int, groups: int) -> Result:
             while len(told.first) < alerts and time.monotonic() - began < _LIMIT_SECONDS:
                 time.sleep(0.01)
             spent = cpu_seconds(watched) - before
+            whole = quiet(watched, 15.0) - before
         finally:
             process.terminate()
             process.wait(30)
+        probe = Path(folder) / _PROBE
+        loop = json.loads(probe.read_bytes()) if probe.exists() else {}
     seconds = max(told.first.values(), default=began) - began
     result = Result(name, seconds, spent, len(told.first), told.messages)
     sys.stdout.write(
         f"{name:14} {result.told}/{alerts} alerts in {result.messages} messages, posted in "
-        f"{posted:.2f} s, all told after {seconds:.2f} s, {spent:.2f} s of CPU\n"
+        f"{posted:.2f} s, all told after {seconds:.2f} s, {spent:.2f} s of CPU, "
+        f"{whole:.2f} s until all was written\n"
     )
+    if loop:
+        sys.stdout.write(
+            "  the loop was held {held} times over 50 ms ({held_cpu} by Tocsin), at most "
+            "{longest_ms:.0f} ms ({longest_cpu_ms:.0f} by Tocsin); {rounds} rounds of rules, "
+            "{missed} left out, the latest {latest_round_ms} ms after its time\n".format(**loop)
+        )
     return result
 
 

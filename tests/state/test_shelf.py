@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from tocsin.state.database import Database
+from tocsin.state.ids import reserve
 from tocsin.state.shelf import Kept, Shelf
-from tocsin.state.tables import ALERTS, NOTIFICATION_LOG, SILENCES
+from tocsin.state.tables import ALERTS, CHANNEL_STATES, NOTIFICATION_LOG, NOTIFICATIONS, SILENCES
 
 
 def kept(content: bytes, at: int = 1) -> Kept:
@@ -26,3 +29,30 @@ async def test_thousands_are_kept_in_one_go(database: Database) -> None:
     await shelf.forget(f"k{n}" for n in range(2999))
     assert len(await shelf.all()) == 1
     await shelf.save({})
+
+
+async def test_writers_of_one_table_do_not_meet(database: Database) -> None:
+    flaps = Shelf(database, CHANNEL_STATES, kind="flap")
+    notes = Shelf(database, CHANNEL_STATES, kind="channel")
+    await flaps.save({"same": kept(b"flap")})
+    await notes.save({"same": kept(b"note"), "other": kept(b"more", 2)})
+    assert [one.content for one in await flaps.all()] == [b"flap"]
+    assert [one.content for one in await notes.all()] == [b"note", b"more"]
+    await flaps.forget(["same", "other"])
+    assert await flaps.all() == []
+    assert len(await notes.all()) == 2
+
+
+async def test_whether_others_write_to_a_table_cannot_be_forgotten(database: Database) -> None:
+    with pytest.raises(ValueError, match="channel_states has a kind exactly when"):
+        Shelf(database, CHANNEL_STATES)
+    with pytest.raises(ValueError, match="alerts has a kind exactly when"):
+        Shelf(database, ALERTS, kind="mine")
+
+
+async def test_no_number_is_given_twice(database: Database) -> None:
+    first = await reserve(database, NOTIFICATIONS, 100)
+    assert first == 1
+    assert await reserve(database, NOTIFICATIONS, 100, after=100) == 101
+    if not database.is_sqlite:  # another node, which knows nothing of this one
+        assert await reserve(database, NOTIFICATIONS, 100) == 201

@@ -91,6 +91,16 @@ class AlertBook:
         """Every alert, resolved ones too for a while."""
         return [known.alert for known in self._known.values()]
 
+    def set_back(self, before_ms: int, now_ms: int) -> list[Alert]:
+        """The clock showed `before_ms` and shows an earlier time: what was over is still over."""
+        changed = []
+        for labels, known in self._known.items():
+            if now_ms < known.alert.ends_ms <= before_ms:
+                alert = msgspec.structs.replace(known.alert, ends_ms=now_ms)
+                self._known[labels] = Known(alert=alert, is_guess=known.is_guess)
+                changed.append(alert)
+        return changed
+
     def forget_resolved(self, now_ms: int, keep: Iterable[Labels]) -> list[Labels]:
         """Strike out those that are over, except those still to be told; returns their labels."""
         kept = set(keep)

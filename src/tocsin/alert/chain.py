@@ -13,6 +13,7 @@ from tocsin.alert.due import Due, Telling
 from tocsin.alert.flap import steady_ms
 from tocsin.alert.holding import Basis, Facts, Hold, Stage, flaps, is_acknowledged
 from tocsin.alert.matchers import matcher_text
+from tocsin.alert.measured import measured
 from tocsin.alert.route import Route, path_to
 from tocsin.kit.quantity import Duration
 from tocsin.model.labels import Labels, get
@@ -66,14 +67,17 @@ def evaluation(basis: Basis, facts: Facts) -> Step:
     name = get(alert.labels, "alertname") or alert.fingerprint
     is_over = alert.is_resolved(facts.at_ms)
     told_by = "a rule of Tocsin" if alert.source == "rules" else "another program"
+    expression = expression_of(alert.generator_url)
+    found = measured(alert.value, expression) if not is_over else ""
     words = f"{name} {'is over' if is_over else 'fires'}, as {told_by} says"
+    words += f": {found}" if found else ""
     if alert.source == SUPPOSED:
         words = f"{name} is supposed to fire"
     return Step(
         stage=Stage.EVALUATION,
         verdict="passed",
         words=words,
-        detail=expression_of(alert.generator_url),
+        detail=expression,
         ids=(alert.fingerprint,),
         at_ms=alert.ends_ms if is_over else alert.starts_ms,
     )

@@ -41,6 +41,8 @@ _crashes = gauge.counter("notification_crashes", "Messages that a bug kept from 
 _received = gauge.counter("alerts_received", "Alerts that were told.", ("source",))
 _TIDY_MS = 30_000
 _IDLE_MS = 600_000
+_SET_BACK_MS = 1000
+"""What corrections of a running clock do not reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Dispatcher:
         self._due: list[tuple[int, int, Group]] = []
         self._wake = asyncio.Event()
         self._tidied_ms = clock.now_ms()
+        self._ahead_ms = clock.now_ms() - round(clock.monotonic() * 1000)
         self._flushing: set[asyncio.Task[None]] = set()
 
     @property
@@ -161,6 +164,7 @@ class Dispatcher:
         try:
             while True:
                 self._wake.clear()
+                self._look_at_clock()
                 async for group in in_turns(self._take_due()):
                     self._begin(group)
                 now = self._clock.now_ms()
@@ -193,7 +197,7 @@ class Dispatcher:
     def state_of(self, alert: Alert) -> AlertState:
         """What becomes of an alert now."""
         now = self._clock.now_ms()
-        source = self._around.inhibited_by(alert.labels, now)
+        source = self._around.inhibited_by(alert, now)
         routes = matching(self._plan.root, alert.labels) if self._plan else []
         return AlertState(
             alert=alert,
@@ -254,6 +258,20 @@ class Dispatcher:
             if not group.was_told and is_old and group.due_ms > now:
                 self._schedule(group, now)
 
+    def _look_at_clock(self) -> None:
+        """A clock that was set back must not keep groups waiting, nor let what is over fire."""
+        now = self._clock.now_ms()
+        ahead_ms = now - round(self._clock.monotonic() * 1000)
+        back_ms, self._ahead_ms = self._ahead_ms - ahead_ms, ahead_ms
+        if back_ms < _SET_BACK_MS:
+            return
+        _log.warning("clock_set_back", seconds=back_ms / 1000)
+        self._tidied_ms = min(self._tidied_ms, now)
+        for alert in self._book.set_back(now + back_ms, now):
+            self._arrange(alert)
+        for group in self._groups.values():
+            self._schedule(group, max(now, group.due_ms - back_ms))
+
     def _schedule(self, group: Group, due_ms: int) -> None:
         group.due_ms = due_ms
         heapq.heappush(self._due, (due_ms, next(self._order), group))
@@ -297,8 +315,8 @@ class Dispatcher:
                 await self._over(group, seen)
         finally:
             group.is_busy = False
-            due = max(now + route.group_interval_ms, self._clock.now_ms())
-            self._schedule(group, due)
+            after = self._clock.now_ms()
+            self._schedule(group, max(min(now, after) + route.group_interval_ms, after))
             self._wake.set()
 
     async def _over(self, group: Group, seen: Look) -> None:

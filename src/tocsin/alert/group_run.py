@@ -214,6 +214,7 @@ class GroupRun:
             ends_ms=one.resolved_ms or until_ms,
             updated_ms=at_ms,
             generator_url=f"{world.external_url}/explore?a={quote(rule.expr)}",
+            value=one.value,
         )
 
     async def restore(self, now_ms: int) -> None:

@@ -13,7 +13,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `labels` name it (`alertname` among them): two alerts with equal labels are the same alert.
     `ends_ms` in the past means resolved; 0 means not known yet. `updated_ms` is when it was last
-    told. `source` says who told it: "rules" for our own, else the sender.
+    told. `source` says who told it: "rules" for our own, else the sender. `value` is what its rule
+    found last; None when nobody said.
     """
 
     labels: Labels
@@ -23,6 +24,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_ms: int = 0
     generator_url: str = ""
     source: str = "rules"
+    value: float | None = None
 
     @property
     def fingerprint(self) -> str:
