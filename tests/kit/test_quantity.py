@@ -23,6 +23,12 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         Duration.from_config(text)
 
 
+@pytest.mark.parametrize("text", ["293y", "99999999999y", "9300000000s", "9" * 40 + "ms"])
+def test_a_duration_beyond_prometheus_own_is_refused(text: str) -> None:
+    with pytest.raises(Rejected, match="expected at most 292y"):
+        Duration.from_config(text)
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("0", 0), ("512MiB", 512 << 20), ("10GB", 10**10), ("1k", 1024), ("2 TiB", 2 << 40),
@@ -41,4 +47,8 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 @given(st.integers(0, 10**14))
 def test_what_is_printed_can_be_read_again(number: int) -> None:
     assert Size.from_config(str(Size(number))) == number
+
+
+@given(st.integers(0, 9 * 10**12))
+def test_a_duration_that_is_printed_can_be_read_again(number: int) -> None:
     assert Duration.from_config(str(Duration(number / 1000))).ms == number

@@ -32,6 +32,8 @@ _SIZE_UNITS = {"": 1, "b": 1} | {
 }
 _LONGEST = 64
 _LARGEST_SIZE = 1 << 62
+_LONGEST_SECONDS = 292 * 365 * 86_400
+"""Go's durations end there, so that no file that Prometheus reads says more."""
 
 
 class Duration(float):
@@ -48,7 +50,10 @@ class Duration(float):
         if match is None:
             raise Rejected(f"expected {cls.EXPECTED}, got {text!r}")
         parts = match.groupdict()
-        return cls(sum(float(parts[u]) * ms for u, ms in _DURATION_MS.items() if parts[u]) / 1000)
+        value = sum(float(parts[u]) * ms for u, ms in _DURATION_MS.items() if parts[u]) / 1000
+        if value > _LONGEST_SECONDS:
+            raise Rejected(f"expected at most 292y, got {text!r}")
+        return cls(value)
 
     @property
     def ms(self) -> int:
