@@ -96,7 +96,8 @@ class RuleManager:
             _log.info("rules_applied", groups=len(wanted), rules=sum(len(g.rules) for g in groups))
 
     async def _start(self, group: RuleGroup, before: GroupRun | None) -> None:
-        fresh = GroupRun(group, self._around, restore=self._is_first)
+        # Who reads whom among thousands of rules takes a moment, in which others go on.
+        fresh = await asyncio.to_thread(GroupRun, group, self._around, restore=self._is_first)
         if before is not None:
             await self._tasks.stop(_task(group.key))
             fresh.adopt(before)
