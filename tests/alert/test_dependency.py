@@ -79,6 +79,19 @@ async def test_if_the_database_is_down_nobody_is_told_that_the_api_is(clock: Fak
         assert len(hold.by) == 2
 
 
+async def test_what_follows_is_shown_as_held_back_by_its_root(clock: FakeClock) -> None:
+    async with running(Deciding(clock, ROUTING, CHAIN)) as world:
+        for name in ("Db", "Api", "Web"):
+            await world.tell(alertname=name, cluster="eu")
+        states = {get(one.alert.labels, "alertname"): one for one in world.dispatcher.states()}
+    root = (states["Db"].alert.fingerprint,)
+    assert {name: one.inhibited_by for name, one in states.items()} == {
+        "Db": (),
+        "Api": root,
+        "Web": root,
+    }
+
+
 async def test_what_outlasts_its_cause_is_told(clock: FakeClock) -> None:
     async with running(Deciding(clock, ROUTING, CHAIN)) as world:
         await world.tell(alertname="Db", cluster="eu")

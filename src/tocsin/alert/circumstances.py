@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tocsin.alert.alertmanager_config import RoutingPlan
 from tocsin.alert.config import AlertingConfig
-from tocsin.alert.dependency import Dependencies
+from tocsin.alert.dependency import Dependencies, root_cause
 from tocsin.alert.flap import FlapKeeper, Flaps
 from tocsin.alert.holding import Acked, Basis, Facts, basis_of
 from tocsin.alert.inhibit import Inhibitor
@@ -93,9 +93,15 @@ class Circumstances:
         self._inhibitor.forget(labels)
         self._dependencies.forget(labels)
 
-    def inhibited_by(self, labels: Labels, now_ms: int) -> Alert | None:
-        """The firing alert that holds this one back, None when there is none."""
-        return self._inhibitor.inhibited_by(labels, now_ms)
+    def inhibited_by(self, alert: Alert, now_ms: int) -> Alert | None:
+        """The firing alert that holds this one back, or from which it follows; None when there is
+        none."""
+        source = self._inhibitor.inhibited_by(alert.labels, now_ms)
+        if source is not None:
+            return source
+        causes = self._dependencies.causes_of(alert.labels, now_ms)
+        found = root_cause(self.basis.dependencies, alert, causes, now_ms) if causes else None
+        return found.cause if found is not None else None
 
     def facts(self, alert: Alert, name: str, now_ms: int) -> Facts:
         """All that holding the alert back depends on; `name` is its fingerprint."""
