@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from tocsin.app.alert_config import with_alert_config_apart
-from tocsin.app.settings_tree import Config
+from tocsin.app.settings_tree import Config, HostPort
 from tocsin.kit.document import ConfigError, Document, Entries, Node, Place, Scalar, nearest
 from tocsin.kit.yaml import decode, load
 
@@ -152,7 +152,11 @@ def _overlaid(node: Node, steps: list[str], text: str) -> Node:
 def _check_auth(document: Document, config: Config) -> None:
     if not config.auth.is_off:
         return
-    for address in config.listen.addresses:
+    syslog = config.logs.syslog
+    for address in (
+        *config.listen.addresses,
+        *map(HostPort, (syslog.udp, syslog.tcp, syslog.tls)),
+    ):
         if not address.is_loopback:
             raise document.error(
                 f"login can be off only while every port is on loopback, but {address} is not; "

@@ -198,8 +198,9 @@ _TEMPLATES: tuple[tuple[str, str, str], ...] = (
 )
 
 ADDRESSES: Addresses = (
-    get("/elasticsearch", elastic(_info), Access.INGEST),
-    get("/elasticsearch/", elastic(_info), Access.INGEST),
+    # Clients that send and clients that only ask begin with this; it tells nothing of anybody's.
+    get("/elasticsearch", elastic(_info), Access.PUBLIC),
+    get("/elasticsearch/", elastic(_info), Access.PUBLIC),
     get("/elasticsearch/_cluster/health", _says(_HEALTH), Access.INGEST),
     get("/elasticsearch/_cluster/health/{index}", _says(_HEALTH), Access.INGEST),
     get(

@@ -1,0 +1,116 @@
+"""`kill -9` of either process while lines come in: acknowledged ones are kept, once each."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.resilience.serving import Serving, eventually, serving
+
+SENDERS, LINES, KILLS = 3, 200, 8
+
+
+class Shipper:
+    """Sends bulk requests, each again until it is acknowledged, as shippers do."""
+
+    def __init__(self, number: int, target: Serving) -> None:
+        self._number = number
+        self._target = target
+        self.acknowledged: list[str] = []
+        self.repeated = 0
+        self.ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send until told to end; the last request is acknowledged, too."""
+        request = 0
+        while not self.ended.is_set():
+            messages = [f"{self._number}/{request}/{line}" for line in range(LINES)]
+            body = _bulk(messages)
+            while not await self._is_taken(body):
+                self.repeated += 1
+                await asyncio.sleep(0.05)
+            self.acknowledged += messages
+            request += 1
+            await asyncio.sleep(0.01)
+
+    async def _is_taken(self, body: bytes) -> bool:
+        url = f"{self._target.url}/elasticsearch/kept-logs/_bulk"
+        try:
+            async with self._target.http.post(url, data=body) as response:
+                answer = msgspec.json.decode(await response.read())
+                return response.status == 200 and answer["errors"] is False
+        except (aiohttp.ClientError, ConnectionError, TimeoutError, msgspec.DecodeError):
+            return False
+
+
+def _bulk(messages: list[str]) -> bytes:
+    at = time.time_ns() // 1_000_000
+    lines = b""
+    for message in messages:
+        document = {"@timestamp": at, "message": message, "level": "info"}
+        lines += b'{"create":{}}\n' + msgspec.json.encode(document) + b"\n"
+    return lines
+
+
+@pytest.mark.slow
+async def test_no_acknowledged_line_is_lost_or_doubled_by_kills_of_either_process(
+    tmp_path: Path,
+) -> None:
+    seed = int.from_bytes(os.urandom(4), "big")
+    sys.stdout.write(f"seed {seed}\n")
+    random = Random(seed)
+    async with serving(tmp_path) as tocsin:
+        shippers = [Shipper(number, tocsin) for number in range(SENDERS)]
+        running = [asyncio.create_task(shipper.run()) for shipper in shippers]
+        for _ in range(KILLS):
+            await asyncio.sleep(random.uniform(0.2, 1.5))
+            if random.random() < 0.5:
+                await tocsin.kill()
+                await tocsin.start()
+            else:
+                await eventually(tocsin.kill_engine)
+            before = [len(shipper.acknowledged) for shipper in shippers]
+            await eventually(
+                lambda before=before: all(
+                    len(shipper.acknowledged) > count
+                    for shipper, count in zip(shippers, before, strict=True)
+                )
+            )
+        for shipper in shippers:
+            shipper.ended.set()
+        await asyncio.gather(*running)
+        sent = sorted(line for shipper in shippers for line in shipper.acknowledged)
+        sys.stdout.write(f"{len(sent)} lines, {[one.repeated for one in shippers]} repeated\n")
+        await eventually(lambda: _is_whole(tocsin, sent))
+        assert await tocsin.stop() == 0
+        await tocsin.start()
+        found = await _kept(tocsin)
+        assert len(found) == len(sent)
+        assert _hash(found) == _hash(sent)
+
+
+async def _is_whole(tocsin: Serving, sent: list[str]) -> bool:
+    return await _kept(tocsin) == sent
+
+
+async def _kept(tocsin: Serving) -> list[str]:
+    """Every line's text, sorted."""
+    async with tocsin.http.get(
+        f"{tocsin.url}/api/logs/export", params={"q": "source:kept-logs", "from": "now-1d"}
+    ) as response:
+        body = await response.read()
+        assert response.status == 200, body[:1000]
+    return sorted(msgspec.json.decode(line)["message"] for line in body.splitlines())
+
+
+def _hash(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
