@@ -50,6 +50,8 @@ class Standing:
     alerts: Sequence[BurnAlert]
     problem: str
     """Why the numbers are not to be trusted, empty when they are."""
+    is_new: bool = False
+    """Whether its long windows have not been looked at since it was set, or since the start."""
 
     @property
     def tone(self) -> str:
@@ -68,7 +70,7 @@ class Standing:
         if self.problem:
             return "Cannot be told"
         if self.budget_left is None:
-            return "No data yet"
+            return "First numbers within 2 min" if self.is_new else "No data yet"
         if self.budget_left <= 0:
             return "Budget used up"
         if any(one.state == "firing" for one in self.alerts):
@@ -143,7 +145,8 @@ def _standing(
     problem = next((run.error for run in runs if run.health == "err"), "")
     if bad is not None and bad < 0:
         problem = "more is good than there is in total: check the two queries"
-    return Standing(slo, own, left, whole, burn, exhausted, _alerts(runs, own), problem)
+    is_new = any(run.rule.name == BUDGET_LEFT and not run.evaluated_ms for run in runs)
+    return Standing(slo, own, left, whole, burn, exhausted, _alerts(runs, own), problem, is_new)
 
 
 def _alerts(runs: Iterable[RuleRun], own: Labels) -> list[BurnAlert]:

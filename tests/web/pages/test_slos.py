@@ -34,7 +34,7 @@ async def standing(service: Service) -> Standing:
 async def test_before_the_first_evaluation_nothing_is_known(service: Service) -> None:
     one = await standing(service)
     assert (one.word, one.tone, one.budget_left, one.exhausted_s) == (
-        "No data yet",
+        "First numbers within 2 min",
         "unknown",
         None,
         None,
