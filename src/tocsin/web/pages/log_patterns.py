@@ -28,6 +28,7 @@ _GREW = 3.0
 _FEWEST = 10
 """What came less often than that did not grow: one line more says nothing."""
 _DIFFERENCES = 40
+_LATE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,9 @@ async def _view(request: Request, given: Services, asked: Asked) -> PatternsView
     deploy = await patterns.last_deploy(span)
     since = request.query_params.get("since", "")
     since_s = time.start_s
+    if not any(row.before for row in rows):
+        # Nothing is known from before: all would be new, and nothing be told by it.
+        since_s = time.end_s - (time.end_s - time.start_s) * _LATE
     if since:
         since_s = moment(since, given.clock.now())
     elif deploy:

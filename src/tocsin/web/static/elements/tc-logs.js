@@ -42,12 +42,22 @@ class TcLogs extends HTMLElement {
     for (const time of this.querySelectorAll("time[data-at]")) time.textContent = shortTime(Number(time.getAttribute("data-at")));
     const plot = this.querySelector(".histogram .plot");
     if (plot instanceof HTMLElement) histogram(plot);
-    const fields = this.querySelector("details.fields");
-    if (fields instanceof HTMLDetailsElement && innerWidth > LEAST_FIELDS_WIDTH) fields.open = true;
+    this.tellFields();
     this.watcher?.disconnect();
     this.watcher = new IntersectionObserver((seen) => { for (const one of seen) if (one.isIntersecting) void this.more(one.target); }, { rootMargin: "1200px" });
     this.watchMore(lines);
     document.getElementById("here")?.scrollIntoView({ block: "center" });
+  }
+
+  /** The fields of what is shown now; an open one is told again. */
+  tellFields() {
+    const fields = this.querySelector("details.fields");
+    if (!(fields instanceof HTMLDetailsElement)) return;
+    const before = fields.dataset.facets;
+    fields.dataset.facets = `/logs/facets${location.search}`;
+    if (before === undefined && innerWidth > LEAST_FIELDS_WIDTH) fields.open = true;
+    else if (fields.open && before !== fields.dataset.facets) void into(fields.querySelector(".facet-box"), fields.dataset.facets);
+    else if (before !== fields.dataset.facets) delete fields.dataset.loaded;
   }
 
   /** @param {HTMLElement} lines */

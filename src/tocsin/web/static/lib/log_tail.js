@@ -6,8 +6,16 @@ import { row } from "./log_rows.js";
 const SHOWN = 1000;
 const HELD = 5000;
 const DRAW_MS = 250;
+const CATCH_UP_MS = 300_000;
 
 /** @typedef {import("./log_rows.js").Line} Line */
+
+/** From the newest line on that is shown, so that none is missing between; not more than minutes. @param {HTMLElement} lines */
+function since(lines) {
+  const newest = lines.querySelector("[data-line]")?.getAttribute("data-line")?.split("-")[0];
+  const fresh = newest && Date.now() - Number(newest) / 1e6 < CATCH_UP_MS;
+  return fresh ? String(BigInt(newest) + 1n) : "now-10s";
+}
 
 export class Tail {
   /**
@@ -22,7 +30,7 @@ export class Tail {
     this.paused = false;
     this.chunk = el("ol", { class: "chunk live" });
     given.lines.prepend(this.chunk);
-    const query = new URLSearchParams({ q: given.question, since: "now-10s" });
+    const query = new URLSearchParams({ q: given.question, since: since(given.lines) });
     this.source = new EventSource(`/api/logs/tail?${query}`);
     this.source.addEventListener("line", (event) => this.take(JSON.parse(/** @type {MessageEvent} */ (event).data)));
     this.source.addEventListener("lost", (event) => { this.lost += JSON.parse(/** @type {MessageEvent} */ (event).data).lines ?? 0; });
