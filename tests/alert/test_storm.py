@@ -8,12 +8,18 @@ from time import perf_counter
 
 import pytest
 
+from tests.alert.decided import Deciding, Receipted
 from tests.alert.memory import Shelf, World
+from tests.alert.test_decision import running as deciding
 from tests.alert.test_dispatch import PLAIN, running
+from tocsin.alert.fallback import Channel
+from tocsin.alert.history import record_of
 from tocsin.alert.notification_log import LogEntry, NotificationLog
 from tocsin.alert.turns import in_turns
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
+from tocsin.model.alerts import Alert
+from tocsin.model.notices import Notice, NoticeAlert
 
 ONE = frozenset({"a"})
 
@@ -88,6 +94,39 @@ async def test_a_bug_of_the_keeper_is_not_hidden() -> None:
         await log.begin("k", ONE, 1)
     await log.begin("k", ONE, 1)
     assert set(kept.things) == {"k"}
+
+
+def test_huge_annotations_do_not_make_huge_records() -> None:
+    alerts = tuple(
+        NoticeAlert(
+            labels=(("alertname", f"Storm{number}"),),
+            annotations=(("description", "x" * 20_000),),
+            starts_ms=1,
+            fingerprint=f"{number:016x}",
+        )
+        for number in range(1000)
+    )
+    notice = Notice(receiver="team", group_key="{}:{}", group_labels=(), alerts=alerts, at_ms=1)
+    record, prints = record_of(notice, Channel("team", "test[0]"), 1)
+    assert 40 < len(record.notice.alerts) <= 50
+    assert (record.alert_count, len(prints)) == (1000, 1000)
+
+
+async def test_huge_annotations_do_not_make_huge_receipts(clock: FakeClock) -> None:
+    keeper = Receipted()
+    world = Deciding(clock, PLAIN, keeper=keeper)
+    async with deciding(world):
+        alert = Alert(
+            labels=(("alertname", "Down"),),
+            annotations=(("description", "x" * 100_000), ("summary", "short")),
+            starts_ms=clock.now_ms(),
+        )
+        await world.dispatcher.put([alert])
+        await clock.advance(60)
+    assert keeper.check() == 1
+    [receipt] = keeper.all()
+    said = dict(receipt.inputs.facts.alert.annotations)
+    assert (len(said["description"]), said["summary"]) == (2001, "short")
 
 
 async def test_long_work_leaves_others_their_turn() -> None:

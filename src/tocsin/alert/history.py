@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Protocol
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from tocsin.alert.fallback import Channel
 from tocsin.kit.fault import Temporary
 from tocsin.model.labels import get
-from tocsin.model.notices import Notice
+from tocsin.model.notices import Notice, NoticeAlert
 
 SENDING = "sending"
 """Recorded, and on its way for the first time."""
@@ -29,6 +30,7 @@ STATES = (SENT, FAILED, RETRYING, SENDING, CAPPED, DIGESTED, UNKNOWN)
 TROUBLED = (FAILED, RETRYING, UNKNOWN)
 
 _MOST_ALERTS = 500
+_MOST_CHARACTERS = 1_000_000
 _MOST_ATTEMPTS = 50
 
 
@@ -64,7 +66,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     state: str = SENDING
     group_key: str
     notice: Notice
-    """Its first 500 alerts; `alert_count` counts all of them."""
+    """Its first 500 alerts, or as many as have a million characters; `alert_count` counts all."""
     alert_count: int
     why: str = ""
     fallback_of: str = ""
@@ -192,14 +194,24 @@ class NoHistory:
         raise Temporary("messages are not recorded here")
 
 
+def _fitting(alerts: Sequence[NoticeAlert]) -> int:
+    """How many of them are recorded."""
+    size = 0
+    for number, alert in enumerate(alerts[:_MOST_ALERTS]):
+        size += sum(len(value) for _, value in (*alert.labels, *alert.annotations))
+        if size > _MOST_CHARACTERS and number:
+            return number
+    return min(len(alerts), _MOST_ALERTS)
+
+
 def record_of(
     notice: Notice, channel: Channel, now_ms: int, **more: object
 ) -> tuple[Record, tuple[str, ...]]:
     """The record of a message that is about to go out, and all of its alerts' fingerprints."""
     prints = tuple(dict.fromkeys(alert.fingerprint for alert in notice.alerts))
-    kept = notice
-    if len(notice.alerts) > _MOST_ALERTS:
-        kept = msgspec.structs.replace(notice, alerts=notice.alerts[:_MOST_ALERTS])
+    kept, count = notice, _fitting(notice.alerts)
+    if count < len(notice.alerts):
+        kept = msgspec.structs.replace(notice, alerts=notice.alerts[:count])
     record = Record(
         at_ms=now_ms,
         updated_ms=now_ms,

@@ -15,6 +15,8 @@ from tocsin.model.labels import Matcher, MatchOp
 
 _BASIS_DIGITS = 24
 _MOST = 100_000
+_LONGEST_ANNOTATIONS = 4000
+"""Characters of all annotations of an alert that a receipt keeps, about."""
 _NUMBERS = 100_000
 """Ids that are taken at a time."""
 _RECOUNT_MS = 3_600_000
@@ -214,7 +216,7 @@ class Receipts:
             last_ms=at_ms,
             basis=self._basis_name,
             by=self._basis,
-            inputs=inputs,
+            inputs=_slim(inputs),
         )
         self._next_id += 1
         if len(self._current) >= _MOST:
@@ -250,6 +252,20 @@ class Receipts:
         known = self._current.pop(key)
         if self._keeper is not None and known.draft.count > 1:
             self._keeper.keep(known.draft)
+
+
+def _slim(inputs: Inputs) -> Inputs:
+    """Without the rest of long annotations: nothing is decided by them."""
+    facts = inputs.facts
+    annotations = facts.alert.annotations
+    if sum(len(value) for _, value in annotations) <= _LONGEST_ANNOTATIONS:
+        return inputs
+    most = _LONGEST_ANNOTATIONS // len(annotations)
+    cut = tuple(
+        (name, value if len(value) <= most else f"{value[:most]}…") for name, value in annotations
+    )
+    alert = msgspec.structs.replace(facts.alert, annotations=cut)
+    return msgspec.structs.replace(inputs, facts=msgspec.structs.replace(facts, alert=alert))
 
 
 def plain_inputs(receipt: Receipt) -> dict[str, Any]:  # Any: plain data of any shape
