@@ -132,7 +132,8 @@ def checked(made: MadeRule) -> Rule:
     problems += _unparsed("recover", made.recover) if made.recover.strip() else ()
     found: Rule | None = None
     try:
-        text = msgspec.json.encode({"groups": [{"name": GROUP, "rules": [entry_of(made)]}]})
+        entry = entry_of(made) | {"alert": made.name or "unnamed"}
+        text = msgspec.json.encode({"groups": [{"name": GROUP, "rules": [entry]}]})
         ((found,),) = [one.rules for one in read_groups(text.decode(), FILE, Defaults())]
     except RuleFileError as error:
         known = {one.field for one in problems}

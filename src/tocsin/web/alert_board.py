@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _SLICE = 100
 _KEPT_SECONDS = 1.0
+_REST = 4.0
+"""So many times as long as it took to put together a picture is kept, so that in a storm looking
+at it leaves the machine to those who send messages."""
 SEVERE = frozenset(("critical", "page", "high", "error", "emergency", "sev1", "p1"))
 MILD = frozenset(("info", "low", "none", "debug"))
 _SERVICES = ("service", "app", "application", "job")
@@ -141,8 +144,10 @@ class AlertBoard:
         async with self._turn:
             key = _changes(given)
             if key != self._key or given.clock.monotonic() >= self._until:
+                began = given.clock.monotonic()
                 self._last = await _picture(given)
-                self._key, self._until = key, given.clock.monotonic() + _KEPT_SECONDS
+                now = given.clock.monotonic()
+                self._key, self._until = key, now + max(_KEPT_SECONDS, (now - began) * _REST)
             return self._last
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from tocsin.alert.doubt import data_of
 from tocsin.alert.narrow import narrowed
-from tocsin.alert.proposal import Subject, number_of, subject_of, unwrap
+from tocsin.alert.proposal import Subject, number_of, subject_of
 from tocsin.model.labels import Labels, Matcher, MatchOp
 from tocsin.query.promql import ast
 from tocsin.query.promql.parse import parse
 from tocsin.query.promql.printer import to_text
 from tocsin.query.promql.quoting import quote
-from tocsin.query.promql.tree import walk
+from tocsin.query.promql.tree import unwrap, walk
 
 _NO_LABEL = '"__name__", ""'
 _RENAMING = frozenset(("label_replace", "label_join", "absent", "absent_over_time", "info"))

@@ -36,7 +36,7 @@ _NOTHING = "(none)"
 @dataclass(frozen=True, slots=True)
 class AlertGroup:
     """Alerts that are shown together; `rows` are the first, `more` counts the others. `graph` is
-    of the rule that they are all of."""
+    of the rule that they are all of; `silence` is empty when they have no label in common."""
 
     key: str
     title: str
@@ -163,7 +163,7 @@ def _group(key: str, rows: list[BoardAlert], by: str) -> AlertGroup:
         acknowledged=sum(one.ack is not None for one in rows),
         rows=rows,
         more=0,
-        silence=silence_address(_shared(rows, by)),
+        silence=silence_address(shared) if (shared := _shared(rows, by)) else "",
         graph=graph_of(rule.expr) if rule else None,
         place=rule_address(rule.group, rule.name) if rule else "",
     )

@@ -129,6 +129,8 @@ class TcExplore extends HTMLElement {
 
   /** @param {Event} event */
   clicked(event) {
+    const alert = event.target instanceof Element ? event.target.closest("[data-alert-of]") : null;
+    if (alert instanceof HTMLAnchorElement) alert.href = `/rules/new?${new URLSearchParams({ expr: this.texts().at(-1)?.text ?? "" })}`;
     const button = event.target instanceof Element ? event.target.closest("button") : null;
     if (!button) return;
     if (button.matches("[data-run]")) this.run();
@@ -183,8 +185,6 @@ class TcExplore extends HTMLElement {
   async run({ keepUrl = false } = {}) {
     const texts = this.texts();
     if (!keepUrl && this.link(false) !== location.href) history.pushState({}, "", this.link(false));
-    const alert = /** @type {HTMLAnchorElement | null} */ (this.querySelector("[data-alert-of]"));
-    if (alert) alert.href = `/rules/new?${new URLSearchParams({ expr: texts.at(-1)?.text ?? "" })}`;
     this.asking?.abort();
     const asking = new AbortController();
     this.asking = asking;
