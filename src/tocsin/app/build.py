@@ -26,6 +26,9 @@ from tocsin.app.settings_tree import Config
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
+from tocsin.query.logql.engine import LogqlEngine
+from tocsin.query.logql.source import LogSeriesSource
+from tocsin.query.logs.search import LogSearch
 from tocsin.query.promql.cache import CachingEngine
 from tocsin.query.promql.engine import EngineLimits
 from tocsin.query.promql.result import QueryOptions
@@ -60,7 +63,9 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     config = loaded.config
     kept = await open_kept(config, clock)
     alerting = Alerting(kept.database, clock)
-    telemetry = _telemetry(kept.store, config, clock)
+    settings = Settings(kept.database, clock)
+    logs = log_keeping(config, kept.store, settings, clock)
+    telemetry = _telemetry(kept.store, config, clock, logs.search)
     registry, writer, engine = telemetry.registry, telemetry.writer, telemetry.engine
     guard = CardinalityGuard(registry, config.ingest.limits, clock)
     groups = KeptGroups(PushGroups(kept.database), clock)
@@ -75,7 +80,6 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     )
     immediate = Immediate(alerting.dispatcher, clock, registry.labels, lambda: guard.epoch)
     intake.watched_by(immediate)
-    settings = Settings(kept.database, clock)
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
     parts = Parts(
         clock=clock,
@@ -98,7 +102,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         people=people,
         authenticator=Authenticator(people),
         settings=settings,
-        logs=log_keeping(config, kept.store, settings, clock),
+        logs=logs,
     )
     return Tocsin(loaded, plan, parts, web_config)
 
@@ -115,7 +119,7 @@ class _Telemetry:
     writer: Writer
 
 
-def _telemetry(store: Store, config: Config, clock: Clock) -> _Telemetry:
+def _telemetry(store: Store, config: Config, clock: Clock, lines: LogSearch) -> _Telemetry:
     registry = SeriesRegistry()
     recent = RecentWindow(clock)
     cache = sample_cache(config, clock)
@@ -137,7 +141,8 @@ def _telemetry(store: Store, config: Config, clock: Clock) -> _Telemetry:
         cache=cache,
         journal=journal,
     )
-    engine = CachingEngine(source, clock, engine_limits(config))
+    asked = LogSeriesSource(source, LogqlEngine(lines, clock))
+    engine = CachingEngine(asked, clock, engine_limits(config))
 
     def committed(oldest_ms: int) -> None:
         cache.saw(oldest_ms)

@@ -68,6 +68,12 @@ def _group(leaf: ast.RangeOf, by: tuple[str, ...] | None) -> tuple[str, ...] | N
     return by if adds_up else None
 
 
+async def count_lines(search: LogSearch, where: str, steps: Steps, by: tuple[str, ...]) -> Series:
+    """How many lines fulfil a condition in SQL, by labels."""
+    every = ast.RangeOf("count_over_time", ast.LogQuery(()), steps.range_ms)
+    return await _in_sql(search, every, Plan(where, (), ()), steps, by)
+
+
 async def _in_sql(
     search: LogSearch,
     leaf: ast.RangeOf,

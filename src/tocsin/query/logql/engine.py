@@ -18,16 +18,18 @@ from tocsin.model.labels import NAME, Labels, Matcher, MatchOp
 from tocsin.model.samples import Metadata
 from tocsin.model.series import ExemplarData, SeriesData
 from tocsin.query.logql import ast
-from tocsin.query.logql.count import Counted, Series, counted
+from tocsin.query.logql.count import Counted, Series, count_lines, counted
 from tocsin.query.logql.faults import LogqlError
 from tocsin.query.logql.parse import LEAF, parse
 from tocsin.query.logql.windows import Steps
+from tocsin.query.logs.parse import parse as parse_question
 from tocsin.query.logs.search import LogSearch
+from tocsin.query.logs.sql import condition
 from tocsin.query.promql import ast as promql
 from tocsin.query.promql.engine import Engine
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.faults import InvalidQuery
-from tocsin.query.promql.matrix import without
+from tocsin.query.promql.matrix import Bools, Floats, Ints, without
 from tocsin.query.promql.parse import parse as parse_promql
 from tocsin.query.promql.result import QueryOptions, Result
 from tocsin.query.promql.tree import unwrap, walk
@@ -43,7 +45,7 @@ class LogqlEngine:
 
     def __init__(self, search: LogSearch, clock: Clock) -> None:
         self._search = search
-        self._outer = Engine(_Leaves({}, Steps(0, 1, 1, 1, 0)), clock)
+        self._outer = Engine(Leaves({}, Steps(0, 1, 1, 1, 0)), clock)
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def instant(self, text: str, at_ms: int) -> Result:
@@ -71,9 +73,31 @@ class LogqlEngine:
         asked = self._outer.range(query.promql, start_ms, last, step_ms, _options(source))
         return await _outer(asked, notes)
 
+    async def at_times(self, text: str, times_ms: Ints) -> tuple[Sequence[Labels], Floats, Bools]:
+        """The series of a query at times that are equally far apart: labels, values, presence."""
+        step = int(times_ms[1] - times_ms[0]) if len(times_ms) > 1 else 0
+        if step:
+            result = await self.range(text, int(times_ms[0]), int(times_ms[-1]), step)
+        else:
+            result = await self.instant(text, int(times_ms[-1]))
+        return result.labels, result.values, result.present
+
+    async def lines_at(
+        self, question: str, by: tuple[str, ...], range_ms: int, times_ms: Ints
+    ) -> tuple[Sequence[Labels], Floats, Bools]:
+        """How many lines answer a question in Tocsin's own language, in the range before each
+        time, by the values of fields. Raises Rejected with the place of a mistake."""
+        step = int(times_ms[1] - times_ms[0]) if len(times_ms) > 1 else 1000
+        steps = Steps(int(times_ms[0]), step, len(times_ms), range_ms, 0)
+        where = condition(parse_question(question), self._search.now_ns())
+        async with self._turns:
+            found = await count_lines(self._search, where, steps, by)
+        values = np.array(list(found.values())).reshape(len(found), len(times_ms))
+        return list(found), values, ~np.isnan(values)
+
     async def _counted(
         self, query: ast.MetricQuery, start_ms: int, step_ms: int, count: int
-    ) -> tuple[_Leaves, tuple[str, ...]]:
+    ) -> tuple[Leaves, tuple[str, ...]]:
         groups = _groups(query.promql)
         found: dict[str, Series] = {}
         notes: list[str] = []
@@ -83,7 +107,7 @@ class LogqlEngine:
             part: Counted = await counted(self._search, leaf, steps, groups.get(name))
             found[name] = part.series
             notes += part.warnings
-        return _Leaves(found, Steps(start_ms, step_ms, count, 1, 0)), tuple(notes)
+        return Leaves(found, Steps(start_ms, step_ms, count, 1, 0)), tuple(notes)
 
 
 def metric(text: str) -> ast.MetricQuery:
@@ -101,7 +125,7 @@ def metric(text: str) -> ast.MetricQuery:
     return query
 
 
-def _options(source: _Leaves) -> QueryOptions:
+def _options(source: Leaves) -> QueryOptions:
     return QueryOptions(lookback_ms=_LOOKBACK_MS, source=source)
 
 
@@ -134,7 +158,7 @@ def _name_of(matchers: Sequence[Matcher]) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Leaves:
+class Leaves:
     """What was counted, as a source of series for PromQL's engine."""
 
     leaves: Mapping[str, Series]
