@@ -137,6 +137,25 @@ def test_what_was_rotated_away_while_the_agent_was_down_is_read(
         assert sorted(sink.wait(410)) == lines(0, 410)
 
 
+def test_a_file_that_was_rotated_away_and_not_read_to_its_end_is_read_on_after_a_restart(
+    tmp_path: Path, sink: Sink, config: Callable[..., AgentConfig]
+) -> None:
+    folder = tmp_path / "logs"
+    log = folder / "a.log"
+    write(log, 0, 100)
+    with running(config()) as agent:
+        sink.wait(100)
+        sink.refuse = lambda _body: (503, {"Retry-After": "60"})
+        log.rename(folder / "a.log.1")
+        write(log, 100, 200)
+        until_open(agent, log)
+    write(folder / "a.log.1", 200, 300)
+    sink.refuse = lambda _body: None
+    with running(config()):
+        assert sorted(sink.wait(300)) == lines(0, 300)
+    assert {block["origin"]["source"] for block in sink.blocks} == {str(log)}
+
+
 def test_files_rotated_and_deleted_while_the_server_is_away_lose_nothing(
     tmp_path: Path, sink: Sink, config: Callable[..., AgentConfig]
 ) -> None:

@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tocsin.agent.entries import Entry
-from tocsin.agent.positions import FilePosition
+from tocsin.agent.positions import FINGERPRINT_BYTES, FilePosition
 from tocsin.agent.rotation import Seen, rotated, seen
 from tocsin.agent.tailed import Reading, Tailed, head_of
 from tocsin.kit import log
@@ -19,6 +19,7 @@ from tocsin.kit import log
 _log = log.get("agent")
 _FINISHED_KEPT = 1_000
 _OPEN_MOST = 4_000
+_BEFORE_NS = 60_000_000_000
 _TURN_BYTES = 128 << 10
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
@@ -75,7 +76,7 @@ class Files:
             if before is not None and before != ident:
                 self._catch_up(one.path, watch, found)
             self._at[str(one.path)] = ident
-        self._gone(found)
+        self._read_on(found)
         self._first_scan = False
 
     def _found(self) -> dict[Ident, tuple[Seen, Watch]]:
@@ -96,14 +97,14 @@ class Files:
         known = self._remembered.get(one.ident) or self._finished.get(one.ident)
         head = head_of(one.path)
         if known is not None and known.fingerprint.fits(head) and one.size >= known.offset:
-            self._open(one, watch, known.offset, is_current=True)
+            self._open(one, watch, known.offset)
         elif known is not None:  # cut to nothing while nobody looked
             if (copy := self._copy_of(known, one.path)) is not None:
-                self._open(copy, watch, known.offset, is_current=False)
-            self._open(one, watch, 0, is_current=True)
+                self._open(copy, watch, known.offset, found_at=one.path)
+            self._open(one, watch, 0)
         elif not self._is_copy(one, head):
             at_end = self._first_scan and watch.begin_at_end
-            self._open(one, watch, None if at_end else 0, is_current=True)
+            self._open(one, watch, None if at_end else 0)
 
     def _catch_up(self, path: Path, watch: Watch, found: Mapping[Ident, object]) -> None:
         """Another file is at the path: read on in the one before, and in those in between."""
@@ -114,28 +115,31 @@ class Files:
             before = self._remembered.get(one.ident)
             head = head_of(one.path)
             if before is not None and before.fingerprint.fits(head):
-                self._open(one, watch, before.offset, is_current=False)
+                self._open(one, watch, before.offset, found_at=path)
             elif (same := self._same(head, path)) is not None:
                 ident = (same.device, same.inode)
                 if ident in self._remembered and ident not in self._tails:  # packed meanwhile
-                    self._open(one, watch, same.offset, is_current=False)
+                    self._open(one, watch, same.offset, found_at=path)
                     del self._remembered[ident]
             elif one.changed_ns >= last_ns:
-                self._open(one, watch, 0, is_current=False)
+                self._open(one, watch, 0, found_at=path)
 
-    def _open(self, one: Seen, watch: Watch, offset: int | None, *, is_current: bool) -> None:
-        reading = watch.reading(one.path)
+    def _open(
+        self, one: Seen, watch: Watch, offset: int | None, *, found_at: Path | None = None
+    ) -> None:
+        """`found_at` is where a file that was rotated away was found once."""
+        reading = watch.reading(found_at or one.path)
         if reading is None:
             return
         if len(self._tails) >= _OPEN_MOST:
             _log.error("too_many_files", most=_OPEN_MOST, path=str(one.path))
             return
         try:
-            tail = Tailed(one.path, reading, offset)
+            tail = Tailed(one.path, reading, offset, found_at=found_at)
         except OSError as error:
             _log.warning("file_cannot_be_read", path=str(one.path), error=error.strerror)
             return
-        tail.is_current = is_current
+        tail.is_current = found_at is None
         if (known := self._remembered.get(tail.ident)) is not None:
             tail.read_ns = known.read_ns
         with self._lock:
@@ -144,11 +148,23 @@ class Files:
             self._tails[tail.ident] = tail
         _log.info("file_opened", path=str(one.path), offset=tail.kept_offset)
 
-    def _gone(self, found: Mapping[Ident, object]) -> None:
-        """Forget files that are nowhere any more, of those that were remembered."""
-        for ident in [one for one in self._remembered if one not in found]:
-            _log.warning("file_gone", path=self._remembered[ident].path)
-            del self._remembered[ident]
+    def _read_on(self, found: Mapping[Ident, object]) -> None:
+        """Files that were rotated away and not read to their end when the agent ended."""
+        for ident, known in list(self._remembered.items()):
+            if ident in found:
+                continue
+            found_at = Path(known.found_at or known.path)
+            watch = next((one for one in self._watches if _is_watched(one, found_at)), None)
+            for one in [seen(Path(known.path)), *rotated(found_at)]:
+                is_same = one is not None and (one.ident == ident or one.path.suffix == ".gz")
+                if one is None or watch is None or not is_same or one.ident in self._tails:
+                    continue
+                if known.fingerprint.fits(head_of(one.path)):
+                    self._open(one, watch, known.offset, found_at=found_at)
+                    break
+            else:
+                _log.warning("file_gone", path=known.path, offset=known.offset)
+            self._remembered.pop(ident, None)
 
     def _known(self) -> list[FilePosition]:
         with self._lock:
@@ -156,21 +172,22 @@ class Files:
         return [*tails, *self._remembered.values(), *self._finished.values()]
 
     def _last_read(self, path: str) -> int:
-        return max((one.read_ns for one in self._known() if one.path == path), default=0)
+        """When the file at a path was read last, less a while: what is not known and newer than
+        that came after it."""
+        times = [one.read_ns for one in self._known() if (one.found_at or one.path) == path]
+        return max(times, default=0) - _BEFORE_NS
 
     def _same(self, head: bytes, path: Path) -> FilePosition | None:
         """A file that began so, at that path or as a rotation made it."""
         for one in self._known():
-            near = Path(one.path).parent == path.parent and one.fingerprint.length
-            if near and one.fingerprint.fits(head):
+            if Path(one.path).parent == path.parent and _began_so(one, head):
                 return one
         return None
 
     def _is_copy(self, one: Seen, head: bytes) -> bool:
         """Whether it looks like a copy that is made before its original is cut to nothing."""
         return any(
-            known.fingerprint.length
-            and known.fingerprint.fits(head)
+            _began_so(known, head)
             and Path(known.path).parent == one.path.parent
             and len(one.path.name) > len(Path(known.path).name)
             and one.path.name.startswith(Path(known.path).stem)
@@ -218,7 +235,7 @@ class Files:
         leftover: list[Entry] = []
         if copy is not None:
             watch = Watch((), (), lambda _path: tail.reading)
-            self._open(copy, watch, tail.taken_offset, is_current=False)
+            self._open(copy, watch, tail.taken_offset, found_at=tail.found_at)
         else:
             leftover = tail.leftover(now_ns)
         _log.info("file_truncated", path=str(tail.path), copy=str(copy.path) if copy else "")
@@ -257,3 +274,15 @@ class Files:
         """Let go of all files."""
         for tail in self._tails.values():
             tail.close()
+
+
+def _began_so(known: FilePosition, head: bytes) -> bool:
+    """Whether two files are one, or copies. Few bytes tell nothing: programs greet with the same
+    words each time."""
+    length = known.fingerprint.length
+    is_telling = length == FINGERPRINT_BYTES or 0 < length == len(head)
+    return is_telling and known.fingerprint.fits(head)
+
+
+def _is_watched(watch: Watch, path: Path) -> bool:
+    return any(fnmatch(str(path), pattern) for pattern in watch.paths)

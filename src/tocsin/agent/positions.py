@@ -37,6 +37,9 @@ class FilePosition(msgspec.Struct, frozen=True, kw_only=True):
     device: int
     inode: int
     path: str
+    """Where it is, or was last."""
+    found_at: str = ""
+    """Where it was before rotations; its lines are of this file."""
     offset: int
     fingerprint: Fingerprint
     read_ns: int

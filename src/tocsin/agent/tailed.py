@@ -40,11 +40,15 @@ class Reading:
 class Tailed:
     """An open file. It stays readable when it is renamed or deleted."""
 
-    def __init__(self, path: Path, reading: Reading, offset: int | None) -> None:
-        """Open it to be read from there; None begins at its end. Raises OSError."""
+    def __init__(
+        self, path: Path, reading: Reading, offset: int | None, *, found_at: Path | None = None
+    ) -> None:
+        """Open it to be read from there; None begins at its end. `found_at` is what it was called
+        before rotations. Raises OSError."""
         self._raw: BinaryIO = path.open("rb")
         stat = os.fstat(self._raw.fileno())
         self.path = path
+        self.found_at = found_at or path
         self.ident = (stat.st_dev, stat.st_ino)
         self.is_packed = path.suffix == ".gz"
         self.is_current = True
@@ -77,6 +81,7 @@ class Tailed:
             device=self.ident[0],
             inode=self.ident[1],
             path=str(self.path),
+            found_at=str(self.found_at),
             offset=offset,
             fingerprint=self.fingerprint,
             read_ns=self.read_ns,
