@@ -191,7 +191,7 @@ async def test_a_slow_burn_is_a_ticket_alone(tmp_path: Path) -> None:
         }
     )
     said = dict(alert.annotations)
-    assert said["summary"] == "api burns its error budget 3 times too fast"
+    assert said["summary"] == "api burns its error budget more than 3 times too fast"
     assert said["description"].endswith(
         "failed in the last 1d, 0.1% may. At this rate the budget of 30d lasts 10d."
     )

@@ -143,7 +143,7 @@ def _alert(slo: Slo, burn: Burn) -> Rule:
     span = format_duration(burn.long_ms)
     lasts = format_duration(int(slo.window_ms / factor) // _HOUR_MS * _HOUR_MS)
     said = {
-        "summary": f"{slo.name} burns its error budget {factor:g} times too fast",
+        "summary": f"{slo.name} burns its error budget more than {factor:g} times too fast",
         "description": (
             f"{{{{ $value | humanizePercentage }}}} failed in the last {span}, "
             f"{slo.budget * 100:g}% may. At this rate the budget of "
