@@ -97,3 +97,18 @@ def test_what_is_no_template_is_refused_with_its_place(text: str) -> None:
 async def test_a_template_that_never_ends_is_ended() -> None:
     endless = '{{ define "t" }}{{ template "t" . }}{{ end }}{{ template "t" . }}'
     assert (await said(endless)).startswith("<error expanding template:")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{{ printf "%999999999d" 1 }}', '{{ printf "%.10001f" 1.0 }}', '{{ printf "%*d" 99999 1 }}',
+     '{{ printf "a %-0' + "9" * 5_000 + 'd" 1 }}'],
+)  # fmt: skip
+async def test_a_text_that_is_nothing_but_blanks_is_refused(text: str) -> None:
+    assert "printf: a width or precision of more than 10,000" in await said(text)
+
+
+async def test_numbers_beside_a_width_are_no_width() -> None:
+    assert await said('{{ printf "20000 %5d 100%% 20000 %v" 99999 99999 }}') == (
+        "20000 99999 100% 20000 99999"
+    )

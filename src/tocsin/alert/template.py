@@ -15,6 +15,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import gotpl
 from gotpl import TypedMap
+from gotpl.runtime.gofmt import sprintf
 
 from tocsin.alert import humanize
 from tocsin.kit.fault import Fault, Rejected
@@ -30,6 +31,10 @@ _SHIFT = len(_VARIABLES)
 _GROUP = re.compile(r"\$(?:(\$)|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
 _WORD_START = re.compile(r"(?<![\w'])\w")
 _BUDGET = gotpl.ExecutionBudget.strict()
+_DIRECTIVE = re.compile(r"%[^a-zA-Z%]*")
+_DIGITS = re.compile(r"[0-9]+")
+_WIDEST = 10_000
+_DIGITS_MOST = 9
 _ASKING = re.compile(r"\bquery\b")
 
 
@@ -143,6 +148,7 @@ def _functions(external_url: str) -> Mapping[str, Callable[..., Any]]:  # Any: w
     path = urlsplit(external_url).path
     return {
         "query": _no_query,
+        "printf": _printf,
         "first": _first,
         "value": lambda sample: sample.Value,
         "label": lambda name, sample: sample.Labels.get(name, ""),
@@ -174,6 +180,17 @@ def _functions(external_url: str) -> Mapping[str, Callable[..., Any]]:  # Any: w
 def link(expression: str, *, table: bool) -> str:
     """The path of a page that shows an expression, in Prometheus's own words."""
     return f"/graph?g0.expr={quote_plus(expression)}&g0.tab={1 if table else 0}"
+
+
+def _printf(text: str, *given: object) -> str:
+    """Go's `printf`; a width beyond 10,000 is refused, for it would fill memory with blanks."""
+    numbers = _DIGITS.findall(" ".join(_DIRECTIVE.findall(text.replace("%%", "")))
+    widths = [_WIDEST + 1 if len(number) > _DIGITS_MOST else int(number) for number in numbers]
+    if "*" in text:
+        widths += [abs(one) for one in given if isinstance(one, int)]
+    if max(widths, default=0) > _WIDEST:
+        raise Rejected(f"printf: a width or precision of more than {_WIDEST:,}")
+    return str(sprintf(text, *given))
 
 
 def _first(found: Sequence[Sample]) -> Sample:
