@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from tocsin.ingest.logs.pipeline_config import RuleConfig
+from tocsin.ingest.logs.pipeline_config import RuleConfig, checked
 from tocsin.ingest.logs.quota import LimitsConfig
 from tocsin.ingest.logs.scrub import ScrubConfig
 from tocsin.kit.fault import Rejected
@@ -65,3 +65,6 @@ class LogsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Rules over lines before they are kept, in this order; those made on the page come after."""
     limits: LimitsConfig = LimitsConfig()
     """How much is taken in."""
+
+    def __post_init__(self) -> None:
+        checked(self.pipelines)
