@@ -184,7 +184,8 @@ def link(expression: str, *, table: bool) -> str:
 
 def _printf(text: str, *given: object) -> str:
     """Go's `printf`; a width beyond 10,000 is refused, for it would fill memory with blanks."""
-    numbers = _DIGITS.findall(" ".join(_DIRECTIVE.findall(text.replace("%%", "")))
+    directives = _DIRECTIVE.findall(text.replace("%%", ""))
+    numbers = _DIGITS.findall(" ".join(directives))
     widths = [_WIDEST + 1 if len(number) > _DIGITS_MOST else int(number) for number in numbers]
     if "*" in text:
         widths += [abs(one) for one in given if isinstance(one, int)]
