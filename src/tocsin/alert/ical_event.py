@@ -61,6 +61,7 @@ def read_event(event: Event, number: int, default_zone: str) -> Entry:
     lasts: Any = event.get("DURATION")  # Any: as in _moment
     place = _place(starts, default_zone, at)
     begins = _shown(starts, place)
+    length: Any  # as in _moment: what the package gives for a DURATION
     if ends is not None:
         length = _shown(ends, place) - begins
     elif lasts is not None:
