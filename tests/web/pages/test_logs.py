@@ -7,8 +7,11 @@ import pytest
 from tocsin.query.logs.parse import parse
 from tocsin.query.logs.patterns import PatternRow
 from tocsin.query.logs.search import Bucket, Line, Span
+from tocsin.query.promql.parse import parse as parse_promql
+from tocsin.query.promql.printer import to_text
 from tocsin.web.pages.log_asked import Mute, marked, part_of, read_asked, with_part, words_of
 from tocsin.web.pages.log_bars import HEIGHT, WIDTH, bars_of
+from tocsin.web.pages.log_filters import alert_path, as_series
 from tocsin.web.pages.log_line import field_rows
 from tocsin.web.pages.log_patterns import fresh_of, grown_of
 from tocsin.web.pages.logs import cursor_of
@@ -61,6 +64,13 @@ def test_words_that_are_looked_for_are_marked_and_nothing_becomes_markup() -> No
     assert marked("<b>db</b> Timed out", words) == (
         "&lt;b&gt;<mark>db</mark>&lt;/b&gt; <mark>Timed out</mark>"
     )
+
+
+def test_a_question_becomes_a_series_that_can_be_alerted_on() -> None:
+    expr = as_series('service:api "timed out"')
+    assert expr == 'logs{q="service:api \\"timed out\\"", in="5m"}'
+    assert to_text(parse_promql(expr)) == to_text(parse_promql(expr.replace(", in", ",in")))
+    assert alert_path("a b") == "/rules/new?expr=logs%7Bq%3D%22a+b%22%2C+in%3D%225m%22%7D&hold=0s"
 
 
 def test_the_next_page_begins_behind_the_lines_of_the_last_moment() -> None:

@@ -199,6 +199,14 @@ def test_comparing_tells_which_patterns_and_values_differ(told: Product, page: P
     expect(patterns.get_by_text("gone")).to_be_visible()
 
 
+def test_a_question_becomes_an_alert_in_two_clicks(told: Product, page: Page) -> None:
+    page.goto(f"/logs?q={FAILS}", wait_until="networkidle")
+    page.get_by_role("link", name="Make an alert").click()
+    expect(page).to_have_url(re.compile("/rules/new"))
+    expression = page.locator("[name=expr]")
+    expect(expression).to_have_value(re.compile(r'logs\{q="service:till \\"refused by'))
+
+
 def test_a_mistake_is_shown_with_its_place_and_the_page_stays(told: Product, page: Page) -> None:
     page.goto("/logs?q=level:(error", wait_until="networkidle")
     expect(page.get_by_role("alert")).to_contain_text("a closing parenthesis is expected here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from tocsin.query.logs.compare import quoted
 from tocsin.web.pages.log_asked import part_of, with_part
@@ -37,12 +38,25 @@ def times(ratio: float) -> str:
     return f"{ratio:,.0f}×" if ratio >= 10 else f"{ratio:.1f}×" if ratio >= 1 else f"{ratio:.2f}×"
 
 
+def as_series(question: str) -> str:
+    """The PromQL of how many lines answered a question in the five minutes before."""
+    escaped = question.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'logs{{q="{escaped}", in="5m"}}'
+
+
+def alert_path(question: str) -> str:
+    """The page that makes an alert of a question, its bound still to be chosen."""
+    return f"/rules/new?{urlencode({'expr': as_series(question), 'hold': '0s'})}"
+
+
 FILTERS = {
     "nano": nano,
     "nano_iso": nano_iso,
     "nano_clock": nano_clock,
     "utc_short": utc_short,
     "times": times,
+    "as_series": as_series,
+    "alert_path": alert_path,
     "quoted": quoted,
     "with_part": with_part,
     "part_of": part_of,
