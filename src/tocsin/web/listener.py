@@ -23,6 +23,8 @@ HEADER_BYTES = 128 << 10
 _IDLE_SECONDS = 75
 _GRACE_SECONDS = 3
 _MOST_CONNECTIONS = 4096
+_SOCKET_BYTES = 64 << 10
+"""What may come over a WebSocket at once: those who follow lines only listen."""
 
 
 class _PatientOnlySoLong(HttpToolsProtocol):
@@ -109,7 +111,8 @@ class Listener:
         config = uvicorn.Config(
             app,
             http=_PatientOnlySoLong,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=_SOCKET_BYTES,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from tocsin.web import ingest, session
@@ -23,6 +25,7 @@ from tocsin.web.api import (
     log_pipelines,
     logs,
     loki_query,
+    loki_tail,
     mail_actions,
     maintenance,
     maintenance_calendar,
@@ -97,7 +100,8 @@ ADDRESSES: Addresses = (
 
 def create_app(parts: Services, people: People, authenticator: Authenticator) -> ASGIApp:
     """The whole application, behind its guard."""
-    return _application(ADDRESSES, parts, people, authenticator)
+    follow = WebSocketRoute(loki_tail.PATH, loki_tail.tailing(authenticator))
+    return _application(ADDRESSES, parts, people, authenticator, sockets=(follow,))
 
 
 def create_otlp_app(parts: Services, people: People, authenticator: Authenticator) -> ASGIApp:
@@ -106,12 +110,17 @@ def create_otlp_app(parts: Services, people: People, authenticator: Authenticato
 
 
 def _application(
-    addresses: Addresses, parts: Services, people: People, authenticator: Authenticator
+    addresses: Addresses,
+    parts: Services,
+    people: People,
+    authenticator: Authenticator,
+    *,
+    sockets: Sequence[WebSocketRoute] = (),
 ) -> ASGIApp:
     _check(addresses)
     routes = Guard(authenticator).routes(addresses)
     app = Starlette(
-        routes=routes,
+        routes=[*routes, *sockets],
         exception_handlers={404: _not_found, 405: _not_allowed},
     )
     app.state.services = parts

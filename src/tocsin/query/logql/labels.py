@@ -79,6 +79,16 @@ def labels_of(line: Line | LogRecord) -> dict[str, str]:
     return stream_of(line) | metadata_of(line)
 
 
+def value_of(line: Line | LogRecord, name: str) -> str:
+    """What a matcher compares: a label by any of the names that other programs give it."""
+    labels = labels_of(line)
+    if labels.get(name):
+        return labels[name]
+    if name == "service":
+        return line.service
+    return str(getattr(line, _BESIDE[name])) if name in _BESIDE else ""
+
+
 def line_of(line: Line | LogRecord) -> str:
     """The text that LogQL is about."""
     return line.original or line.body

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tocsin.model.logs import LogRecord
 from tocsin.query.logql import ast
 from tocsin.query.logql.faults import LogqlError
 from tocsin.query.logql.labels import line_of, metadata_of, stream_of
@@ -65,7 +66,7 @@ def _passed(found: Sequence[Line], run: Step) -> list[Shown]:
     return [one for line in found if (one := shown(line, run)) is not None]
 
 
-def shown(line: Line, run: Step) -> Shown | None:
+def shown(line: Line | LogRecord, run: Step) -> Shown | None:
     """What a pipeline makes of a line, None when it leaves it out."""
     stream, metadata = stream_of(line), metadata_of(line)
     entry = Entry(line.ts_ns, line_of(line), stream | metadata)
