@@ -156,6 +156,28 @@ def test_a_file_that_was_rotated_away_and_not_read_to_its_end_is_read_on_after_a
     assert {block["origin"]["source"] for block in sink.blocks} == {str(log)}
 
 
+def test_a_file_cut_to_nothing_and_renamed_while_the_server_is_away_loses_nothing(
+    tmp_path: Path, sink: Sink, config: Callable[..., AgentConfig]
+) -> None:
+    folder = tmp_path / "logs"
+    log = folder / "a.log"
+    write(log, 0, 10)
+    with running(config()) as agent:
+        sink.wait(10)
+        sink.refuse = lambda _body: (503, {"Retry-After": "1"})
+        write(log, 10, 200)
+        with sink.arrived:
+            sink.arrived.wait(5)
+        shutil.copy(log, folder / "a.log.1")
+        os.truncate(log, 0)
+        write(log, 200, 300)
+        log.rename(folder / "a.log.2")
+        write(log, 300, 400)
+        until_open(agent, log)
+        sink.refuse = lambda _body: None
+        assert sorted(sink.wait(400)) == lines(0, 400)
+
+
 def test_files_rotated_and_deleted_while_the_server_is_away_lose_nothing(
     tmp_path: Path, sink: Sink, config: Callable[..., AgentConfig]
 ) -> None:

@@ -90,7 +90,9 @@ class Tailed:
 
     def is_finished(self, now_ns: int) -> bool:
         """Whether it was rotated away and everything in it is kept."""
-        if self.is_current or self.kept_offset < self.taken_offset:
+        if self.is_current or self.kept_offset < self.taken_offset or not self._idle_since:
+            return False
+        if not self.is_packed and os.fstat(self._raw.fileno()).st_size > self._at:
             return False
         return now_ns - self._idle_since >= _LINGERS_NS and not self._splitter.is_within_a_line
 
@@ -110,6 +112,7 @@ class Tailed:
         if size:
             self.read_ns = self._idle_since = now_ns
         elif now_ns - self._idle_since >= _IDLE_NS:
+            self._idle_since = self._idle_since or now_ns
             self._rest(found)
         self._learn()
         if found:
@@ -130,6 +133,7 @@ class Tailed:
         self.is_truncated = False
         self.fingerprint = Fingerprint()
         self.generation += 1
+        self._idle_since = 0
         self._learn()
         self._begin(0)
 
