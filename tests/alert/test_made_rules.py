@@ -173,3 +173,17 @@ async def test_another_process_goes_on_with_them(
     await other.load()
     assert other.get(kept.id) == kept
     assert group_of(other.all, 1000) is not None
+
+
+async def test_what_a_rule_said_is_over_when_the_rule_is_gone(tmp_path: Path, shelf: Shelf) -> None:
+    world = RuleWorld(tmp_path)
+    manager = RuleManager(world.around)
+    made = MadeRules(shelf, manager, world.clock)
+    kept = await made.put(replace(BUSY, hold="0s"), "ana")
+    world.put("x", 3.0, job="j")
+    (group,) = manager.groups
+    await group.evaluate(world.now_ms)
+    await world.clock.advance(1)
+    await made.switch(kept.id, "ana", disabled=True)
+    assert [one.is_resolved(world.now_ms) for one in world.told.alerts] == [False, True]
+    await manager.stop()

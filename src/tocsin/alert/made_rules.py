@@ -16,12 +16,18 @@ import yaml
 
 from tocsin.alert.manager import RuleManager
 from tocsin.alert.rule_file import Defaults, Rule, RuleFileError, RuleGroup, read_groups
+from tocsin.alert.rule_run import RuleRun
+from tocsin.alert.state import Phase
+from tocsin.kit import log
 from tocsin.kit.clock import Clock
 from tocsin.kit.document import Place
-from tocsin.kit.fault import NotFound, Rejected
+from tocsin.kit.fault import NotFound, Rejected, Temporary
+from tocsin.model.alerts import Alert
+from tocsin.model.labels import from_mapping
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse
 
+_log = log.get("rules")
 GROUP = "made here"
 FILE = "made here"
 _KEY = (FILE, GROUP)
@@ -257,11 +263,40 @@ class MadeRules:
         group = group_of(list(self._rules.values()), self._interval_ms)
         if group == self._running:
             return
+        left = {rule.key for rule in group.rules} if group else set()
+        gone = [run for run in self._runs() if run.rule.key not in left]
         if group is None:
             await self._manager.remove(_KEY)
         else:
             await self._manager.add(group)
         self._running = group
+        await self._end(gone)
+
+    def _runs(self) -> Sequence[RuleRun]:
+        return [run for one in self._manager.groups if one.group.key == _KEY for run in one.rules]
+
+    async def _end(self, gone: Sequence[RuleRun]) -> None:
+        """Tell at once that what these rules said is over: who took a rule away saw to it."""
+        around, now = self._manager.around, self._clock.now_ms()
+        external = dict(around.world.external_labels)
+        over = [
+            Alert(
+                labels=from_mapping({**external, **dict(one.labels)}),
+                annotations=tuple(pair for pair in one.annotations if pair[1]),
+                starts_ms=one.fired_ms,
+                ends_ms=now,
+                updated_ms=now,
+            )
+            for run in gone
+            for one in run.active.values()
+            if one.phase is Phase.FIRING
+        ]
+        if not over or around.alerts is None:
+            return
+        try:
+            await around.alerts.put(over)
+        except Temporary as error:  # they are given up by themselves after some minutes
+            _log.warning("ends_not_taken", alerts=len(over), error=str(error))
 
 
 def _is_twin(one: MadeRule, other: MadeRule) -> bool:

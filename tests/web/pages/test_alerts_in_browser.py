@@ -137,7 +137,7 @@ def test_a_query_becomes_an_alert_that_fires_and_can_be_taken_to_git(
     page.get_by_role("link", name="Make an alert of this").click()
     expect(page.get_by_label("Expression")).to_have_value("sum by (node) (shop_load)")
     expect(page.locator("#rule-preview")).to_contain_text("Nothing is compared")
-    page.get_by_label("Threshold").fill("20")
+    page.get_by_role("textbox", name="Threshold").fill("20")
     expect(page.locator("#rule-preview code")).to_have_text("sum by (node) (shop_load) > 20")
     page.locator("#rule-preview tc-chart canvas").wait_for()
     page.get_by_label("Name").fill(name)

@@ -83,6 +83,7 @@ export class TcChart extends HTMLElement {
     const { from, to } = current();
     head.append(el("span", { class: "chart-tools" },
       el("button", { class: "button bare small square", type: "button", title: "Copy the query", "aria-label": "Copy the query", onclick: () => copy(query, "Copied the query") }, icon("copy")),
+      ...(this.hasAttribute("thresholds") ? [] : [el("a", { class: "button bare small square", title: "Make an alert of this", "aria-label": "Make an alert of this", href: `/rules/new?${new URLSearchParams({ expr: query })}` }, icon("bell"))]),
       el("a", { class: "button bare small square", title: "Open in Explore", "aria-label": "Open in Explore", href: `/explore?${new URLSearchParams({ a: query, from, to })}` }, icon("open"))));
   }
 
