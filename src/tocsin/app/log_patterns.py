@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tocsin.ingest.logs.patterns import PatternMiner
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
@@ -22,7 +24,8 @@ class PatternKeeping:
 
     async def open(self) -> None:
         """Know the patterns of before. Raises Temporary when the store is away."""
-        self._miner.know(await self._table.all())
+        known = await self._table.all()
+        await asyncio.to_thread(self._miner.know, known)
 
     async def run(self) -> None:
         """Keep what is new every few seconds, for ever; a store that is away is tried again."""

@@ -12,7 +12,7 @@ from tocsin.store.client import Store
 
 TABLE = "log_patterns"
 _COLUMNS = ("pattern", "service", "template", "example", "first_seen", "updated")
-_MOST = 200_000
+_MOST = 100_000
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class LogPatternTable:
         self._clock = clock
 
     async def all(self) -> list[LogPattern]:
-        """Every pattern, the latest changed 200,000 at the most."""
+        """Every pattern, the latest changed 100,000 at the most."""
         sql = (
             "SELECT toString(pattern) AS pattern, service, template, example,"
             " toUnixTimestamp64Milli(first_seen) AS first_seen_ms"

@@ -22,7 +22,7 @@ MUTE = Mute(service="api", template="x", patterns=["7", "8"])
 def line(ts_ns: int, number: int = 0) -> Line:
     attributes = {"region": "eu 1"}
     known = ("api", 17, "error", "no", "h", "", "", "", "", "", "5", attributes, "", "9", number)
-    return Line(ts_ns, *known)  # type: ignore[arg-type]  # a row as the store answers it
+    return Line(ts_ns, *known)
 
 
 def row(lines: int, before: int, first_seen_s: float = 0.0, level: int = 9) -> PatternRow:

@@ -203,7 +203,7 @@ def test_a_question_becomes_an_alert_in_two_clicks(told: Product, page: Page) ->
     page.goto(f"/logs?q={FAILS}", wait_until="networkidle")
     page.get_by_role("link", name="Make an alert").click()
     expect(page).to_have_url(re.compile("/rules/new"))
-    expression = page.locator("[name=expr]")
+    expression = page.get_by_role("textbox", name="Expression")
     expect(expression).to_have_value(re.compile(r'logs\{q="service:till \\"refused by'))
 
 
