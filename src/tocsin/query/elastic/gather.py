@@ -86,7 +86,7 @@ async def _one(
     key = kinds.key_sql(agg, now_ns)
     scope = "1" if agg.kind == "global" else where
     below = [*above, key]
-    rows = await _grouped(search, scope, below, ["count()"], frequent="terms" in agg.kind)
+    rows = await _grouped(search, scope, below, ["sum(weight)"], frequent="terms" in agg.kind)
     inside, empty = (
         await gathered(search, _narrowed(scope, agg, above, key, rows), agg.inside, below)
         if agg.inside
@@ -138,7 +138,7 @@ async def _grouped(
     group = f" GROUP BY {', '.join(names)}" if names else ""
     sql = (
         f"SELECT {', '.join([*selected, *columns])} FROM logs WHERE {where}{group}"
-        f"{f' ORDER BY count() DESC, {names[-1]}' if frequent else ''} LIMIT {MOST_BUCKETS + 1}"
+        f"{f' ORDER BY sum(weight) DESC, {names[-1]}' if frequent else ''} LIMIT {MOST_BUCKETS + 1}"
     )
     rows: list[list[Any]] = await search.ask(sql, list)
     if len(rows) > MOST_BUCKETS and not frequent:

@@ -180,7 +180,7 @@ class ElasticSearch:
         if not asked.track:
             return -1
         rows: list[list[Any]] = await self._search.ask(
-            f"SELECT count() FROM logs WHERE {asked.where}", list
+            f"SELECT sum(weight) FROM logs WHERE {asked.where}", list
         )
         return int(rows[0][0])
 

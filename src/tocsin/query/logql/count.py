@@ -83,7 +83,7 @@ async def _in_sql(
 ) -> Series:
     names = group if group is not None else tuple(dict.fromkeys((*STREAM, *parts.labels)))
     keys = [f"{label_sql(name)} AS k{place}" for place, name in enumerate(names)]
-    each = f"length({LINE})" if leaf.op.startswith("bytes") else "1"
+    each = f"length({LINE}) * weight" if leaf.op.startswith("bytes") else "weight"
     span = Span(steps.first_ns, steps.end_ns)
     width = steps.folded
     grouped = ", ".join(["at", *(f"k{place}" for place in range(len(names)))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -21,7 +21,7 @@ _MOST_VALUES = 1_000
 _MINUTE_NS = 60_000_000_000
 _DAY_NS = 86_400_000_000_000
 _ON_LOOP_BYTES = 256 << 10
-_FIRST_SHARE = 64
+_FIRST_SHARE, _LARGER = 64, 8
 """The newest lines are looked for in the last part of the range first, then in ever more of it."""
 COLUMNS = (
     "toUnixTimestamp64Nano(ts), service, level, severity, body, host, environment, source,"
@@ -122,12 +122,14 @@ class LogSearch:
     ) -> list[Line]:
         """As `lines`, for a condition in SQL."""
         await self._pending.settle()
-        found: list[Line] = []
-        for part in _growing(span, newest_first=newest_first):
+        share = _FIRST_SHARE
+        while True:
+            part = _end_of(span, share, newest_first=newest_first)
             found = await self._read(where, part, limit, newest_first=newest_first, offset=offset)
-            if len(found) == limit:
-                break
-        return found
+            if len(found) == limit or part == span:
+                return found
+            # What is rare lies anywhere; of what is not, a larger part has enough.
+            share = share // _LARGER if len(found) * _LARGER >= limit else 1
 
     async def count(self, query: Query, span: Span) -> int:
         """How many lines there are."""
@@ -256,19 +258,14 @@ def within(span: Span) -> str:
     )
 
 
-def _growing(span: Span, *, newest_first: bool) -> Iterator[Span]:
-    """Ever more of the range, from the end that is asked for first; the whole of it at last."""
-    length = span.end_ns - span.start_ns
-    share = _FIRST_SHARE
-    while share > 1 and length // share > _MINUTE_NS:
-        part = length // share
-        yield (
-            Span(span.end_ns - part, span.end_ns)
-            if newest_first
-            else Span(span.start_ns, span.start_ns + part)
-        )
-        share //= 8
-    yield span
+def _end_of(span: Span, share: int, *, newest_first: bool) -> Span:
+    """A part of the range, at the end that is asked for first."""
+    part = (span.end_ns - span.start_ns) // share
+    if share == 1 or part <= _MINUTE_NS:
+        return span
+    if newest_first:
+        return Span(span.end_ns - part, span.end_ns)
+    return Span(span.start_ns, span.start_ns + part)
 
 
 def text_of(field: str) -> str:
