@@ -51,6 +51,13 @@ _NEEDED_TIMES = (
     Parameter("end", _END.words, _END.example, required=True),
     Parameter("step", "Seconds or a duration.", "1m", required=True),
 )
+_ASKED = Parameter("q", "What to look for.", "service:api level>=warn")
+_RANGE = (
+    Parameter("from", "A time, or now-1h; an hour before the end if left out.", "now-1h"),
+    Parameter("to", "A time; now if left out.", "now"),
+)
+_ORDER = Parameter("order", "desc (the newest first) or asc.")
+_LOGQL = Parameter("query", "A LogQL query.", '{service_name="api"} |= "timed out"', required=True)
 _PUSHED = '{"name": "user_action", "value": 1, "tags": {"action": "save"}}'
 _OTLP = (PROTOBUF, JSON)
 _NDJSON = "application/x-ndjson"
@@ -123,6 +130,36 @@ DESCRIBED: Mapping[str, Described] = {
         media=(_NDJSON, TEXT, JSON),
         example="2026-05-04 13:00:00,123 ERROR payment: card declined",
     ),
+    "/api/logs/search": Described(parameters=(_ASKED, *_RANGE, _LIMIT, _ORDER)),
+    "/api/logs/count": Described(parameters=(_ASKED, *_RANGE)),
+    "/api/logs/histogram": Described(
+        parameters=(_ASKED, *_RANGE, Parameter("step", "Seconds; some 100 bars if left out."))
+    ),
+    "/api/logs/values": Described(
+        parameters=(
+            _ASKED,
+            *_RANGE,
+            Parameter("field", "The field.", "service", required=True),
+            _LIMIT,
+        )
+    ),
+    "/api/logs/fields": Described(parameters=(_ASKED, *_RANGE, _LIMIT)),
+    "/api/logs/tail": Described(
+        parameters=(_ASKED, Parameter("since", "Lines from then on come first.", "now-5m"))
+    ),
+    "/api/logs/export": Described(
+        parameters=(
+            _ASKED,
+            *_RANGE,
+            Parameter("format", "ndjson or csv.", "ndjson"),
+            _ORDER,
+            Parameter("limit", "The most lines; all if left out."),
+        )
+    ),
+    "/loki/api/v1/query_range": Described(
+        parameters=(_LOGQL, *_TIMES, Parameter("step", "Seconds or a duration."), _LIMIT)
+    ),
+    "/loki/api/v1/query": Described(parameters=(_LOGQL, _AT)),
     "/loki/api/v1/push": Described(media=(PROTOBUF, JSON)),
     "/datadog/api/v2/logs": Described("Logs of Datadog clients.", media=(JSON, TEXT)),
     "/datadog/v1/input": Described("Logs of Datadog clients, version 1.", media=(JSON, TEXT)),
