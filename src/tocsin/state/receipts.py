@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from tocsin.state.database import Database
+from tocsin.state.database import Database, replacing
 from tocsin.state.ids import reserve
 from tocsin.state.tables import RECEIPTS
 
@@ -39,12 +38,8 @@ class ReceiptTable:
         if not rows:
             return
         async with self._database.transaction() as connection:
-            is_postgresql = connection.dialect.name == "postgresql"
-            insert = (postgresql if is_postgresql else sqlite).insert(RECEIPTS)
-            change = insert.on_conflict_do_update(
-                index_elements=["id"],
-                set_={name: insert.excluded[name] for name in ("at", "fingerprint", "content")},
-            )
+            others = ("at", "fingerprint", "content")
+            change = replacing(connection.dialect.name, RECEIPTS, ("id",), others)
             for start in range(0, len(rows), _AT_ONCE):
                 part = [msgspec.structs.asdict(one) for one in rows[start : start + _AT_ONCE]]
                 await connection.execute(change, part)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 from sqlalchemy import Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from tocsin.state.database import Database
+from tocsin.state.database import Database, replacing
 from tocsin.state.sessions import hash_of
 from tocsin.state.tables import SHARED
 
@@ -46,12 +45,8 @@ class Shelf:
         if not rows:
             return
         async with self._database.transaction() as connection:
-            is_postgresql = connection.dialect.name == "postgresql"
-            insert = (postgresql if is_postgresql else sqlite).insert(self._table)
-            change = insert.on_conflict_do_update(
-                index_elements=["hash"],
-                set_={"content": insert.excluded.content, "updated_at": insert.excluded.updated_at},
-            )
+            others = ("content", "updated_at")
+            change = replacing(connection.dialect.name, self._table, ("hash",), others)
             for start in range(0, len(rows), _AT_ONCE):
                 await connection.execute(change, rows[start : start + _AT_ONCE])
 
