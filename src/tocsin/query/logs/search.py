@@ -27,7 +27,11 @@ COLUMNS = (
     "toUnixTimestamp64Nano(ts), service, level, severity, body, host, environment, source,"
     " trace_id, span_id, user_id, toString(pattern), attributes, original, toString(batch), number"
 )
-_SETTINGS: dict[str, str | int] = {"output_format_json_quote_64bit_integers": 0}
+_SETTINGS: dict[str, str | int] = {
+    "output_format_json_quote_64bit_integers": 0,
+    # Of lines that are sorted and cut, texts are read only for those that remain.
+    "query_plan_max_limit_for_lazy_materialization": 10_000,
+}
 
 T = TypeVar("T")
 
