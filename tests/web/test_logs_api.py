@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -28,7 +29,7 @@ RECORDS = [
     )
     for n in range(COUNT)
 ]
-HOUR = {"from": str((NOW_S - 3600) * SECOND), "to": str(NOW_NS + 1)}
+HOUR: dict[str, Any] = {"from": str((NOW_S - 3600) * SECOND), "to": str(NOW_NS + 1)}
 
 
 @pytest.fixture
