@@ -16,6 +16,7 @@ from tests.agent.sink import Sink, sinking
 from tocsin.agent.agent import Agent
 from tocsin.agent.config import AgentConfig, DockerConfig, FilesConfig, JournaldConfig
 from tocsin.kit.clock import SystemClock
+from tocsin.kit.fault import Permanent
 from tocsin.kit.quantity import Duration, Size
 
 
@@ -176,6 +177,27 @@ def test_a_file_cut_to_nothing_and_renamed_while_the_server_is_away_loses_nothin
         until_open(agent, log)
         sink.refuse = lambda _body: None
         assert sorted(sink.wait(400)) == lines(0, 400)
+
+
+def test_a_file_begun_at_its_end_is_read_from_there_after_a_restart_too(
+    tmp_path: Path, sink: Sink, config: Callable[..., AgentConfig]
+) -> None:
+    log = tmp_path / "logs" / "a.log"
+    write(log, 0, 100)
+    at_end = (FilesConfig(paths=(str(log),), begin="end"),)
+    with running(config(files=at_end)) as agent:
+        until_open(agent, log)
+    write(log, 100, 120)
+    with running(config(files=at_end)):
+        assert sink.wait(20) == lines(100, 120)
+
+
+def test_an_agent_that_cannot_keep_positions_says_so(
+    tmp_path: Path, config: Callable[..., AgentConfig]
+) -> None:
+    agent = Agent(config(state=str(tmp_path / "nowhere" / "state")), SystemClock())
+    with pytest.raises(Permanent, match=r"cannot write .*nowhere/state"):
+        agent.run()
 
 
 def test_files_rotated_and_deleted_while_the_server_is_away_lose_nothing(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import secrets
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tocsin.agent import docker, journald
@@ -22,11 +22,13 @@ from tocsin.agent.stdin import Stdin
 from tocsin.agent.tailed import Reading
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Permanent
 from tocsin.kit.secret import read_secret
 
 _log = log.get("agent")
 _LOOK_SECONDS = 0.1
 _GRACE_SECONDS = 3.0
+_DISK_SECONDS = 5.0
 
 
 class Agent:
@@ -74,12 +76,14 @@ class Agent:
         ending.start()
 
     def run(self) -> None:
-        """Until `stop`, or the end of standard input when that is all there is to read."""
+        """Until `stop`, or the end of standard input when that is all there is to read. Raises
+        Permanent when positions cannot be kept."""
         scanning = threading.Thread(target=self._scan, name="scan", daemon=True)
         try:
             if self._waiting is not None:
                 self._deliver(self._waiting)
             self._files.scan()
+            save(self._state, self._after({}, sequence=self._remembered.sequence))
             scanning.start()
             while not self._stopping.is_set():
                 entries = self._gather()
@@ -141,25 +145,37 @@ class Agent:
     def _send(self, entries: Sequence[Entry]) -> None:
         """One batch: what is open of a file that was cut to nothing relies on all of it."""
         taken = {one.place: one.position for one in entries}
-        after = self._after(taken)
+        after = self._after(taken, sequence=self._remembered.sequence + 1)
         waiting = Waiting(after=after, body=encode(entries, f"{after.agent}-{after.sequence}"))
-        self._spool.put(waiting)
+        self._written(lambda: self._spool.put(waiting))
         self._deliver(waiting)
         self._files.kept(taken)
         self.sent_entries += len(entries)
 
-    def _after(self, taken: Mapping[str, int | str]) -> Positions:
+    def _after(self, taken: Mapping[str, int | str], *, sequence: int) -> Positions:
         self._cursor = str(taken.get(journald.PLACE, self._cursor))
         return Positions(
             agent=self._remembered.agent,
-            sequence=self._remembered.sequence + 1,
+            sequence=sequence,
             files=tuple(self._files.positions(taken)),
             cursor=self._cursor,
         )
 
+    def _written(self, write: Callable[[], None]) -> None:
+        """Write to the agent's own disk; a full one is waited for. Raises Stopped meanwhile."""
+        while True:
+            try:
+                write()
+            except Permanent as error:
+                _log.error("cannot_be_written", error=str(error), again_in_seconds=_DISK_SECONDS)
+                if self._stopping.wait(_DISK_SECONDS):
+                    raise Stopped from error
+            else:
+                return
+
     def _deliver(self, waiting: Waiting) -> None:
         refused = self._sender.send(waiting.body)
-        save(self._state, waiting.after)
+        self._written(lambda: save(self._state, waiting.after))
         self._remembered = waiting.after
         if refused:
             aside = self._spool.put_aside(waiting.after.sequence)

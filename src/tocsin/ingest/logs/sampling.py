@@ -55,26 +55,25 @@ class Budget:
 
     def __call__(self, records: list[LogRecord]) -> list[LogRecord]:
         """The lines that are kept; one that stands for others says so."""
-        if not self._budgets:
-            return records
         self._begin_day()
         return [one for one in records if self._is_kept(one)]
 
     def _is_kept(self, record: LogRecord) -> bool:
         service = record.service
-        budget = self.of(service)
-        if not budget:
-            return True
-        used = self._used[service]
-        one_of = _one_of(used / budget, record.level)
-        if one_of == 1:
-            self._sampler.passes(record)
-        elif not self._sampler.keeps(record, one_of):
+        budget, used = self.of(service), self._used[service]
+        if budget and not self._is_within(record, used / budget):
             self.left_out[service] += 1
             _left_out.labels(service).inc()
             return False
         if service in self._used or len(self._used) < _MOST_SERVICES:
             self._used[service] = used + len(record.body) + len(record.original)
+        return True
+
+    def _is_within(self, record: LogRecord, share: float) -> bool:
+        one_of = _one_of(share, record.level)
+        if one_of > 1:
+            return self._sampler.keeps(record, one_of)
+        self._sampler.passes(record)
         return True
 
     def _begin_day(self) -> None:
