@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -216,7 +215,7 @@ async def _facets(request: Request) -> Response:
         ]
         return respond(html("parts/log_values.html", own, name=name, values=values))
     attributes = await given.log_search.fields(asked.query, span, _ATTRIBUTES_SHOWN)
-    names = [*_FACETS, *(one.value for one in attributes)]
+    names = list(dict.fromkeys([*_FACETS, *(one.value for one in attributes)]))
     return respond(html("parts/log_facets.html", own, names=names, asked=asked))
 
 
@@ -225,13 +224,6 @@ def _without(name: str, one: Value) -> str:
     if name == "level" and value.isdecimal():
         value = level_name(int(value))
     return part_of(name, value, without=True)
-
-
-def link(own_query: dict[str, str], **changes: str) -> str:
-    """The logs page with some parameters changed."""
-    merged = {key: value for key, value in {**own_query, **changes}.items() if value}
-    merged.pop("before", None)
-    return f"/logs?{urlencode(merged)}"
 
 
 ADDRESSES: Addresses = (
