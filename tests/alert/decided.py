@@ -6,16 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tests.alert.memory import Recorder, Shelf
-from tocsin.alert.alertmanager_config import read_routing
-from tocsin.alert.book import Known
-from tocsin.alert.circumstances import Beyond
+from tocsin.alert.attention.silence import Silence, SilenceMatcher, Silences
 from tocsin.alert.config import AlertingConfig
-from tocsin.alert.delivery import Integration
-from tocsin.alert.dispatch import Dispatcher
-from tocsin.alert.flap import FlapState
-from tocsin.alert.holding import Acked
-from tocsin.alert.notification_log import LogEntry, NotificationLog
-from tocsin.alert.receipt import (
+from tocsin.alert.deciding.book import Known
+from tocsin.alert.deciding.circumstances import Beyond
+from tocsin.alert.deciding.dispatch import Dispatcher
+from tocsin.alert.deciding.flap import FlapState
+from tocsin.alert.deciding.holding import Acked
+from tocsin.alert.deciding.notification_log import LogEntry, NotificationLog
+from tocsin.alert.deciding.receipt import (
     Draft,
     Receipt,
     ReceiptKeeper,
@@ -24,7 +23,8 @@ from tocsin.alert.receipt import (
     receipt_of,
     replay,
 )
-from tocsin.alert.silence import Silence, SilenceMatcher, Silences
+from tocsin.alert.delivering.delivery import Integration
+from tocsin.alert.routing.alertmanager_config import read_routing
 from tocsin.kit.clock import Clock, FakeClock
 from tocsin.kit.yaml import decode, loads
 from tocsin.model.alerts import Alert

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from tocsin.alert.canary import Canaries
-from tocsin.alert.channel_notes import ChannelNote
-from tocsin.alert.delivery import Integration
-from tocsin.alert.desk import Desk
-from tocsin.alert.fallback import Channel, Fallbacks
-from tocsin.alert.history import Record, Wanted
+from tocsin.alert.delivering.canary import Canaries
+from tocsin.alert.delivering.channel_notes import ChannelNote
+from tocsin.alert.delivering.delivery import Integration
+from tocsin.alert.delivering.desk import Desk
+from tocsin.alert.delivering.history import Record, Wanted
+from tocsin.alert.routing.fallback import Channel, Fallbacks
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound
 from tocsin.model import outbox

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
-from tocsin.alert.book import Known
-from tocsin.alert.delivery import Integration
-from tocsin.alert.dispatch import Dispatcher
-from tocsin.alert.notification_log import LogEntry, NotificationLog
-from tocsin.alert.silence import Silence, Silences
+from tocsin.alert.attention.silence import Silence, Silences
+from tocsin.alert.deciding.book import Known
+from tocsin.alert.deciding.dispatch import Dispatcher
+from tocsin.alert.deciding.notification_log import LogEntry, NotificationLog
+from tocsin.alert.delivering.delivery import Integration
+from tocsin.alert.routing.alertmanager_config import RoutingPlan, read_routing
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.yaml import loads
 from tocsin.model.alerts import Alert

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.ports import Surroundings
-from tocsin.alert.rule_file import Defaults, RuleGroup, read
-from tocsin.alert.sample_memory import SampleMemory
-from tocsin.alert.template import World
+from tocsin.alert.rules.group_run import GroupRun
+from tocsin.alert.rules.ports import Surroundings
+from tocsin.alert.rules.rule_file import Defaults, RuleGroup, read
+from tocsin.alert.rules.template import World
+from tocsin.alert.trying.sample_memory import SampleMemory
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.alerts import Alert

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.alert.memory import Shelf
-from tocsin.alert.acknowledge import AckChange, Acknowledgement, Acknowledgements
+from tocsin.alert.attention.acknowledge import AckChange, Acknowledgement, Acknowledgements
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Rejected
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
-from tocsin.alert.decision import Outcome
-from tocsin.alert.holding import Acked, Stage
+from tocsin.alert.deciding.decision import Outcome
+from tocsin.alert.deciding.holding import Acked, Stage
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.alerts import Alert

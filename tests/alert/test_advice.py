@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.alert.advice import advice
-from tocsin.alert.alertmanager_config import read_routing
-from tocsin.alert.coverage import unrouted
-from tocsin.alert.rule_file import Defaults, read_groups
+from tocsin.alert.checking.advice import advice
+from tocsin.alert.checking.coverage import unrouted
+from tocsin.alert.routing.alertmanager_config import read_routing
+from tocsin.alert.rules.rule_file import Defaults, read_groups
 from tocsin.kit.yaml import loads
 
 

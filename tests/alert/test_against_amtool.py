@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tocsin.alert.alertmanager_config import read_routing
-from tocsin.alert.route import matching
+from tocsin.alert.routing.alertmanager_config import read_routing
+from tocsin.alert.routing.route import matching
 from tocsin.kit.yaml import load
 from tocsin.model.labels import from_mapping
 

@@ -15,9 +15,9 @@ import anyio
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.rule_run import pairs_of
-from tocsin.alert.series_notation import labels_of, values_of
+from tocsin.alert.rules.group_run import GroupRun
+from tocsin.alert.rules.rule_run import pairs_of
+from tocsin.alert.trying.series_notation import labels_of, values_of
 from tocsin.model.labels import Labels, metric_name
 from tocsin.model.labels import get as label
 

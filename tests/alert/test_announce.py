@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.alert.memory import Shelf
-from tocsin.alert.announce import Announcer
-from tocsin.alert.silence import Silence, SilenceMatcher, Silences
+from tocsin.alert.attention.announce import Announcer
+from tocsin.alert.attention.silence import Silence, SilenceMatcher, Silences
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.alerts import Alert

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from tests.alert.memory import Shelf, World
-from tocsin.alert.acknowledge import Acknowledgement, Acknowledgements
-from tocsin.alert.answers import Answers, shared_matchers
+from tocsin.alert.attention.acknowledge import Acknowledgement, Acknowledgements
+from tocsin.alert.deciding.answers import Answers, shared_matchers
 from tocsin.kit.clock import FakeClock
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping

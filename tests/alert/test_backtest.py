@@ -12,14 +12,14 @@ import pytest
 
 from tests.alert.memory import World as Routing
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert import backtest, rehearsal
-from tocsin.alert.backtest import Past, Trial
-from tocsin.alert.delivery import Integration
-from tocsin.alert.rehearsal import Recorder, Told
-from tocsin.alert.rule_file import RuleGroup
-from tocsin.alert.sample_memory import SampleMemory
-from tocsin.alert.silence import Silence, SilenceMatcher
-from tocsin.alert.trial_report import Outcome, compared
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
+from tocsin.alert.delivering.delivery import Integration
+from tocsin.alert.rules.rule_file import RuleGroup
+from tocsin.alert.trying import backtest, rehearsal
+from tocsin.alert.trying.backtest import Past, Trial
+from tocsin.alert.trying.rehearsal import Recorder, Told
+from tocsin.alert.trying.sample_memory import SampleMemory
+from tocsin.alert.trying.trial_report import Outcome, compared
 from tocsin.kit import gauge
 from tocsin.kit.fault import Rejected
 from tocsin.model.labels import NAME, Matcher, MatchOp, from_mapping
@@ -82,7 +82,7 @@ async def lived(
     world: RuleWorld, group: RuleGroup, minutes: int, routing: Routing | None = None
 ) -> None:
     """The group runs live, each round at its moment, over samples that come just before it."""
-    from tocsin.alert.group_run import GroupRun
+    from tocsin.alert.rules.group_run import GroupRun
 
     around = replace(world.around, alerts=routing.dispatcher if routing else None)
     run = GroupRun(group, around, restore=False)
@@ -143,8 +143,8 @@ async def test_the_rule_is_asked_in_pieces_of_any_size_with_the_same_answer(
     begin = world.now_ms
     await lived(world, group, 300)
     whole, _ = await tried(world, group, begin)
-    monkeypatch.setattr("tocsin.alert.replay_engine._FIRST_STEPS", 16)
-    monkeypatch.setattr("tocsin.alert.replay_engine._CELLS", 40)
+    monkeypatch.setattr("tocsin.alert.trying.replay_engine._FIRST_STEPS", 16)
+    monkeypatch.setattr("tocsin.alert.trying.replay_engine._CELLS", 40)
     pieces, _ = await tried(world, group, begin)
     assert pieces == whole
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.alert import case_file, case_run
+from tocsin.alert.trying import case_file, case_run
 from tocsin.app.dry_receivers import dry_receivers
 from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Rejected

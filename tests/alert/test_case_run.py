@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tocsin.alert import case_file, case_run
+from tocsin.alert.trying import case_file, case_run
 
 FOLDER = Path(__file__).parent / "rules"
 EVERYDAY = (FOLDER / "everyday_test.yml").read_text()

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.condition import compiled, doubts_about
-from tocsin.alert.condition_tokens import ConditionError, Dimension
-from tocsin.alert.doubt import data_of
-from tocsin.alert.indicators import DEFAULTS, Indicator
-from tocsin.alert.rule_run import pairs_of
+from tocsin.alert.plain.condition import compiled, doubts_about
+from tocsin.alert.plain.condition_tokens import ConditionError, Dimension
+from tocsin.alert.plain.indicators import DEFAULTS, Indicator
+from tocsin.alert.rules.doubt import data_of
+from tocsin.alert.rules.rule_run import pairs_of
 from tocsin.model.labels import NAME, from_mapping
 from tocsin.query.promql.parse import parse
 from tocsin.query.promql.printer import to_text

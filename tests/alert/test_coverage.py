@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.alert.test_severity import policy
-from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
-from tocsin.alert.coverage import unrouted, without_level
-from tocsin.alert.route_advice import route_advice
+from tocsin.alert.checking.coverage import unrouted, without_level
+from tocsin.alert.checking.route_advice import route_advice
+from tocsin.alert.routing.alertmanager_config import RoutingPlan, read_routing
 from tocsin.kit.yaml import loads
 from tocsin.model.labels import from_mapping
 

@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from tests.alert.decided import Deciding
-from tocsin.alert.decision import Outcome
-from tocsin.alert.holding import Acked
+from tocsin.alert.deciding.decision import Outcome
+from tocsin.alert.deciding.holding import Acked
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.notices import fingerprint

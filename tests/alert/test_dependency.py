@@ -4,10 +4,10 @@ import pytest
 
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
-from tocsin.alert.decision import Outcome
-from tocsin.alert.dependency import Dependencies, Dependency, root_cause
-from tocsin.alert.holding import Stage
-from tocsin.alert.matchers import parse_matchers
+from tocsin.alert.deciding.decision import Outcome
+from tocsin.alert.deciding.dependency import Dependencies, Dependency, root_cause
+from tocsin.alert.deciding.holding import Stage
+from tocsin.alert.routing.matchers import parse_matchers
 from tocsin.kit.clock import FakeClock
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping, get

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.alert.desk_world import DeskWorld
-from tocsin.alert.canary_config import CanaryConfig, TimeOfDay, next_ms
-from tocsin.alert.caps import CapsConfig
-from tocsin.alert.fallback import Fallbacks
+from tocsin.alert.delivering.canary_config import CanaryConfig, TimeOfDay, next_ms
+from tocsin.alert.delivering.caps import CapsConfig
+from tocsin.alert.routing.fallback import Fallbacks
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Permanent, Temporary
 from tocsin.kit.quantity import Duration

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tests.alert.memory import World
-from tocsin.alert.silence import Silence, SilenceMatcher
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Permanent, Temporary
 from tocsin.model.alerts import Alert

@@ -8,12 +8,12 @@ from contextlib import aclosing
 import pytest
 
 from tests.alert.memory import World
-from tocsin.alert.drill import METRIC, Drill, DrillGround, DrillRequest, Link, labels_for
-from tocsin.alert.history import SENT, Attempt, Record, Wanted
-from tocsin.alert.manager import RuleManager
-from tocsin.alert.ports import Surroundings
-from tocsin.alert.sample_memory import SampleMemory
-from tocsin.alert.silence import Silence, SilenceMatcher
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
+from tocsin.alert.delivering.history import SENT, Attempt, Record, Wanted
+from tocsin.alert.rules.manager import RuleManager
+from tocsin.alert.rules.ports import Surroundings
+from tocsin.alert.trying.drill import METRIC, Drill, DrillGround, DrillRequest, Link, labels_for
+from tocsin.alert.trying.sample_memory import SampleMemory
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Permanent, Rejected
 from tocsin.model.labels import NAME, Matcher, MatchOp

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
 from tests.alert.test_severity import policy
-from tocsin.alert.holding import Acked
+from tocsin.alert.deciding.holding import Acked
 from tocsin.kit.clock import FakeClock
 
 POLICY = """

@@ -4,8 +4,8 @@ import pytest
 
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
-from tocsin.alert.decision import Outcome
-from tocsin.alert.flap import FlapRule, FlapState, is_flapping, seen
+from tocsin.alert.deciding.decision import Outcome
+from tocsin.alert.deciding.flap import FlapRule, FlapState, is_flapping, seen
 from tocsin.kit.clock import FakeClock
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.manager import RuleManager
-from tocsin.alert.state import Phase
-from tocsin.alert.template import World
+from tocsin.alert.rules.manager import RuleManager
+from tocsin.alert.rules.state import Phase
+from tocsin.alert.rules.template import World
 from tocsin.model.labels import from_mapping
 
 ALERT = "groups: [{{name: g, {more} rules: [{{alert: A, expr: x > 1, for: {hold}}}]}}]"

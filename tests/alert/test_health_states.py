@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.case_file import read
-from tocsin.alert.case_run import run
-from tocsin.alert.doubt import data_of
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.rule_file import RuleFileError, Unknown
-from tocsin.alert.rule_reads import Reading
+from tocsin.alert.rules.doubt import data_of
+from tocsin.alert.rules.group_run import GroupRun
+from tocsin.alert.rules.rule_file import RuleFileError, Unknown
+from tocsin.alert.rules.rule_reads import Reading
+from tocsin.alert.trying.case_file import read
+from tocsin.alert.trying.case_run import run
 from tocsin.model.labels import Labels
 from tocsin.model.samples import STALE
 

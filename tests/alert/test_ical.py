@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tocsin.alert.ical import export, read
-from tocsin.alert.maintenance_config import kept_matchers
-from tocsin.alert.window import Occurrence, Schedule, Window
+from tocsin.alert.attention.ical import export, read
+from tocsin.alert.attention.maintenance_config import kept_matchers
+from tocsin.alert.attention.window import Occurrence, Schedule, Window
 from tocsin.kit.fault import Rejected
 
 HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\n"

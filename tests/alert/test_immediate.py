@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.alert.rule_world import Told
-from tocsin.alert.immediate import Immediate
-from tocsin.alert.immediate_config import ImmediateRule
+from tocsin.alert.rules.immediate import Immediate
+from tocsin.alert.rules.immediate_config import ImmediateRule
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard, LimitsConfig

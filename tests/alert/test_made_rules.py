@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.made_rules import (
+from tocsin.alert.rules.made_rules import (
     GROUP,
     MadeRule,
     MadeRules,
@@ -19,9 +19,9 @@ from tocsin.alert.made_rules import (
     file_text,
     group_of,
 )
-from tocsin.alert.manager import RuleManager
-from tocsin.alert.rule_file import Defaults, read_groups
-from tocsin.alert.template import World
+from tocsin.alert.rules.manager import RuleManager
+from tocsin.alert.rules.rule_file import Defaults, read_groups
+from tocsin.alert.rules.template import World
 from tocsin.kit.fault import NotFound, Temporary
 
 BUSY = MadeRule(

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from tests.alert.memory import Shelf
-from tocsin.alert.every import in_words, parse_every
-from tocsin.alert.maintenance import Maintenance
-from tocsin.alert.maintenance_config import MaintenanceConfig, kept_matchers
-from tocsin.alert.window import Schedule, Window
+from tocsin.alert.attention.every import in_words, parse_every
+from tocsin.alert.attention.maintenance import Maintenance
+from tocsin.alert.attention.maintenance_config import MaintenanceConfig, kept_matchers
+from tocsin.alert.attention.window import Schedule, Window
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.model.labels import from_mapping

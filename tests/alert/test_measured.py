@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.alert.measured import measured
+from tocsin.alert.deciding.measured import measured
 
 
 @pytest.mark.parametrize(

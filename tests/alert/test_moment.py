@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tocsin.alert.moment import moment_ms, zone_of
+from tocsin.alert.routing.moment import moment_ms, zone_of
 from tocsin.kit.fault import Rejected
 
 # A Wednesday, 14:30 UTC and 16:30 in Berlin.

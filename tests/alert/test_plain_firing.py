@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.indicators import DEFAULTS
-from tocsin.alert.plain_rule import plain_rules
+from tocsin.alert.plain.indicators import DEFAULTS
+from tocsin.alert.plain.plain_rule import plain_rules
+from tocsin.alert.rules.group_run import GroupRun
 from tocsin.kit.yaml import loads
 from tocsin.model.labels import NAME, from_mapping
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert import backtest
-from tocsin.alert.backtest import Past, Trial
-from tocsin.alert.noise import propose
-from tocsin.alert.proposal import Proposal, subject_of
-from tocsin.alert.rule_file import RuleGroup
-from tocsin.alert.trial_report import Outcome
-from tocsin.alert.tuning import Excursions, Tuning, simulated, sustained
+from tocsin.alert.rules.rule_file import RuleGroup
+from tocsin.alert.trying import backtest
+from tocsin.alert.trying.backtest import Past, Trial
+from tocsin.alert.trying.noise import propose
+from tocsin.alert.trying.proposal import Proposal, subject_of
+from tocsin.alert.trying.trial_report import Outcome
+from tocsin.alert.trying.tuning import Excursions, Tuning, simulated, sustained
 from tocsin.model.labels import NAME, from_mapping
 
 STEPS = 5760

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from tests.alert.memory import World
-from tocsin.alert.heartbeat import Beat, Heartbeat, HeartbeatConfig, address_of, decide
-from tocsin.alert.pulse import Evaluated, RuleWatch
+from tocsin.alert.delivering.heartbeat import Beat, Heartbeat, HeartbeatConfig, address_of, decide
+from tocsin.alert.rules.pulse import Evaluated, RuleWatch
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Permanent, Rejected, Temporary
 from tocsin.kit.quantity import Duration

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert import round_reads
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.round_reads import RoundReads
-from tocsin.alert.sample_memory import SampleMemory
+from tocsin.alert.rules import round_reads
+from tocsin.alert.rules.group_run import GroupRun
+from tocsin.alert.rules.round_reads import RoundReads
+from tocsin.alert.trying.sample_memory import SampleMemory
 from tocsin.model.labels import NAME, Matcher, MatchOp, from_mapping
 from tocsin.model.series import SeriesData
 

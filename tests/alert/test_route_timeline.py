@@ -5,12 +5,12 @@ from datetime import UTC
 
 import pytest
 
-from tocsin.alert.alertmanager_config import read_routing
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
 from tocsin.alert.config import AlertingConfig
-from tocsin.alert.delivery import Integration
-from tocsin.alert.route_story import story
-from tocsin.alert.route_timeline import Forecast, Surroundings, forecast
-from tocsin.alert.silence import Silence, SilenceMatcher
+from tocsin.alert.delivering.delivery import Integration
+from tocsin.alert.routing.alertmanager_config import read_routing
+from tocsin.alert.trying.route_story import story
+from tocsin.alert.trying.route_timeline import Forecast, Surroundings, forecast
 from tocsin.kit import gauge
 from tocsin.kit.fault import Rejected
 from tocsin.kit.yaml import decode, loads

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
-from tocsin.alert.calendar import TimeInterval
-from tocsin.alert.group import group_key, group_labels, told_order
-from tocsin.alert.matchers import matcher_text, matches_all, parse_matchers
-from tocsin.alert.route import matching, why_muted
+from tocsin.alert.routing.alertmanager_config import RoutingPlan, read_routing
+from tocsin.alert.routing.calendar import TimeInterval
+from tocsin.alert.routing.group import group_key, group_labels, told_order
+from tocsin.alert.routing.matchers import matcher_text, matches_all, parse_matchers
+from tocsin.alert.routing.route import matching, why_muted
 from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Rejected
 from tocsin.kit.yaml import decode, loads

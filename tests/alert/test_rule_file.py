@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.alert.advice import advice
-from tocsin.alert.rule_file import Defaults, RuleFileError, RuleGroup, read
+from tocsin.alert.checking.advice import advice
+from tocsin.alert.rules.rule_file import Defaults, RuleFileError, RuleGroup, read
 
 
 def group(tmp_path: Path, text: str, defaults: Defaults | None = None) -> list[RuleGroup]:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tocsin.alert.series_notation import labels_of, values_of
+from tocsin.alert.trying.series_notation import labels_of, values_of
 from tocsin.kit.fault import Rejected
 from tocsin.model.labels import from_mapping
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
 from tocsin.alert.config import AlertingConfig
-from tocsin.alert.fallback import Channel
-from tocsin.alert.policy_routes import NOBODY, with_policy
-from tocsin.alert.route import matching
-from tocsin.alert.severity import ResponseTime, read_levels
+from tocsin.alert.policy.policy_routes import NOBODY, with_policy
+from tocsin.alert.policy.severity import ResponseTime, read_levels
+from tocsin.alert.routing.alertmanager_config import RoutingPlan, read_routing
+from tocsin.alert.routing.fallback import Channel
+from tocsin.alert.routing.route import matching
 from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Rejected
 from tocsin.kit.yaml import decode, loads

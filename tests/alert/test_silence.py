@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.alert.memory import Shelf
-from tocsin.alert.silence import Silence, SilenceMatcher, Silences
+from tocsin.alert.attention.silence import Silence, SilenceMatcher, Silences
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.model.labels import from_mapping

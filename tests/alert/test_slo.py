@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.rule_file import RuleFileError
-from tocsin.alert.slo import Slo, read_slos
-from tocsin.alert.slo_rules import BURNS, slo_groups, slo_warnings
+from tocsin.alert.plain.slo import Slo, read_slos
+from tocsin.alert.plain.slo_rules import BURNS, slo_groups, slo_warnings
+from tocsin.alert.rules.group_run import GroupRun
+from tocsin.alert.rules.rule_file import RuleFileError
 from tocsin.kit.yaml import loads
 from tocsin.model.labels import NAME, from_mapping
 

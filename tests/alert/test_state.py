@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.alert.state import (
+from tocsin.alert.rules.state import (
     RESOLVED_KEPT_MS,
     Active,
     Found,

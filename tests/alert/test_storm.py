@@ -12,10 +12,10 @@ from tests.alert.decided import Deciding, Receipted
 from tests.alert.memory import Shelf, World
 from tests.alert.test_decision import running as deciding
 from tests.alert.test_dispatch import PLAIN, running
-from tocsin.alert.fallback import Channel
-from tocsin.alert.history import record_of
-from tocsin.alert.notification_log import LogEntry, NotificationLog
-from tocsin.alert.turns import in_turns
+from tocsin.alert.deciding.notification_log import LogEntry, NotificationLog
+from tocsin.alert.deciding.turns import in_turns
+from tocsin.alert.delivering.history import record_of
+from tocsin.alert.routing.fallback import Channel
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.alerts import Alert

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tocsin.alert.template import World, check, expand
+from tocsin.alert.rules.template import World, check, expand
 from tocsin.kit.fault import Rejected
 from tocsin.model.labels import Labels, from_mapping
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
-from tocsin.alert.decision import Outcome
+from tocsin.alert.deciding.decision import Outcome
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 

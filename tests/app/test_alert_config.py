@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.test_alerting import loaded
-from tocsin.alert.rule_file import RuleFileError
+from tocsin.alert.rules.rule_file import RuleFileError
 from tocsin.app.alert_config import literal_as_yaml
 from tocsin.app.receivers import check_receivers
 from tocsin.app.rules import rule_plan

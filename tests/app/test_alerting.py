@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
-from tocsin.alert.receipt import replay
-from tocsin.alert.receiver_config import ReceiverConfig
-from tocsin.alert.silence import Silence, SilenceMatcher
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
+from tocsin.alert.deciding.receipt import replay
+from tocsin.alert.routing.receiver_config import ReceiverConfig
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded, load_config
 from tocsin.kit.clock import SystemClock
@@ -151,11 +151,13 @@ async def test_the_receipt_of_what_was_told_names_who_took_it(tmp_path: Path) ->
         await process.alerting.dispatcher.put([alert])
         await until(lambda: statuses(taken) == ["firing"])
         await until(
-            lambda: [
-                one.decision.summary
-                for one in process.alerting.dispatcher.receipts.newest(alert.fingerprint)
-            ]
-            == ["told: team by webhook[0]"]
+            lambda: (
+                [
+                    one.decision.summary
+                    for one in process.alerting.dispatcher.receipts.newest(alert.fingerprint)
+                ]
+                == ["told: team by webhook[0]"]
+            )
         )
         await process.alerting.stop()
         [receipt] = await process.alerting.receipts.find([alert.fingerprint])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
-from tocsin.alert.acknowledge import Acknowledgement
-from tocsin.alert.answers import Who
+from tocsin.alert.attention.acknowledge import Acknowledgement
+from tocsin.alert.deciding.answers import Who
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded, load_config
 from tocsin.app.messages import KeptMessages

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
-from tocsin.alert.acknowledge import Acknowledgement
-from tocsin.alert.maintenance_config import kept_matchers
-from tocsin.alert.window import Window
+from tocsin.alert.attention.acknowledge import Acknowledgement
+from tocsin.alert.attention.maintenance_config import kept_matchers
+from tocsin.alert.attention.window import Window
 from tocsin.app.attention import Attention, HttpCaller
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.kit.fault import Permanent, Temporary

@@ -11,8 +11,16 @@ import msgspec
 
 from tests.app.test_alerting import Process, loaded, until
 from tests.notify.servers import Taken, http_receiver
-from tocsin.alert.fallback import Channel
-from tocsin.alert.history import FAILED, SENDING, SENT, UNKNOWN, Record, Wanted, record_of
+from tocsin.alert.delivering.history import (
+    FAILED,
+    SENDING,
+    SENT,
+    UNKNOWN,
+    Record,
+    Wanted,
+    record_of,
+)
+from tocsin.alert.routing.fallback import Channel
 from tocsin.app.notifications import KeptHistory
 from tocsin.kit.clock import FakeClock
 from tocsin.model.alerts import Alert

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.alert.rule_file import RuleFileError, RuleGroup, Unknown
+from tocsin.alert.rules.rule_file import RuleFileError, RuleGroup, Unknown
 from tocsin.app.config import load_config
 from tocsin.app.rules import rule_plan
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
-from tocsin.alert.flap import FlapState
-from tocsin.alert.receipt import replay
+from tocsin.alert.deciding.flap import FlapState
+from tocsin.alert.deciding.receipt import replay
 from tocsin.app.receipts import KEPT_DAYS, KeptFlaps, KeptReceipts
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Temporary

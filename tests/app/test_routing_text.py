@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.alert.alertmanager_config import read_routing
-from tocsin.alert.route import matching
+from tocsin.alert.routing.alertmanager_config import read_routing
+from tocsin.alert.routing.route import matching
 from tocsin.app.config import load_config
 from tocsin.app.receivers import routing_of
 from tocsin.app.routing_text import routing_text

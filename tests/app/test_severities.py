@@ -9,7 +9,7 @@ import pytest
 
 from tests.app.test_alerting import Process, loaded, statuses, until
 from tests.notify.servers import http_receiver
-from tocsin.alert.fallback import Channel
+from tocsin.alert.routing.fallback import Channel
 from tocsin.app.effective import effective_yaml
 from tocsin.app.receivers import check_receivers, receivers_of
 from tocsin.kit.clock import SystemClock

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from tocsin.alert.chain import Step
-from tocsin.alert.holding import Stage
+from tocsin.alert.deciding.chain import Step
+from tocsin.alert.deciding.holding import Stage
 from tocsin.cli.main import app
 from tocsin.web.why import Decided, Why
 

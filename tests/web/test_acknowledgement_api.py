@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from tests.alert.memory import Shelf, World
 from tests.ingest.asgi import Answer, Site, site
-from tocsin.alert.acknowledge import Acknowledgement, Acknowledgements
-from tocsin.alert.maintenance import Maintenance
-from tocsin.alert.window import Window
+from tocsin.alert.attention.acknowledge import Acknowledgement, Acknowledgements
+from tocsin.alert.attention.maintenance import Maintenance
+from tocsin.alert.attention.window import Window
 from tocsin.ingest.config import IngestConfig
 from tocsin.model.labels import from_mapping
 from tocsin.model.notices import fingerprint

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.group_run import GroupRun
+from tocsin.alert.rules.group_run import GroupRun
 from tocsin.model.labels import Labels, from_mapping
 from tocsin.model.notices import fingerprint
 from tocsin.web.alert_past import labels_named, past_of

@@ -9,9 +9,9 @@ from starlette.routing import Route
 
 from tests.alert.memory import Shelf, World
 from tests.ingest.asgi import Answer, Site, site
-from tocsin.alert.maintenance import Maintenance
-from tocsin.alert.maintenance_config import kept_matchers
-from tocsin.alert.window import Window
+from tocsin.alert.attention.maintenance import Maintenance
+from tocsin.alert.attention.maintenance_config import kept_matchers
+from tocsin.alert.attention.window import Window
 from tocsin.ingest.config import IngestConfig
 from tocsin.web.api import alertmanager, silences
 from tocsin.web.routing import Access

@@ -18,8 +18,8 @@ from starlette.applications import Starlette
 
 from tests.alert.memory import Shelf, World
 from tests.web.browser import Answer, Browser
-from tocsin.alert.acknowledge import Acknowledgement, Acknowledgements
-from tocsin.alert.answers import Answers
+from tocsin.alert.attention.acknowledge import Acknowledgement, Acknowledgements
+from tocsin.alert.deciding.answers import Answers
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.signed_link import LinkMaker
 from tocsin.model.notices import group_id

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.alert.history import TROUBLED
+from tocsin.alert.delivering.history import TROUBLED
 from tocsin.kit.fault import Rejected
 from tocsin.web.api.notifications import wanted
 from tocsin.web.pages.notifications import remedy

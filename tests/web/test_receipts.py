@@ -16,7 +16,7 @@ from starlette.routing import Route
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
 from tests.ingest.asgi import Site, site
-from tocsin.alert.history import Record, Wanted
+from tocsin.alert.delivering.history import Record, Wanted
 from tocsin.app.receipts import KeptReceipts
 from tocsin.kit.fault import Rejected
 from tocsin.state.database import Database

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from tests.alert.memory import World
 from tests.ingest.asgi import Answer, Site, site
 from tests.web.pages.samples import frame
-from tocsin.alert.silence import Silence, SilenceMatcher
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
 from tocsin.kit.fault import Rejected
 from tocsin.model.labels import from_mapping
 from tocsin.web.api import routing as api_routing

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from tests.alert.rule_world import RuleWorld
 from tests.alert.test_made_rules import Shelf
 from tests.ingest.asgi import Answer, Site, site
-from tocsin.alert.made_rules import MadeRules
-from tocsin.alert.manager import RuleManager
+from tocsin.alert.rules.made_rules import MadeRules
+from tocsin.alert.rules.manager import RuleManager
 from tocsin.web.api import rules_made
 from tocsin.web.body import answering
 from tocsin.web.identity import LOCAL

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.group_run import GroupRun
+from tocsin.alert.rules.group_run import GroupRun
 from tocsin.kit.fault import Rejected
 from tocsin.web.services import Services
 from tocsin.web.trials import RuleEdit, RuleText, TrialRequest, trials_of

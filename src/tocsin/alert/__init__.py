@@ -1,1 +1,1 @@
-"""Rules: when is something wrong, since when, and what is said about it?"""
+"""Alerts: from a number that is wrong to the right person who knows."""

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import msgspec
 
-from tocsin.alert.calendar import TimeInterval
-from tocsin.alert.canary_config import CanaryConfig
-from tocsin.alert.caps import CapsConfig
-from tocsin.alert.heartbeat import HeartbeatConfig
-from tocsin.alert.history import HistoryConfig
-from tocsin.alert.immediate_config import ImmediateRule
-from tocsin.alert.maintenance_config import MaintenanceConfig
-from tocsin.alert.matchers import parse_matchers
+from tocsin.alert.attention.maintenance_config import MaintenanceConfig
+from tocsin.alert.delivering.canary_config import CanaryConfig
+from tocsin.alert.delivering.caps import CapsConfig
+from tocsin.alert.delivering.heartbeat import HeartbeatConfig
+from tocsin.alert.delivering.history import HistoryConfig
+from tocsin.alert.routing.calendar import TimeInterval
+from tocsin.alert.routing.matchers import parse_matchers
+from tocsin.alert.rules.immediate_config import ImmediateRule
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from tocsin.alert.book import Known
-from tocsin.alert.circumstances import Beyond
-from tocsin.alert.dispatch import Dispatcher
-from tocsin.alert.fallback import Fallbacks
-from tocsin.alert.notification_log import LogEntry, NotificationLog
-from tocsin.alert.silence import Silence, Silences
-from tocsin.alert.turns import in_turns
+from tocsin.alert.attention.silence import Silence, Silences
+from tocsin.alert.deciding.book import Known
+from tocsin.alert.deciding.circumstances import Beyond
+from tocsin.alert.deciding.dispatch import Dispatcher
+from tocsin.alert.deciding.notification_log import LogEntry, NotificationLog
+from tocsin.alert.deciding.turns import in_turns
+from tocsin.alert.routing.fallback import Fallbacks
 from tocsin.app.answering import AnsweredChannels
 from tocsin.app.attention import Attention
 from tocsin.app.config import Loaded

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tocsin.alert.acknowledge import Acknowledgements
-from tocsin.alert.answers import Answers
-from tocsin.alert.dispatch import Dispatcher
+from tocsin.alert.attention.acknowledge import Acknowledgements
+from tocsin.alert.deciding.answers import Answers
+from tocsin.alert.deciding.dispatch import Dispatcher
 from tocsin.app.echo import Echo
 from tocsin.app.messages import KeptMessages
 from tocsin.app.settings_tree import Config

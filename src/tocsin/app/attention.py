@@ -7,15 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from tocsin.alert.acknowledge import Acknowledgement, Acknowledgements
-from tocsin.alert.announce import Announcer
+from tocsin.alert.attention.acknowledge import Acknowledgement, Acknowledgements
+from tocsin.alert.attention.announce import Announcer
+from tocsin.alert.attention.maintenance import Maintenance
+from tocsin.alert.attention.window import Window
 from tocsin.alert.config import AlertingConfig
-from tocsin.alert.dispatch import Dispatcher
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.heartbeat import Heartbeat
-from tocsin.alert.maintenance import Maintenance
-from tocsin.alert.pulse import Evaluated, RuleWatch
-from tocsin.alert.window import Window
+from tocsin.alert.deciding.dispatch import Dispatcher
+from tocsin.alert.delivering.heartbeat import Heartbeat
+from tocsin.alert.rules.group_run import GroupRun
+from tocsin.alert.rules.pulse import Evaluated, RuleWatch
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Permanent, Temporary

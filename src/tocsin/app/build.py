@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tocsin
-from tocsin.alert.immediate import Immediate
-from tocsin.alert.manager import RuleManager
-from tocsin.alert.ports import Surroundings
-from tocsin.alert.slo import read_slos
+from tocsin.alert.plain.slo import read_slos
+from tocsin.alert.rules.immediate import Immediate
+from tocsin.alert.rules.manager import RuleManager
+from tocsin.alert.rules.ports import Surroundings
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.alert.alertmanager_config import RoutingPlan
+from tocsin.alert.routing.alertmanager_config import RoutingPlan
 from tocsin.app.config import Loaded
 from tocsin.kit.document import nearest
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tocsin.alert.alertmanager_config import RoutingPlan
-from tocsin.alert.case_notifications import Told
-from tocsin.alert.delivery import Integration
+from tocsin.alert.delivering.delivery import Integration
+from tocsin.alert.routing.alertmanager_config import RoutingPlan
+from tocsin.alert.trying.case_notifications import Told
 from tocsin.app.receivers import read_receivers
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault

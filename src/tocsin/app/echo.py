@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tocsin.alert.acknowledge import AckChange
+from tocsin.alert.attention.acknowledge import AckChange
 from tocsin.app.messages import KeptMessages
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tocsin.alert.made_rules import MadeRule
+from tocsin.alert.rules.made_rules import MadeRule
 from tocsin.state.settings import Settings
 
 _KEY = "rules.made"

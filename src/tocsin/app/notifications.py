@@ -11,14 +11,22 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from tocsin.alert.canary import Canaries
-from tocsin.alert.channel_notes import CanaryNote, ChannelNote
 from tocsin.alert.config import AlertingConfig
-from tocsin.alert.delivery import Integration
-from tocsin.alert.desk import Desk
-from tocsin.alert.fallback import Channel, Fallbacks
-from tocsin.alert.history import RETRYING, SENDING, SENT, UNKNOWN, HistoryConfig, Record, Wanted
-from tocsin.alert.ports import AlertSink
+from tocsin.alert.delivering.canary import Canaries
+from tocsin.alert.delivering.channel_notes import CanaryNote, ChannelNote
+from tocsin.alert.delivering.delivery import Integration
+from tocsin.alert.delivering.desk import Desk
+from tocsin.alert.delivering.history import (
+    RETRYING,
+    SENDING,
+    SENT,
+    UNKNOWN,
+    HistoryConfig,
+    Record,
+    Wanted,
+)
+from tocsin.alert.routing.fallback import Channel, Fallbacks
+from tocsin.alert.rules.ports import AlertSink
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Temporary

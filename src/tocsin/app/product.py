@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 
-from tocsin.alert.immediate import Immediate
-from tocsin.alert.made_rules import MadeRules
-from tocsin.alert.manager import RuleManager
-from tocsin.alert.template import World
+from tocsin.alert.rules.immediate import Immediate
+from tocsin.alert.rules.made_rules import MadeRules
+from tocsin.alert.rules.manager import RuleManager
+from tocsin.alert.rules.template import World
 from tocsin.app.alerting import Alerting
 from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups

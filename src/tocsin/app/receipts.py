@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tocsin.alert.flap import FlapState
-from tocsin.alert.holding import Basis
-from tocsin.alert.receipt import Draft, Receipt, basis_of_bytes, encoded, receipt_of
+from tocsin.alert.deciding.flap import FlapState
+from tocsin.alert.deciding.holding import Basis
+from tocsin.alert.deciding.receipt import Draft, Receipt, basis_of_bytes, encoded, receipt_of
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Temporary

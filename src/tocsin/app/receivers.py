@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tocsin.alert.alertmanager_config import RoutingPlan, read_routing
-from tocsin.alert.delivery import Integration
-from tocsin.alert.policy_routes import with_policy
-from tocsin.alert.route_advice import route_advice
-from tocsin.alert.severity import read_levels
+from tocsin.alert.checking.route_advice import route_advice
+from tocsin.alert.delivering.delivery import Integration
+from tocsin.alert.policy.policy_routes import with_policy
+from tocsin.alert.policy.severity import read_levels
+from tocsin.alert.routing.alertmanager_config import RoutingPlan, read_routing
 from tocsin.app.channel_names import check_names
 from tocsin.app.config import Loaded
 from tocsin.kit.clock import Clock

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from tocsin.alert.matchers import matcher_text
-from tocsin.alert.route import Route
+from tocsin.alert.routing.matchers import matcher_text
+from tocsin.alert.routing.route import Route
 from tocsin.app.config import Loaded
 from tocsin.app.effective import shown_yaml
 from tocsin.app.receivers import routing_of

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from tocsin.alert.advice import advice, metrics_of
-from tocsin.alert.alertmanager_config import RoutingPlan
-from tocsin.alert.coverage import unrouted
-from tocsin.alert.rule_file import RuleGroup
+from tocsin.alert.checking.advice import advice, metrics_of
+from tocsin.alert.checking.coverage import unrouted
+from tocsin.alert.routing.alertmanager_config import RoutingPlan
+from tocsin.alert.rules.rule_file import RuleGroup
 from tocsin.kit.clock import Clock
 from tocsin.model.labels import NAME, Matcher, MatchOp
 from tocsin.store.series import DAY_MS, SeriesRegistry

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.alert.indicators import indicators
-from tocsin.alert.plain_rule import plain_rules
-from tocsin.alert.rule_file import Defaults, RuleFileError, RuleGroup, read
-from tocsin.alert.slo import read_slos
-from tocsin.alert.slo_rules import slo_groups, slo_warnings
+from tocsin.alert.plain.indicators import indicators
+from tocsin.alert.plain.plain_rule import plain_rules
+from tocsin.alert.plain.slo import read_slos
+from tocsin.alert.plain.slo_rules import slo_groups, slo_warnings
+from tocsin.alert.rules.rule_file import Defaults, RuleFileError, RuleGroup, read
 from tocsin.app.config import Loaded
 from tocsin.kit.document import ConfigError
 from tocsin.kit.yaml import decode

@@ -106,7 +106,7 @@ def backtest(
     if as_json:
         _OUT.out(raw.decode(), highlight=False)
         return
-    from tocsin.alert.trial_report import Report
+    from tocsin.alert.trying.trial_report import Report
     from tocsin.cli.trial_tables import show
 
     show(_OUT, msgspec.json.decode(raw, type=Report), pages)
@@ -119,7 +119,7 @@ def _rule(text: str) -> dict[str, Any]:  # Any: a request in the making
         return {"rule": name, "file": _file(Path(path))}
     if not Path(text).is_file():
         return {"rule": text}
-    from tocsin.alert.rule_file import Defaults, read
+    from tocsin.alert.rules.rule_file import Defaults, read
 
     groups = read(Path(text), Defaults())
     names = [rule.name for group in groups for rule in group.rules if rule.is_alert]

@@ -13,8 +13,8 @@ from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import Fault, Rejected
 
 if TYPE_CHECKING:
-    from tocsin.alert.alertmanager_config import RoutingPlan
-    from tocsin.alert.rule_file import RuleGroup
+    from tocsin.alert.routing.alertmanager_config import RoutingPlan
+    from tocsin.alert.rules.rule_file import RuleGroup
     from tocsin.app.config import Loaded
     from tocsin.model.labels import Labels
 
@@ -79,7 +79,7 @@ def config(
 
 def _without_level(loaded: Loaded, groups: Sequence[RuleGroup]) -> Iterator[str]:
     """The rules whose severity no level of `severities` names, each with its place."""
-    from tocsin.alert.coverage import without_level
+    from tocsin.alert.checking.coverage import without_level
     from tocsin.app.receivers import routing_of
     from tocsin.model.labels import make
 
@@ -116,7 +116,7 @@ def rules(
     Of a tocsin.yaml its plain rules are read, and those of its rule files.
     Exit codes: 0 right, 1 wrong, 2 the server does not answer.
     """
-    from tocsin.alert.advice import advice
+    from tocsin.alert.checking.advice import advice
 
     groups: list[RuleGroup] = []
     wrong = False
@@ -145,9 +145,9 @@ def rules(
 def _rules_of(file: Path) -> Sequence[RuleGroup]:
     """The groups of a rule file or of a configuration, where those that its objectives come to are
     left out: nobody wrote them. Raises a Fault for what is wrong."""
-    from tocsin.alert.rule_file import Defaults, read
-    from tocsin.alert.slo import read_slos
-    from tocsin.alert.slo_rules import slo_groups
+    from tocsin.alert.plain.slo import read_slos
+    from tocsin.alert.plain.slo_rules import slo_groups
+    from tocsin.alert.rules.rule_file import Defaults, read
     from tocsin.app.config import load_config
     from tocsin.app.rules import rule_plan
     from tocsin.kit.document import Entries
@@ -163,8 +163,8 @@ def _rules_of(file: Path) -> Sequence[RuleGroup]:
 
 def _unrouted(file: Path) -> Callable[[Labels], str]:
     """Why nobody hears of alerts with such labels; raises ConfigError for a wrong file."""
-    from tocsin.alert.alertmanager_config import read_routing
-    from tocsin.alert.coverage import unrouted
+    from tocsin.alert.checking.coverage import unrouted
+    from tocsin.alert.routing.alertmanager_config import read_routing
     from tocsin.kit.yaml import load
 
     plan = read_routing(load(file))
@@ -238,8 +238,8 @@ def alertmanager(
 
 def _unheard(plan: RoutingPlan, files: Sequence[Path]) -> Iterator[str]:
     """The alerts of these rule files that the routes tell nobody of."""
-    from tocsin.alert.coverage import unrouted
-    from tocsin.alert.rule_file import Defaults, read
+    from tocsin.alert.checking.coverage import unrouted
+    from tocsin.alert.rules.rule_file import Defaults, read
     from tocsin.model.labels import make
 
     for file in files:

@@ -22,9 +22,9 @@ from tocsin.model.labels import Labels
 
 if TYPE_CHECKING:
     from tocsin.alert.config import AlertingConfig
-    from tocsin.alert.route_story import Event
-    from tocsin.alert.route_timeline import Forecast
-    from tocsin.alert.route_tree import RouteNode
+    from tocsin.alert.routing.route_tree import RouteNode
+    from tocsin.alert.trying.route_story import Event
+    from tocsin.alert.trying.route_timeline import Forecast
     from tocsin.app.receivers import Receivers
 
 app = typer.Typer(help="Show who would be told of what, when, and why.", no_args_is_help=True)
@@ -48,7 +48,7 @@ def show(config: _ConfigOption = None, as_json: _JsonOption = False) -> None:
 
     Exit codes: 0 shown, 1 the configuration is wrong, 3 it has no routes.
     """
-    from tocsin.alert.route_tree import tree_of
+    from tocsin.alert.routing.route_tree import tree_of
 
     found, _ = _receivers(config)
     root = tree_of(found.plan)
@@ -91,9 +91,9 @@ def try_out(
     Exit codes: 0 somebody is told, 1 something is wrong or the receivers are not those of
     --verify.receivers, 3 nobody is told.
     """
-    from tocsin.alert.moment import moment_ms, zone_of
-    from tocsin.alert.route import matching
-    from tocsin.alert.route_timeline import Surroundings, forecast
+    from tocsin.alert.routing.moment import moment_ms, zone_of
+    from tocsin.alert.routing.route import matching
+    from tocsin.alert.trying.route_timeline import Surroundings, forecast
     from tocsin.model.alerts import Alert
 
     found, alerting = _receivers(config)
@@ -134,8 +134,8 @@ def _print_trial(
     as_json: bool,
     with_tree: bool,
 ) -> None:
-    from tocsin.alert.route_story import clock_words, story
-    from tocsin.alert.route_tree import tree_of
+    from tocsin.alert.routing.route_tree import tree_of
+    from tocsin.alert.trying.route_story import clock_words, story
 
     events = story(seen, tuple(found.plan.root.walk()), zone)
     if as_json:
@@ -160,7 +160,7 @@ def _print_trial(
 
 
 def _line(event: Event, zone: tzinfo) -> str:
-    from tocsin.alert.route_story import clock_words
+    from tocsin.alert.trying.route_story import clock_words
 
     after = str(Duration(event.after)) if event.after else "0s"
     return f"{clock_words(event.at_ms, zone)}  {'+' + after:>10}  {event.words}"
@@ -202,7 +202,7 @@ def _wrong(words: str) -> typer.Exit:
 
 def _labels(texts: list[str]) -> Labels:
     """Of `a=b`, `a="b c"` or `{a="b",c="d"}`."""
-    from tocsin.alert.matchers import parse_matchers
+    from tocsin.alert.routing.matchers import parse_matchers
     from tocsin.model.labels import MatchOp
 
     found: dict[str, str] = {}

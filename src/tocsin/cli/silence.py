@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tocsin.alert.matchers import parse_matchers
+from tocsin.alert.routing.matchers import parse_matchers
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
 from tocsin.cli.exits import Exit
 from tocsin.cli.moments import duration_seconds, moment_seconds

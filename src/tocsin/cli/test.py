@@ -33,7 +33,7 @@ def rules(
 
     Exit codes: 0 all as expected, 1 something was not.
     """
-    from tocsin.alert import case_file, case_run
+    from tocsin.alert.trying import case_file, case_run
     from tocsin.app.dry_receivers import dry_receivers
 
     failed = False

@@ -13,8 +13,8 @@ from rich.text import Text
 from tocsin.kit.quantity import Duration
 
 if TYPE_CHECKING:
-    from tocsin.alert.proposal import Proposals
-    from tocsin.alert.trial_report import Firing, Outcome, Page, Report
+    from tocsin.alert.trying.proposal import Proposals
+    from tocsin.alert.trying.trial_report import Firing, Outcome, Page, Report
 
 
 def show(console: Console, report: Report, most: int) -> None:

@@ -18,7 +18,7 @@ from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
 
 if TYPE_CHECKING:
-    from tocsin.alert.chain import Step
+    from tocsin.alert.deciding.chain import Step
     from tocsin.web.why import Decided, Why
 
 _OUT = Console(highlight=False, markup=False, soft_wrap=True)

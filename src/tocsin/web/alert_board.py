@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alert.group import group_labels
-from tocsin.alert.route import matching, why_muted
+from tocsin.alert.routing.group import group_labels
+from tocsin.alert.routing.route import matching, why_muted
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import Labels, from_mapping, get
 
 if TYPE_CHECKING:
-    from tocsin.alert.acknowledge import Acknowledgement
-    from tocsin.alert.route import Route
-    from tocsin.alert.rule_run import RuleRun
-    from tocsin.alert.state import Active
+    from tocsin.alert.attention.acknowledge import Acknowledgement
+    from tocsin.alert.routing.route import Route
+    from tocsin.alert.rules.rule_run import RuleRun
+    from tocsin.alert.rules.state import Active
     from tocsin.web.services import Services
 
 _SLICE = 100

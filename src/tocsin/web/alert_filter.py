@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from tocsin.alert.matchers import matcher_text, matches_all, parse_matchers
+from tocsin.alert.routing.matchers import matcher_text, matches_all, parse_matchers
 from tocsin.kit.fault import Rejected
 from tocsin.model.labels import Labels, Matcher, MatchOp
 from tocsin.web.alert_board import BoardAlert

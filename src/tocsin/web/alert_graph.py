@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tocsin.alert.doubt import data_of
-from tocsin.alert.narrow import narrowed
-from tocsin.alert.proposal import Subject, number_of, subject_of
+from tocsin.alert.plain.narrow import narrowed
+from tocsin.alert.rules.doubt import data_of
+from tocsin.alert.trying.proposal import Subject, number_of, subject_of
 from tocsin.model.labels import Labels, Matcher, MatchOp
 from tocsin.query.promql import ast
 from tocsin.query.promql.parse import parse

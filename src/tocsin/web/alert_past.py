@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tocsin.alert.fired_before import stretches
-from tocsin.alert.rule_run import ALERTS
+from tocsin.alert.rules.fired_before import stretches
+from tocsin.alert.rules.rule_run import ALERTS
 from tocsin.kit.fault import Fault
 from tocsin.model.labels import NAME, Labels, Matcher, MatchOp, from_mapping
 from tocsin.model.notices import fingerprint

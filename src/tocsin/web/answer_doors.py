@@ -14,7 +14,7 @@ from tocsin.web.people import people
 from tocsin.web.services import services
 
 if TYPE_CHECKING:
-    from tocsin.alert.answers import Answers
+    from tocsin.alert.deciding.answers import Answers
     from tocsin.kit.signed_link import LinkMaker
     from tocsin.model.alerts import Alert
 

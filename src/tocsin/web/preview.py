@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from tocsin.alert.matchers import matches_all, parse_matchers
+from tocsin.alert.routing.matchers import matches_all, parse_matchers
 from tocsin.kit.fault import Rejected, TooLarge
 from tocsin.model.labels import NAME, Matcher, MatchOp
 from tocsin.web.services import services
 
 if TYPE_CHECKING:
-    from tocsin.alert.dispatch import AlertState
+    from tocsin.alert.deciding.dispatch import AlertState
 
 _WEEK_MS = 7 * 86_400_000
 _LIMIT_SECONDS = 2.0

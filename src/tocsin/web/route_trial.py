@@ -8,15 +8,15 @@ from itertools import islice
 
 import msgspec
 
-from tocsin.alert.alertmanager_config import RoutingPlan
-from tocsin.alert.dispatch import Dispatcher
-from tocsin.alert.group import group_labels
-from tocsin.alert.matchers import matches_all
-from tocsin.alert.moment import moment_ms, zone_of
-from tocsin.alert.route import matching
-from tocsin.alert.route_story import Event, story
-from tocsin.alert.route_timeline import Forecast, Surroundings, forecast
-from tocsin.alert.route_tree import RouteNode, tree_of
+from tocsin.alert.deciding.dispatch import Dispatcher
+from tocsin.alert.routing.alertmanager_config import RoutingPlan
+from tocsin.alert.routing.group import group_labels
+from tocsin.alert.routing.matchers import matches_all
+from tocsin.alert.routing.moment import moment_ms, zone_of
+from tocsin.alert.routing.route import matching
+from tocsin.alert.routing.route_tree import RouteNode, tree_of
+from tocsin.alert.trying.route_story import Event, story
+from tocsin.alert.trying.route_timeline import Forecast, Surroundings, forecast
 from tocsin.kit.fault import NotFound
 from tocsin.kit.quantity import Duration
 from tocsin.model.alerts import Alert

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import msgspec
 from starlette.requests import Request
 
-from tocsin.alert.trial_room import TrialRoom
+from tocsin.alert.trying.trial_room import TrialRoom
 from tocsin.kit.clock import Clock
 from tocsin.model.series import SeriesSource
 from tocsin.web.alert_board import AlertBoard
 
 if TYPE_CHECKING:
-    from tocsin.alert.acknowledge import Acknowledgements
-    from tocsin.alert.canary import Canaries
-    from tocsin.alert.desk import Desk
-    from tocsin.alert.dispatch import Dispatcher
-    from tocsin.alert.holding import Basis
-    from tocsin.alert.made_rules import MadeRules
-    from tocsin.alert.maintenance import Maintenance
-    from tocsin.alert.manager import RuleManager
-    from tocsin.alert.receipt import Receipt
-    from tocsin.alert.slo import Slo
+    from tocsin.alert.attention.acknowledge import Acknowledgements
+    from tocsin.alert.attention.maintenance import Maintenance
+    from tocsin.alert.deciding.dispatch import Dispatcher
+    from tocsin.alert.deciding.holding import Basis
+    from tocsin.alert.deciding.receipt import Receipt
+    from tocsin.alert.delivering.canary import Canaries
+    from tocsin.alert.delivering.desk import Desk
+    from tocsin.alert.plain.slo import Slo
+    from tocsin.alert.rules.made_rules import MadeRules
+    from tocsin.alert.rules.manager import RuleManager
     from tocsin.ingest.config import IngestConfig
     from tocsin.ingest.intake import Intake
     from tocsin.ingest.limits import CardinalityGuard

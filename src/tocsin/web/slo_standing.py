@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tocsin.alert.rule_run import pairs_of
-from tocsin.alert.slo_rules import ALERT, BAD, BUDGET_LEFT, BURN_RATE, WHOLE
+from tocsin.alert.plain.slo_rules import ALERT, BAD, BUDGET_LEFT, BURN_RATE, WHOLE
+from tocsin.alert.rules.rule_run import pairs_of
 from tocsin.model.labels import NAME, Labels
 from tocsin.query.promql.quoting import quote
 from tocsin.web.services import Services
 
 if TYPE_CHECKING:
-    from tocsin.alert.group_run import GroupRun
-    from tocsin.alert.rule_run import RuleRun
-    from tocsin.alert.slo import Slo
-    from tocsin.alert.state import Active
+    from tocsin.alert.plain.slo import Slo
+    from tocsin.alert.rules.group_run import GroupRun
+    from tocsin.alert.rules.rule_run import RuleRun
+    from tocsin.alert.rules.state import Active
 
 _TIMEOUT_S = 10.0
 _ASKED = (BUDGET_LEFT, WHOLE, BURN_RATE, BAD)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alert import backtest
-from tocsin.alert.advice import metrics_of
-from tocsin.alert.backtest import Past, Trial
-from tocsin.alert.noise import propose
-from tocsin.alert.proposal import Proposals
-from tocsin.alert.rule_file import Defaults, Rule, RuleGroup, read_groups
-from tocsin.alert.template import World
-from tocsin.alert.trial_report import Outcome, Report, compared
+from tocsin.alert.checking.advice import metrics_of
+from tocsin.alert.rules.rule_file import Defaults, Rule, RuleGroup, read_groups
+from tocsin.alert.rules.template import World
+from tocsin.alert.trying import backtest
+from tocsin.alert.trying.backtest import Past, Trial
+from tocsin.alert.trying.noise import propose
+from tocsin.alert.trying.proposal import Proposals
+from tocsin.alert.trying.trial_report import Outcome, Report, compared
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model.labels import NAME, Matcher, MatchOp
 from tocsin.web.services import Services
 
 if TYPE_CHECKING:
-    from tocsin.alert.group_run import GroupRun
+    from tocsin.alert.rules.group_run import GroupRun
 
 Tell = Callable[[str, float], Awaitable[None]]
 """Told what is being tried and the share of all that is done."""

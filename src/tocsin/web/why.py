@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alert.chain import SUPPOSED, Step
-from tocsin.alert.decision import Decision
-from tocsin.alert.history import Record, Wanted
-from tocsin.alert.holding import Stage
-from tocsin.alert.receipt import Receipt
+from tocsin.alert.deciding.chain import SUPPOSED, Step
+from tocsin.alert.deciding.decision import Decision
+from tocsin.alert.deciding.holding import Stage
+from tocsin.alert.deciding.receipt import Receipt
+from tocsin.alert.delivering.history import Record, Wanted
 from tocsin.kit.fault import Rejected
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping, get
 
 if TYPE_CHECKING:
-    from tocsin.alert.rule_run import RuleRun
+    from tocsin.alert.rules.rule_run import RuleRun
     from tocsin.web.services import Services
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")

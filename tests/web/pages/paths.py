@@ -16,7 +16,7 @@ PATHS = (
     "/silences",
     "/silences?view=week",
     "/silences?view=month&zone=Europe/Berlin",
-    "/silences/new?matcher=service=\"db\"",
+    '/silences/new?matcher=service="db"',
     "/silences/new?kind=maintenance",
     "/silences/calendars",
     "/notifications",

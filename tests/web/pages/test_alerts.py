@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.web.pages.samples import NOW, frame
-from tocsin.alert.acknowledge import Acknowledgement
+from tocsin.alert.attention.acknowledge import Acknowledgement
 from tocsin.model.labels import from_mapping
 from tocsin.model.notices import fingerprint
 from tocsin.web.alert_board import BoardAlert, Held, RuleName

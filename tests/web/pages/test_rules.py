@@ -8,10 +8,10 @@ import pytest
 
 from tests.alert.rule_world import RuleWorld
 from tests.web.pages.samples import frame
-from tocsin.alert.condition_tokens import Dimension
-from tocsin.alert.group_run import GroupRun
-from tocsin.alert.indicators import Indicator
-from tocsin.alert.plain_rule import plain_rules
+from tocsin.alert.plain.condition_tokens import Dimension
+from tocsin.alert.plain.indicators import Indicator
+from tocsin.alert.plain.plain_rule import plain_rules
+from tocsin.alert.rules.group_run import GroupRun
 from tocsin.kit.yaml import loads
 from tocsin.web.pages.render import html
 from tocsin.web.pages.rule_detail import found_at

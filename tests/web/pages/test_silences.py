@@ -8,10 +8,10 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from tests.alert.memory import Shelf, World
-from tocsin.alert.maintenance import Maintenance
-from tocsin.alert.maintenance_config import kept_matchers
-from tocsin.alert.silence import Silence, SilenceMatcher
-from tocsin.alert.window import CONFIGURATION, Window
+from tocsin.alert.attention.maintenance import Maintenance
+from tocsin.alert.attention.maintenance_config import kept_matchers
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
+from tocsin.alert.attention.window import CONFIGURATION, Window
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Rejected
 from tocsin.web.pages.silence_calendar import Span, calendar, stretch

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.alert.rule_world import RuleWorld
-from tocsin.alert.group_run import GroupRun
+from tocsin.alert.rules.group_run import GroupRun
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping
 

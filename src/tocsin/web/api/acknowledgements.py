@@ -10,8 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.acknowledge import SOURCES, Acknowledgement
-from tocsin.alert.matchers import matches_all, parse_matchers
+from tocsin.alert.attention.acknowledge import SOURCES, Acknowledgement
+from tocsin.alert.routing.matchers import matches_all, parse_matchers
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model.alerts import Alert

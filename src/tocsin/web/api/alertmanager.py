@@ -11,9 +11,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from tocsin.alert.dispatch import AlertState, Dispatcher
-from tocsin.alert.group import told_order
-from tocsin.alert.matchers import matches_all, parse_matchers
+from tocsin.alert.deciding.dispatch import AlertState, Dispatcher
+from tocsin.alert.routing.group import told_order
+from tocsin.alert.routing.matchers import matches_all, parse_matchers
 from tocsin.kit.fault import Fault, Rejected
 from tocsin.kit.regex import compile_pattern
 from tocsin.model.labels import Matcher

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from tocsin.alert.dispatch import AlertState
-from tocsin.alert.silence import Silence, SilenceMatcher
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
+from tocsin.alert.deciding.dispatch import AlertState
 from tocsin.kit.fault import Rejected
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping

@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from tocsin.alert.trial_report import Report
+from tocsin.alert.trying.trial_report import Report
 from tocsin.kit.fault import Fault, Rejected
 from tocsin.web.csrf import keep_body
 from tocsin.web.routing import Access, Address, Addresses

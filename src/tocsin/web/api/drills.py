@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from tocsin.alert.drill import Drill, DrillGround, DrillRequest, Link, labels_for
+from tocsin.alert.trying.drill import Drill, DrillGround, DrillRequest, Link, labels_for
 from tocsin.kit.fault import Fault, Rejected
 from tocsin.web.csrf import keep_body
 from tocsin.web.identity import identity

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.answers import Who, shared_matchers
-from tocsin.alert.silence import SilenceMatcher
+from tocsin.alert.attention.silence import SilenceMatcher
+from tocsin.alert.deciding.answers import Who, shared_matchers
 from tocsin.kit.fault import Fault, NotFound, Rejected
 from tocsin.kit.signed_link import Expired, SignedLink
 from tocsin.model.alerts import Alert

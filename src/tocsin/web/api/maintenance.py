@@ -8,10 +8,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.every import in_words
-from tocsin.alert.maintenance_config import MaintenanceConfig, moment_ms
-from tocsin.alert.matchers import matcher_text
-from tocsin.alert.window import Schedule, Window
+from tocsin.alert.attention.every import in_words
+from tocsin.alert.attention.maintenance_config import MaintenanceConfig, moment_ms
+from tocsin.alert.attention.window import Schedule, Window
+from tocsin.alert.routing.matchers import matcher_text
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model.notices import fingerprint

@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.window import Schedule, Window
+from tocsin.alert.attention.window import Schedule, Window
 from tocsin.kit.fault import Rejected
 from tocsin.web.api.maintenance import WindowShown, answer_json, record, shown_window
 from tocsin.web.csrf import keep_body
@@ -38,13 +38,13 @@ class FeedShown(msgspec.Struct, frozen=True):
 
 def _read(data: bytes, who: str, time_zone: str, matchers: str) -> list[Window]:
     # Imported here: what reads calendars is a twentieth of the time that Tocsin takes to start.
-    from tocsin.alert import ical
+    from tocsin.alert.attention import ical
 
     return ical.read(data, created_by=who, default_zone=time_zone or "UTC", matchers=matchers)
 
 
 def _as_calendar(windows: list[Window], now_ms: int, host: str) -> bytes:
-    from tocsin.alert import ical
+    from tocsin.alert.attention import ical
 
     return ical.export(windows, now_ms=now_ms, host=host)
 

@@ -9,8 +9,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.channel_notes import CanaryNote
-from tocsin.alert.history import STATES, TROUBLED, Attempt, Record, Wanted
+from tocsin.alert.delivering.channel_notes import CanaryNote
+from tocsin.alert.delivering.history import STATES, TROUBLED, Attempt, Record, Wanted
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model.notices import NoticeAlert

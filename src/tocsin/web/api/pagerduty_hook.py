@@ -13,7 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.answers import Who
+from tocsin.alert.deciding.answers import Who
 from tocsin.kit.fault import NotFound, Rejected, Temporary
 from tocsin.model.alerts import Alert
 from tocsin.web.answer_doors import doors, recorded

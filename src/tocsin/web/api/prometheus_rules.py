@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.doubt import is_watched
+from tocsin.alert.rules.doubt import is_watched
 from tocsin.model.labels import Matcher
 from tocsin.query.promql.quoting import quote
 from tocsin.web.api.prometheus_answer import success
@@ -22,9 +22,9 @@ from tocsin.web.api.prometheus_params import BadParameter, Params, is_number
 from tocsin.web.services import services
 
 if TYPE_CHECKING:
-    from tocsin.alert.group_run import GroupRun
-    from tocsin.alert.rule_run import RuleRun
-    from tocsin.alert.state import Active
+    from tocsin.alert.rules.group_run import GroupRun
+    from tocsin.alert.rules.rule_run import RuleRun
+    from tocsin.alert.rules.state import Active
     from tocsin.model.alerts import Alert
 
 _NEVER = "0001-01-01T00:00:00Z"

@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.receipt import plain_inputs, replay
+from tocsin.alert.deciding.receipt import plain_inputs, replay
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.services import services

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.made_rules import MadeRule, WrongRule, file_text
+from tocsin.alert.rules.made_rules import MadeRule, WrongRule, file_text
 from tocsin.kit.fault import Rejected
 from tocsin.web.api.alertmanager_json import iso
 from tocsin.web.csrf import keep_body

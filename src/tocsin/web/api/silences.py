@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.silence import Silence, Silences
+from tocsin.alert.attention.silence import Silence, Silences
 from tocsin.kit.fault import Fault, NotFound, Rejected
 from tocsin.model.labels import Matcher
 from tocsin.web.api.alertmanager import both, dispatcher, filters

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.answers import Who
+from tocsin.alert.deciding.answers import Who
 from tocsin.kit.fault import Fault, NotFound, Rejected
 from tocsin.notify.slack_status import ACKNOWLEDGE, GIVE_BACK, RESOLVE, SILENCE
 from tocsin.web.answer_doors import doors, recorded

@@ -12,8 +12,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.answers import Who
-from tocsin.alert.matchers import matches_all, parse_matchers
+from tocsin.alert.deciding.answers import Who
+from tocsin.alert.routing.matchers import matches_all, parse_matchers
 from tocsin.kit.fault import Fault, Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model.alerts import Alert

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.acknowledge import Acknowledgement
-from tocsin.alert.rule_file import Rule
+from tocsin.alert.attention.acknowledge import Acknowledgement
+from tocsin.alert.rules.rule_file import Rule
 from tocsin.kit.fault import NotFound
 from tocsin.model.labels import Labels, from_mapping, get
 from tocsin.web.alert_board import BoardAlert, Held, is_address

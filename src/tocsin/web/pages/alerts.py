@@ -23,7 +23,7 @@ from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import Services, services
 
 if TYPE_CHECKING:
-    from tocsin.alert.group_run import GroupRun
+    from tocsin.alert.rules.group_run import GroupRun
 
 _GROUPS_SHOWN = 20
 _ROWS_SHOWN = 6

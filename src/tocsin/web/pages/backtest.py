@@ -22,7 +22,7 @@ from tocsin.web.services import Services, services
 from tocsin.web.trials import RuleEdit, TrialRequest, alerts_named, report_of
 
 if TYPE_CHECKING:
-    from tocsin.alert.trial_report import Report
+    from tocsin.alert.trying.trial_report import Report
 
 _LISTED = 20
 _SPANS = ("1d", "3d", "7d", "14d", "30d")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from tocsin.web.alert_board import MILD, SEVERE
 
 if TYPE_CHECKING:
-    from tocsin.alert.group_run import GroupRun
-    from tocsin.alert.rule_run import RuleRun
-    from tocsin.alert.state import Active
+    from tocsin.alert.rules.group_run import GroupRun
+    from tocsin.alert.rules.rule_run import RuleRun
+    from tocsin.alert.rules.state import Active
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.desk import Desk
-from tocsin.alert.history import STATES, TROUBLED, Record
+from tocsin.alert.delivering.desk import Desk
+from tocsin.alert.delivering.history import STATES, TROUBLED, Record
 from tocsin.kit.fault import Fault
 from tocsin.model.labels import Labels, get
 from tocsin.web.api.notifications import acknowledge, record_id, resend, wanted

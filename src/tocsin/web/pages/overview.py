@@ -14,8 +14,8 @@ from tocsin.ingest.intake import Sender
 from tocsin.scrape.host import HOST_JOB
 from tocsin.store.series import Cardinality
 from tocsin.web.pages import connect, filters, scrape_view
-from tocsin.web.pages.firing_rules import AlertsView, alerts_view
 from tocsin.web.pages.connect import Snippet, scraping
+from tocsin.web.pages.firing_rules import AlertsView, alerts_view
 from tocsin.web.pages.render import Alarm, page
 from tocsin.web.pages.target_rows import JobRows, TargetRow, by_job
 from tocsin.web.pages.vital_queries import Asked, ask, questions, window_of

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tocsin.alert.acknowledge import Acknowledgement
-from tocsin.alert.chain import Step
-from tocsin.alert.holding import Stage
+from tocsin.alert.attention.acknowledge import Acknowledgement
+from tocsin.alert.deciding.chain import Step
+from tocsin.alert.deciding.holding import Stage
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.model.labels import from_mapping
 from tocsin.model.notices import fingerprint as fingerprint_of

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.matchers import parse_matchers
-from tocsin.alert.moment import zone_of
-from tocsin.alert.route_story import Event
-from tocsin.alert.route_tree import RouteNode
+from tocsin.alert.routing.matchers import parse_matchers
+from tocsin.alert.routing.moment import zone_of
+from tocsin.alert.routing.route_tree import RouteNode
+from tocsin.alert.trying.route_story import Event
 from tocsin.kit.fault import Rejected
 from tocsin.model.labels import Labels, MatchOp
 from tocsin.web.pages.render import page

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.advice import advice
-from tocsin.alert.coverage import unrouted
-from tocsin.alert.made_rules import FILE as MADE
+from tocsin.alert.checking.advice import advice
+from tocsin.alert.checking.coverage import unrouted
+from tocsin.alert.rules.made_rules import FILE as MADE
 from tocsin.kit.fault import NotFound
 from tocsin.model.labels import Labels
 from tocsin.web.alert_board import BoardAlert, is_address
@@ -23,8 +23,8 @@ from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import Services, services
 
 if TYPE_CHECKING:
-    from tocsin.alert.group_run import GroupRun
-    from tocsin.alert.rule_run import RuleRun
+    from tocsin.alert.rules.group_run import GroupRun
+    from tocsin.alert.rules.rule_run import RuleRun
 
 _LISTED = 20
 

@@ -10,9 +10,9 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tocsin.alert.advice import advice
-from tocsin.alert.coverage import unrouted
-from tocsin.alert.made_rules import (
+from tocsin.alert.checking.advice import advice
+from tocsin.alert.checking.coverage import unrouted
+from tocsin.alert.rules.made_rules import (
     GROUP,
     MadeRule,
     Problem,
@@ -21,7 +21,7 @@ from tocsin.alert.made_rules import (
     file_text,
     group_of,
 )
-from tocsin.alert.trial_report import Outcome
+from tocsin.alert.trying.trial_report import Outcome
 from tocsin.kit.fault import Fault
 from tocsin.model.labels import Labels
 from tocsin.query.promql import ast

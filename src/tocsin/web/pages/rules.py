@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.made_rules import FILE as MADE
+from tocsin.alert.rules.made_rules import FILE as MADE
 from tocsin.query.promql.quoting import quote
 from tocsin.web.alert_graph import comparison
 from tocsin.web.pages.alerts import rule_address
@@ -20,10 +20,10 @@ from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import services
 
 if TYPE_CHECKING:
-    from tocsin.alert.group_run import GroupRun
-    from tocsin.alert.made_rules import MadeRule, MadeRules
-    from tocsin.alert.rule_file import Rule
-    from tocsin.alert.rule_run import RuleRun
+    from tocsin.alert.rules.group_run import GroupRun
+    from tocsin.alert.rules.made_rules import MadeRule, MadeRules
+    from tocsin.alert.rules.rule_file import Rule
+    from tocsin.alert.rules.rule_run import RuleRun
 
 STATES = ("firing", "pending", "quiet", "unsure", "failing", "doubtful", "recording", "made")
 _PAGE = 200

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from tocsin.alert.recurrence import instant_ms, wall, zone
+from tocsin.alert.attention.recurrence import instant_ms, wall, zone
 from tocsin.kit.fault import Rejected
 
 _MOST_A_DAY = 4

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from starlette.datastructures import FormData, QueryParams
 
-from tocsin.alert.maintenance_config import moment_ms
-from tocsin.alert.silence import Silence, SilenceMatcher
-from tocsin.alert.window import Window
+from tocsin.alert.attention.maintenance_config import moment_ms
+from tocsin.alert.attention.silence import Silence, SilenceMatcher
+from tocsin.alert.attention.window import Window
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.web.api.maintenance import WindowBody, window_from

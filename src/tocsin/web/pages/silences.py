@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alert.announce import lead_of
-from tocsin.alert.matchers import matcher_text, matches_all
-from tocsin.alert.recurrence import wall
-from tocsin.alert.silence import Silence, Silences
-from tocsin.alert.window import CONFIGURATION, Occurrence, Schedule
+from tocsin.alert.attention.announce import lead_of
+from tocsin.alert.attention.recurrence import wall
+from tocsin.alert.attention.silence import Silence, Silences
+from tocsin.alert.attention.window import CONFIGURATION, Occurrence, Schedule
+from tocsin.alert.routing.matchers import matcher_text, matches_all
 from tocsin.model.labels import Labels, Matcher
 from tocsin.web.api.maintenance import words_of
 from tocsin.web.pages.render import page

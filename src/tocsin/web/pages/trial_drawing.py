@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.alert.proposal import subject_of
+from tocsin.alert.trying.proposal import subject_of
 from tocsin.query.promql.faults import EvalError
 from tocsin.web.services import Services
 
 if TYPE_CHECKING:
-    from tocsin.alert.trial_report import Outcome
+    from tocsin.alert.trying.trial_report import Outcome
     from tocsin.query.promql.result import Result
 
 WIDTH = 1000.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tocsin.alert.http_flavours import OURS, SERVICES, Flavour
+from tocsin.alert.plain.http_flavours import OURS, SERVICES, Flavour
 from tocsin.kit.fault import Fault
 from tocsin.model import labels as label_sets
 from tocsin.model.labels import NAME, Labels

@@ -1,0 +1,1 @@
+"""What is allowed in rules and routes, and yet probably not meant."""

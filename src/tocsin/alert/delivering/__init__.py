@@ -1,0 +1,1 @@
+"""How a message reaches its channel, what is told instead when it does not, and its history."""

@@ -1,0 +1,1 @@
+"""Rules in plain words and objectives, compiled to rules of the one engine."""

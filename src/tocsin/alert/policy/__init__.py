@@ -1,0 +1,1 @@
+"""Severities, as routes."""

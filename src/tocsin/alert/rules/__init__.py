@@ -1,0 +1,1 @@
+"""Rules: when is something wrong, since when, and what is said about it?"""

@@ -1,0 +1,1 @@
+"""What a rule or a route would do: rule tests, backtests, proposals, drills."""
