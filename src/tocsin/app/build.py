@@ -93,7 +93,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         intake=intake,
         scrape=ScrapeManager(writer, guard, clock),
         rules=RuleManager(
-            Surroundings(clock, engine, telemetry.source, guard, writer, alerting.dispatcher)
+            Surroundings(clock, engine, telemetry.source, guard, writer, alerting.dispatcher),
+            alerting.dispatcher,
         ),
         alerting=alerting,
         immediate=immediate,

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 import numpy as np
 
+from tocsin.alert.rules.leftovers import Leftovers
 from tocsin.alert.rules.ports import Surroundings
 from tocsin.alert.rules.round_reads import RoundReads
 from tocsin.alert.rules.rule_file import Rule, RuleGroup
@@ -41,8 +42,16 @@ _PUT_SECONDS = 10.0
 class GroupRun:
     """One group while it runs. `run` is its loop; `evaluate` is one round."""
 
-    def __init__(self, group: RuleGroup, around: Surroundings, *, restore: bool) -> None:
+    def __init__(
+        self,
+        group: RuleGroup,
+        around: Surroundings,
+        *,
+        restore: bool,
+        leftovers: Leftovers | None = None,
+    ) -> None:
         self.group = group
+        self._leftovers = leftovers
         self.around = around
         self._reads = RoundReads(around.options.source or around.source)
         sharing = replace(around, options=replace(around.options, source=self._reads))
@@ -103,6 +112,8 @@ class GroupRun:
             # As Prometheus, after the second round: by then what is scraped has come back.
             if self._restore and rounds == 2:
                 await self.restore(clock.now_ms())
+            if self._leftovers is not None and not self._restore:
+                await self._leftovers.settle(self.around)
             at_ms += every
 
     async def evaluate(self, at_ms: int) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 from tocsin.alert.rules.group_run import GroupRun
-from tocsin.alert.rules.ports import Surroundings
+from tocsin.alert.rules.leftovers import Leftovers
+from tocsin.alert.rules.ports import KnownAlerts, Surroundings
 from tocsin.alert.rules.rule_file import RuleGroup
+from tocsin.alert.rules.rule_run import RuleRun
 from tocsin.alert.rules.template import World
 from tocsin.kit import gauge, log
 from tocsin.kit.tasks import Tasks
@@ -24,8 +26,10 @@ _unsure = gauge.gauge("rules_unsure", "Alerting rules that cannot tell, by why."
 class RuleManager:
     """Evaluates the groups that it was given last. All methods belong to one event loop."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, known: KnownAlerts | None = None) -> None:
+        """`known` has the alerts of an earlier process, those that are over now are ended."""
         self._around = around
+        self._leftovers = Leftovers(known, self._all_runs) if known else None
         self._tasks = Tasks(around.clock)
         self._runs: dict[tuple[str, str], GroupRun] = {}
         self._added: dict[tuple[str, str], RuleGroup] = {}
@@ -64,15 +68,19 @@ class RuleManager:
 
     def count(self, state: str) -> int:
         """How many alerts are "pending" or "firing"."""
-        runs = (run for group in self._runs.values() for run in group.rules)
-        return sum(one.phase.word == state for run in runs for one in run.active.values())
+        return sum(
+            one.phase.word == state for run in self._all_runs() for one in run.active.values()
+        )
 
     def _gauged(self, state: str) -> float:
         return float(self.count(state))
 
     def _rules_in(self, state: str) -> float:
-        runs = (run for group in self._runs.values() for run in group.rules)
+        runs = self._all_runs()
         return float(sum(run.rule.is_alert and run.state == state for run in runs))
+
+    def _all_runs(self) -> Iterator[RuleRun]:
+        return (run for group in self._runs.values() for run in group.rules)
 
     async def apply(
         self, groups: Sequence[RuleGroup], world: World, options: QueryOptions | None = None
@@ -92,12 +100,17 @@ class RuleManager:
                 run = self._runs.get(key)
                 if run is None or run.group != group or changed_around:
                     await self._start(group, run)
+            if self._is_first and self._leftovers is not None:
+                self._leftovers.take()
+                await self._leftovers.settle(around)
             self._is_first = False
             _log.info("rules_applied", groups=len(wanted), rules=sum(len(g.rules) for g in groups))
 
     async def _start(self, group: RuleGroup, before: GroupRun | None) -> None:
         # Who reads whom among thousands of rules takes a moment, in which others go on.
-        fresh = await asyncio.to_thread(GroupRun, group, self._around, restore=self._is_first)
+        fresh = await asyncio.to_thread(
+            GroupRun, group, self._around, restore=self._is_first, leftovers=self._leftovers
+        )
         if before is not None:
             await self._tasks.stop(_task(group.key))
             fresh.adopt(before)

@@ -22,6 +22,13 @@ class AlertSink(Protocol):
         """Take them; what raises a Fault is offered again at the next evaluation."""
 
 
+class KnownAlerts(Protocol):
+    """Who knows the alerts that were told, also by an earlier process."""
+
+    def alerts(self) -> list[Alert]:
+        """Every alert that is not over."""
+
+
 class ResultSink(Protocol):
     """Where the results of rules are kept."""
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from tocsin.alert.rules import template
-from tocsin.alert.rules.doubt import LEAST_HOLD_MS, Doubt
+from tocsin.alert.rules.doubt import LEAST_HOLD_MS, Doubt, data_of
 from tocsin.alert.rules.ports import Surroundings
 from tocsin.alert.rules.rule_file import Rule, Unknown
 from tocsin.alert.rules.state import Active, Found, Held, Keep, Phase, advance
 from tocsin.kit import gauge, log
 from tocsin.kit.fault import Rejected
 from tocsin.model import labels as model
+from tocsin.model.alerts import Alert
 from tocsin.model.labels import NAME, Labels
 from tocsin.query.promql.ast import ValueType
 from tocsin.query.promql.result import Result
@@ -39,6 +40,8 @@ class RuleRun:
         self.template_error = ""
         self.seconds = 0.0
         self.evaluated_ms = 0
+        self.asked_ms = 0
+        """The moment that it was last evaluated for: without the group's `query_offset`."""
         self.restored = restored
         """False until what was known before a restart was taken over; nothing is written then."""
         self.written: dict[Labels, int] = {}
@@ -66,6 +69,27 @@ class RuleRun:
             return "unknown"
         return "ok" if self.phase is Phase.INACTIVE else self.phase.word
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether its alerts are all there are: it was evaluated since the start and can tell."""
+        return self.restored and self.health == "ok" and not self._doubt.is_missing
+
+    async def judged(self, alerts: Sequence[Alert], external: Labels) -> list[Alert]:
+        """Without those that it may have given and whose series is missing now. Raises a Fault
+        when it cannot ask."""
+        query = data_of(self.rule.expr)
+        if not query:  # as `absent(x)`, which needs none
+            return list(alerts)
+        data = await self._ask(query, self.asked_ms)
+        fixed = {pair for pair in self.rule.labels if "{{" not in pair[1]}
+        return [
+            one
+            for one in alerts
+            if not fixed <= set(one.labels)
+            or self._doubt.source(one.labels) in data
+            or self._doubt.source(tuple(p for p in one.labels if p not in external)) in data
+        ]
+
     def alerts(self) -> list[Active]:
         """Those that are pending or firing, by labels."""
         found = [one for one in self.active.values() if one.phase is not Phase.INACTIVE]
@@ -81,7 +105,7 @@ class RuleRun:
 
     async def evaluate(self, at_ms: int, *, offset_ms: int, limit: int) -> Series:
         """The series to be written at `at_ms - offset_ms`. Raises a Fault when that fails."""
-        asked_ms = at_ms - offset_ms
+        asked_ms = self.asked_ms = at_ms - offset_ms
         result = await self._around.engine.instant(self.rule.expr, asked_ms, self._around.options)
         pairs = pairs_of(result)
         if not self.rule.is_alert:
