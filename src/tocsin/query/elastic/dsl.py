@@ -28,7 +28,7 @@ from tocsin.query.logs.ast import (
     Wildcard,
     Words,
 )
-from tocsin.query.logs.fields import Part, levels_of, place_of
+from tocsin.query.logs.fields import LONGEST_PATTERN, Part, levels_of, place_of
 
 Json = dict[str, Any]  # a request of somebody else's, each part is checked where it is read
 NOTHING: Query = Not(Everything())
@@ -166,7 +166,7 @@ def exact(field: str, value: object) -> Query:
             levels_of(text)
         except Rejected:
             return NOTHING
-    if part is Part.PATTERN and not text.isdecimal():
+    if part is Part.PATTERN and not (text.isdecimal() and len(text) <= LONGEST_PATTERN):
         return NOTHING
     if part is Part.TIME:
         return Field(field, Compare.EXACT, str(moment_ns(value, 0)))

@@ -60,6 +60,8 @@ _PARTS: Mapping[str, Part] = {
     "ts": Part.TIME,
     "pattern": Part.PATTERN,
 }
+LONGEST_PATTERN = 20
+"""Digits of a pattern's number, which has 64 bits."""
 _WRAPPERS = ("fields.", "meta.", "metadata.", "context.", "attributes.", "extra.")
 _KEYWORD = ".keyword"
 
@@ -95,7 +97,7 @@ def levels_of(word: str) -> tuple[int, int]:
 
     Raises Rejected for a word that names no level.
     """
-    if word.isdecimal() and 0 < int(word[:3]) <= 24:
+    if word.isdecimal() and len(word) <= 3 and 0 < int(word) <= 24:
         return int(word), int(word)
     if word.lower() in ("unknown", "none"):
         return 0, 0

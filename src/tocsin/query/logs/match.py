@@ -25,7 +25,7 @@ from tocsin.query.logs.ast import (
     Wildcard,
     Words,
 )
-from tocsin.query.logs.fields import Part, levels_of, names_of, number_of, place_of
+from tocsin.query.logs.fields import LONGEST_PATTERN, Part, levels_of, names_of, number_of, place_of
 from tocsin.query.logs.sql import Leaf, lowered, tokens, wildcard_pattern
 from tocsin.query.logs.times import moment
 
@@ -130,7 +130,7 @@ def _field(query: Field, now_ns: int) -> Test:
             at, sign = moment(value, now_ns), _sign(compare)
             return lambda line: sign(line.ts_ns, at)
         case Part.PATTERN:
-            if not value.isdecimal():
+            if not value.isdecimal() or len(value) > LONGEST_PATTERN:
                 raise Rejected(f"{value!r} is no pattern's number")
             number, sign = int(value), _sign(compare)
             return lambda line: sign(line.pattern, number)

@@ -118,7 +118,7 @@ class _Parser:
         if self._word("NOT") or self._negated():
             return Not(self._deeper(self._one))
         if self._sign("+"):
-            return self._one()
+            return self._deeper(self._one)
         if self._sign("("):
             return self._closed(self._deeper(self._either))
         if named := _FIELD.match(self.text, self.at):

@@ -23,7 +23,7 @@ from tocsin.query.logs.ast import (
     Wildcard,
     Words,
 )
-from tocsin.query.logs.fields import Part, levels_of, names_of, number_of, place_of
+from tocsin.query.logs.fields import LONGEST_PATTERN, Part, levels_of, names_of, number_of, place_of
 from tocsin.query.logs.times import moment
 
 _TOKEN = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
@@ -178,7 +178,7 @@ def _field(query: Field, now_ns: int) -> str:
         at = f"fromUnixTimestamp64Nano({moment(value, now_ns)}, 'UTC')"
         return f"ts {_SIGNS.get(compare, '=')} {at}"
     if part is Part.PATTERN:
-        if not value.isdecimal():
+        if not value.isdecimal() or len(value) > LONGEST_PATTERN:
             raise Rejected(f"{value!r} is no pattern's number")
         return f"pattern {_SIGNS.get(compare, '=')} {int(value)}"
     if part is Part.BODY:

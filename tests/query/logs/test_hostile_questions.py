@@ -1,0 +1,30 @@
+"""Questions that are made to hurt are refused like any other that is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from tocsin.kit.fault import Rejected
+from tocsin.query.logs.match import matcher
+from tocsin.query.logs.parse import parse
+from tocsin.query.logs.sql import condition
+
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param("+" * 9_999, id="thousands of plus signs"),
+        pytest.param("+" * 9_998 + "x", id="thousands of plus signs before a word"),
+        pytest.param("NOT " * 2_000 + "x", id="thousands of negations"),
+        pytest.param("(" * 9_999, id="thousands of parentheses"),
+        pytest.param(f"pattern:{NINES}", id="a pattern's number of 5,000 digits"),
+        pytest.param(f"level:024{NINES}", id="a level of 5,000 digits"),
+    ],
+)
+def test_a_hostile_question_is_refused(question: str) -> None:
+    with pytest.raises(Rejected):
+        condition(parse(question), 0)
+    with pytest.raises(Rejected):
+        matcher(parse(question), 0)
