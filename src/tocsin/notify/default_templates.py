@@ -51,7 +51,8 @@ HTML = (
 {{ if gt (len .Annotations) 0 }}<strong>Annotations</strong><br>
 {{ range .Annotations.SortedPairs }}{{ .Name }} = {{ .Value }}<br>
 {{ end }}{{ end }}\
-<a href="{{ .GeneratorURL }}" style="color: #1a5fb4">Source</a>
+{{ end -}}
+{{ define "__html_source" }}<a href="{{ .GeneratorURL }}" style="color: #1a5fb4">Source</a>
 </div>
 {{ end -}}
 {{ define "email.default.html" }}<!DOCTYPE html>
@@ -72,17 +73,23 @@ HTML = (
 {{ range .GroupLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}
 </div>
 <div style="padding: 20px">
-<p><a href="{{ template "__alertmanagerURL" . }}" style="color: #1a5fb4">View the alerts</a></p>
+<p><a href="{{ .ExternalURL }}/alerts" style="color: #1a5fb4">View the alerts</a></p>
 {{ if .Actions }}<p>{{ range .Actions }}<a href="{{ .Value }}" style="display: inline-block; \
 margin: 0 8px 8px 0; padding: 10px 16px; background: #1a5fb4; color: #fff; \
 text-decoration: none">{{ .Name }}</a>{{ end }}</p>{{ end }}\
 {{ if gt (len .Alerts.Firing) 0 }}
 <p><strong>[{{ len .Alerts.Firing }}] Firing</strong></p>
-{{ range .Alerts.Firing }}{{ template "__html_alert" . }}{{ end }}
+{{ range .Alerts.Firing }}{{ template "__html_alert" . }}{{ if $.ExternalURL }}\
+<a href="{{ $.ExternalURL }}/alerts/{{ .Fingerprint }}" style="color: #1a5fb4">\
+Open the alert</a> · \
+{{ end }}{{ template "__html_source" . }}{{ end }}
 {{ end }}\
 {{ if gt (len .Alerts.Resolved) 0 }}
 <p><strong>[{{ len .Alerts.Resolved }}] Resolved</strong></p>
-{{ range .Alerts.Resolved }}{{ template "__html_alert" . }}{{ end }}
+{{ range .Alerts.Resolved }}{{ template "__html_alert" . }}{{ if $.ExternalURL }}\
+<a href="{{ $.ExternalURL }}/alerts/{{ .Fingerprint }}" style="color: #1a5fb4">\
+Open the alert</a> · \
+{{ end }}{{ template "__html_source" . }}{{ end }}
 {{ end }}\
 </div>
 </div>

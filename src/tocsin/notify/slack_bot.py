@@ -16,6 +16,7 @@ from tocsin.kit.secret import read_secret
 from tocsin.model.notices import Notice
 from tocsin.notify.conversation import KeptMessage
 from tocsin.notify.kind import Making
+from tocsin.notify.pages import page_of
 from tocsin.notify.slack_answer import SlackAnswer, SlackRefused, judged_json
 from tocsin.notify.slack_body import message_of
 from tocsin.notify.slack_config import POST_METHOD, SlackConfig
@@ -140,7 +141,9 @@ class SlackBot:
     def _body(self, message: KeptMessage, acknowledged: Mapping[str, str]) -> dict[str, object]:
         body: dict[str, object] = msgspec.json.decode(message.content)
         attachments = body.get("attachments")
-        status = status_attachment(message, acknowledged, has_buttons=self._talk.has_buttons)
+        page = page_of(self._making, list(message.firing))
+        buttons = self._talk.has_buttons
+        status = status_attachment(message, acknowledged, has_buttons=buttons, page=page)
         body["attachments"] = [*(attachments if isinstance(attachments, list) else ()), status]
         return body
 

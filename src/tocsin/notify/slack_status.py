@@ -24,15 +24,18 @@ _PLAIN = ("alertname",)
 
 
 def status_attachment(
-    message: KeptMessage, acknowledged: Mapping[str, str], *, has_buttons: bool
+    message: KeptMessage, acknowledged: Mapping[str, str], *, has_buttons: bool, page: str = ""
 ) -> dict[str, object]:
-    """The part below the message: counts, who has taken it on, and the buttons."""
+    """The part below the message: counts, who has taken it on, and the buttons. `page` is where
+    what fires is shown; empty is nowhere."""
     firing = len(message.firing)
     is_taken = bool(firing) and len(acknowledged) == firing
     color = _OVER if not firing else _TAKEN if is_taken else _FIRING
     words = f"{_state(message, acknowledged)} · since {_moment(message.opened_ms)}"
     if not firing:
         words = f"*Resolved* {_moment(message.told_ms)}, begun {_moment(message.opened_ms)}"
+    elif page:
+        words += f" · <{page}|Open in Tocsin>"
     blocks: list[dict[str, object]] = [
         {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}
     ]

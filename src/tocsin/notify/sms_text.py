@@ -27,12 +27,13 @@ def parts_of(text: str) -> int:
     return parts
 
 
-def shortened(text: str, most_parts: int) -> str:
+def shortened(text: str, most_parts: int, *, tail: str = "") -> str:
     """As much as fits into that many parts, whole words where that costs little, with dots at the
-    end when something was left out: the one character `…` would make it UCS-2."""
-    if parts_of(text) <= most_parts:
-        return text
-    dots = "..." if _is_gsm(text) else "…"
+    end when something was left out: the one character `…` would make it UCS-2. `tail` is never
+    cut: it follows whole."""
+    if parts_of(text + tail) <= most_parts:
+        return text + tail
+    dots = ("..." if _is_gsm(text) else "…") + tail
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2

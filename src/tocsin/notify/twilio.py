@@ -17,6 +17,7 @@ from tocsin.kit.fault import Rejected
 from tocsin.kit.secret import Secret
 from tocsin.notify.given import at_most_one, exactly_one
 from tocsin.notify.http_sender import Filling, HttpConfig, http_kind
+from tocsin.notify.pages import page_of
 from tocsin.notify.sms_text import shortened
 from tocsin.notify.wire import Request
 
@@ -72,7 +73,10 @@ def _requests(config: TwilioConfig, fill: Filling) -> list[Request]:
         resource = "Calls.json"
     else:
         source = config.message or '{{ template "twilio.default.sms" . }}'
-        text = shortened(fill(source).strip(), config.max_segments)[:_LONGEST_BODY]
+        tail = "" if config.message else _page(fill)
+        text = shortened(
+            fill(source).strip()[: _LONGEST_BODY - len(tail)], config.max_segments, tail=tail
+        )
         sender = {"From": config.from_number}
         if config.messaging_service_sid:
             sender = {"MessagingServiceSid": config.messaging_service_sid}
@@ -85,6 +89,12 @@ def _requests(config: TwilioConfig, fill: Filling) -> list[Request]:
         "Authorization": _login(config, fill),
     }
     return [Request(url, urlencode(form).encode(), headers)]
+
+
+def _page(fill: Filling) -> str:
+    """A line with the address of the alert's page, or of the page Alerts when there are several."""
+    address = page_of(fill.making, [one.fingerprint for one in fill.notice.alerts])
+    return f"\n{address}" if address else ""
 
 
 def _twiml(config: TwilioConfig, text: str) -> str:
