@@ -215,19 +215,27 @@ def _stage(cursor: Cursor) -> ast.Stage:
 
 
 def _either(cursor: Cursor) -> ast.Condition:
-    left = _both(cursor)
+    parts = [_both(cursor)]
     while cursor.keyword("or"):
-        left = ast.Either(left, _both(cursor))
-    return left
+        parts.append(_both(cursor))
+    return _joined(parts, ast.Either)
 
 
 def _both(cursor: Cursor) -> ast.Condition:
-    left = _condition(cursor)
-    while True:
-        if cursor.keyword("and") or cursor.sign(","):
-            left = ast.Both(left, _condition(cursor))
-        else:
-            return left
+    parts = [_condition(cursor)]
+    while cursor.keyword("and") or cursor.sign(","):
+        parts.append(_condition(cursor))
+    return _joined(parts, ast.Both)
+
+
+def _joined(
+    parts: list[ast.Condition], join: Callable[[ast.Condition, ast.Condition], ast.Condition]
+) -> ast.Condition:
+    """All in order; nested as little as can be, for whatever reads them goes down into them."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return join(_joined(parts[:half], join), _joined(parts[half:], join))
 
 
 def _condition(cursor: Cursor) -> ast.Condition:

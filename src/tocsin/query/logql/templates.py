@@ -14,6 +14,7 @@ from urllib.parse import quote_plus, unquote_plus
 import gotpl
 import msgspec
 from gotpl.environment import Environment
+from gotpl.runtime.gofmt import sprintf
 
 from tocsin.kit.fault import Fault, Rejected
 from tocsin.kit.regex import compile_pattern
@@ -26,6 +27,13 @@ _BUDGET = gotpl.ExecutionBudget(
     max_function_calls=10_000,
 )
 _SIMPLE = re.compile(r"\{\{-?\s*\.(\w+)\s*-?\}\}", re.ASCII)
+
+_DIRECTIVE = re.compile(r"%[^a-zA-Z%]*")
+_DIGITS = re.compile(r"[0-9]+")
+_WIDEST = 10_000
+"""Blanks that are filled in at the most: the budget counts what was made already."""
+_LONGEST = 200_000
+_LARGEST_NUMBER = 1e18
 
 Render = Callable[[Mapping[str, str], str, int], str]
 """The text, of the labels, the line and its time in nanoseconds."""
@@ -88,14 +96,50 @@ def _number(value: object) -> float:
 
 
 def _whole(value: object) -> int:
-    return int(_number(value))
+    number = _number(value)
+    return int(number) if abs(number) <= _LARGEST_NUMBER else 0  # not NaN either
+
+
+def _width(count: object) -> int:
+    width = _whole(count)
+    if not 0 <= width <= _WIDEST:
+        raise Rejected(f"a width must be from 0 to {_WIDEST:,}, got {width}")
+    return width
+
+
+def _printf(text: str, *given: object) -> str:
+    """Go's `printf`, no wider than `_WIDEST`."""
+    widths = _DIGITS.findall(" ".join(_DIRECTIVE.findall(text.replace("%%", ""))))
+    if any(len(one) > len(str(_WIDEST)) or int(one) > _WIDEST for one in widths):
+        raise Rejected(f"printf: a width or precision of more than {_WIDEST:,}")
+    if "*" in text and any(isinstance(one, int) and abs(one) > _WIDEST for one in given):
+        raise Rejected(f"printf: a width or precision of more than {_WIDEST:,}")
+    return str(sprintf(text, *given))
+
+
+def _repeat(count: object, text: str) -> str:
+    return text * min(_whole(count), 1000, _LONGEST // max(1, len(text)) + 1)
+
+
+def _replace(text: str, old: str, new: str, most: int = -1) -> str:
+    if text.count(old) * len(new) > _LONGEST:
+        raise Rejected(f"replace would make more than {_LONGEST:,} characters")
+    return text.replace(old, new, most)
+
+
+def _indented(count: object, text: str) -> str:
+    blanks = " " * _width(count)
+    return blanks + _replace(text, "\n", "\n" + blanks)
 
 
 def _regex_replace(pattern: str, text: str, by: str) -> str:
     """As Go's ReplaceAllString, `$1` and `${name}` for what was captured."""
-    found, done, pieces = compile_pattern(pattern), 0, []
+    found, done, made, pieces = compile_pattern(pattern), 0, 0, []
     while (one := found.search(text, done)) is not None and done <= len(text):
         start, end = one.start(), one.end()
+        made += len(by)
+        if made > _LONGEST:
+            raise Rejected(f"regexReplaceAll would make more than {_LONGEST:,} characters")
         pieces.append(text[done:start])
         pieces.append(re.sub(r"\$\{?(\w+)\}?", lambda ref, m=one: _group(m, ref[1]), by))  # type: ignore[misc]  # a match each
         if end == start:
@@ -132,19 +176,20 @@ _TEXT: Mapping[str, Any] = {
     "trimAll": lambda cut, text: text.strip(cut),
     "trimPrefix": lambda cut, text: text.removeprefix(cut),
     "trimSuffix": lambda cut, text: text.removesuffix(cut),
-    "Replace": lambda text, old, new, most: text.replace(old, new, most),
-    "replace": lambda old, new, text: text.replace(old, new),
+    "Replace": _replace,
+    "replace": lambda old, new, text: _replace(text, old, new),
     "contains": lambda part, text: part in text,
     "hasPrefix": lambda part, text: text.startswith(part),
     "hasSuffix": lambda part, text: text.endswith(part),
     "default": lambda other, text="": text or other,
-    "repeat": lambda count, text: text * min(int(count), 1000),
+    "repeat": _repeat,
+    "printf": _printf,
     "trunc": lambda count, text: text[:count] if count >= 0 else text[count:],
     "substr": lambda start, end, text: text[max(start, 0) : end if end >= 0 else None],
-    "indent": lambda count, text: " " * count + text.replace("\n", "\n" + " " * count),
-    "nindent": lambda count, text: "\n" + " " * count + text.replace("\n", "\n" + " " * count),
-    "alignLeft": lambda count, text: text[:count].ljust(count),
-    "alignRight": lambda count, text: text[-count:].rjust(count) if count else "",
+    "indent": _indented,
+    "nindent": lambda count, text: "\n" + _indented(count, text),
+    "alignLeft": lambda count, text: text[: _width(count)].ljust(count),
+    "alignRight": lambda count, text: text[-count:].rjust(count) if _width(count) else "",
     "regexReplaceAll": _regex_replace,
     "regexReplaceAllLiteral": lambda pattern, text, by: _regex_replace(
         pattern, text, by.replace("$", "$$")

@@ -21,6 +21,8 @@ _UNIT_MS = {
 }
 _ORDER = list(_UNIT_MS)
 _EXACT_ONLY = ("y", "w")
+_MOST_DIGITS = 1000
+"""Zeros before a number say nothing; Python reads no number of more than 4300 digits."""
 _PART = re.compile(r"([0-9]+)([^0-9]+)")
 
 
@@ -42,6 +44,8 @@ def parse_duration(text: str) -> int:
         if _ORDER.index(unit) <= last:
             raise Rejected(f"not a valid duration string: {quote(text)}")
         last = _ORDER.index(unit)
+        if len(part[1]) > _MOST_DIGITS:
+            raise Rejected("duration out of range")
         total += int(part[1]) * _UNIT_MS[unit]
         if total > MAX_MS:
             raise Rejected("duration out of range")

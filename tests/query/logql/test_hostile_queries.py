@@ -1,0 +1,76 @@
+"""Queries and templates that are made to hurt are refused, or cost no more than others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tocsin.kit.fault import Rejected
+from tocsin.query.logql.ast import LogQuery
+from tocsin.query.logql.parse import parse
+from tocsin.query.logql.process import compiled as run_of
+from tocsin.query.logql.pushdown import plan
+from tocsin.query.logql.templates import compiled
+
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param(f'rate({{a="b"}}[{NINES}h])', id="a range of 5,000 digits"),
+        pytest.param(f'rate({{a="b"}}[5m] offset {NINES}h)', id="an offset of 5,000 digits"),
+        pytest.param('{a="b"} | ' + "(" * 5000, id="thousands of parentheses"),
+    ],
+)
+def test_a_hostile_query_is_refused(query: str) -> None:
+    with pytest.raises(Rejected):
+        parse(query)
+
+
+@pytest.mark.parametrize("word", ["and", "or"])
+def test_a_long_chain_of_conditions_is_nested_as_little_as_can_be(word: str) -> None:
+    query = parse('{a="b"} | ' + f" {word} ".join(["x=1"] * 5000))
+    assert isinstance(query, LogQuery)
+    assert plan(query).where.count("= 1.0") == 5000
+    run_of(query.stages)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param('{{indent 3000000000 "a"}}', id="an indentation"),
+        pytest.param('{{nindent 3000000000 "a"}}', id="an indentation of a new line"),
+        pytest.param('{{alignLeft 3000000000 "a"}}', id="blanks behind"),
+        pytest.param('{{alignRight 3000000000 "a"}}', id="blanks before"),
+        pytest.param('{{printf "%3000000000d" 1}}', id="a width"),
+        pytest.param('{{printf "%*d" 3000000000 1}}', id="a width that is given"),
+        pytest.param(
+            '{{replace "" (repeat 1000 "aaaaaaaaaa") (repeat 1000 "aaaaaaaaaa")}}',
+            id="a replacement",
+        ),
+        pytest.param(
+            '{{regexReplaceAll "" (repeat 1000 "a") (repeat 1000 "aaaaaaaaaaaa")}}',
+            id="a replacement by a pattern",
+        ),
+    ],
+)
+def test_a_template_cannot_make_more_than_a_line(template: str) -> None:
+    with pytest.raises(Rejected):
+        compiled(template)({}, "line", 0)
+
+
+@pytest.mark.parametrize(
+    ("template", "line"),
+    [
+        ('{{int "inf"}}', "0"),
+        ('{{add "nan" 1}}', "1"),
+        ('{{alignLeft 3 "a"}}|', "a  |"),
+        ('{{alignRight 3 "a"}}|', "  a|"),
+        ('{{indent 2 "a"}}', "  a"),
+        ('{{repeat 3 "ab"}}', "ababab"),
+        ('{{printf "%5.2f" 1.5}}', " 1.50"),
+        ('{{Replace "aaa" "a" "b" 2}}', "bba"),
+    ],
+)
+def test_usual_templates_say_what_they_said(template: str, line: str) -> None:
+    assert compiled(template)({}, "line", 0) == line
