@@ -8,6 +8,9 @@ RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
+# Else each start of Tocsin would compile all of it again: a second or two.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run install test unit lint format bench docs lock vendor clean
 
 run: $(RUN)

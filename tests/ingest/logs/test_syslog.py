@@ -93,7 +93,8 @@ async def test_datagrams_become_lines(tmp_path: Path) -> None:
             for message in (*MESSAGES, b'<14>1 - - app - - - {"level":"error","msg":"inner"}'):
                 sender.sendto(message, ("127.0.0.1", syslog.ports["udp"]))
         await until(kept, 4)
-    one, _, three, inner = kept.records
+    by_body = {record.body: record for record in kept.records}
+    one, three, inner = by_body["one"], by_body["three"], by_body["inner"]
     assert (one.body, one.host, one.source, one.level) == ("one", "127.0.0.1", "syslog", 10)
     assert (three.service, three.host) == ("su", "h")
     assert (inner.body, inner.level, inner.service) == ("inner", 17, "app")
