@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.rrule import rrule, rrulestr
@@ -24,6 +25,7 @@ _PARTS = frozenset(
     )
 )
 _PART = re.compile(r"([A-Za-z]+)=([A-Za-z0-9,+-]+)", re.ASCII)
+_RARE = ("BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")
 _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 _LONGEST = 500
 _HORIZON = timedelta(days=20 * 366)
@@ -103,10 +105,21 @@ class Recurrence:
 
 def _rule(text: str, first: datetime, place: str) -> Iterable[datetime]:
     parts = checked_rule(text)
-    if "UNTIL" in parts:
-        parts["UNTIL"] = _until(parts["UNTIL"], place)
-    elif "COUNT" not in parts:
-        parts["UNTIL"] = (first + _HORIZON).strftime("%Y%m%dT%H%M%S")
+    count = int(parts.pop("COUNT", 0)) or None
+    last = (first + _HORIZON).strftime("%Y%m%dT%H%M%S")
+    parts["UNTIL"] = min(last, _until(parts["UNTIL"], place)) if "UNTIL" in parts else last
+    found = _parsed(parts, first, text)
+    # dateutil looks at each day until the year 9999 for one that a rule means, which takes seconds.
+    # Whether there is one at all is soon known by the year.
+    rare = {name: parts[name] for name in _RARE if name in parts}
+    if rare and parts["FREQ"] in ("DAILY", "WEEKLY"):
+        yearly = _parsed({"FREQ": "YEARLY", **rare}, first, text)
+        if next(iter(yearly), None) is None:
+            return ()
+    return islice(found, count)
+
+
+def _parsed(parts: dict[str, str], first: datetime, text: str) -> rrule:
     plain = ";".join(f"{name}={value}" for name, value in parts.items())
     try:
         found = rrulestr(plain, dtstart=first)
@@ -138,9 +151,21 @@ def checked_rule(text: str) -> dict[str, str]:
             raise Rejected(f"{name} must be a number from 1 to 100000, got {parts[name]!r}")
     if "COUNT" in parts and "UNTIL" in parts:
         raise Rejected("COUNT and UNTIL exclude each other; keep one of them")
+    _check_rare(parts)
     if "," in parts.get("BYMINUTE", ""):
         raise Rejected("BYMINUTE takes one minute; for several make a window each")
     return parts
+
+
+def _check_rare(parts: Mapping[str, str]) -> None:
+    """Refuse what would be looked for without end, as it may never come."""
+    if parts["FREQ"] == "HOURLY" and any(name in parts for name in _RARE):
+        # Each hour of twenty years would be looked at, for those that may never come.
+        raise Rejected(
+            f"FREQ=HOURLY takes none of {', '.join(_RARE)}; write FREQ=DAILY with BYHOUR=0,1,2"
+        )
+    if "BYSETPOS" in parts and parts["FREQ"] in ("HOURLY", "DAILY", "WEEKLY"):
+        raise Rejected("BYSETPOS goes with FREQ=MONTHLY or FREQ=YEARLY")
 
 
 def _until(text: str, place: str) -> str:
