@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.ingest.logs import fields
 from tocsin.ingest.logs.fields import flattened, record_of
 from tocsin.model.logs import LogRecord
 
@@ -92,3 +93,13 @@ def test_any_document_is_a_record_of_texts(document: dict[str, Any]) -> None:
     record = made(document)
     assert {type(value) for value in record.attributes.values()} <= {str}
     assert 0 <= record.ts_ns < 1 << 63
+
+
+def test_senders_that_make_up_names_and_levels_do_not_fill_the_memory() -> None:
+    fields._shapes.clear()
+    fields._level.cache_clear()
+    record = made({"message": "m", "level": "x" * 50_000, "k" * 50_000: "v"})
+    assert record.level == 0
+    assert record.attributes == {"level": "x" * 50_000, "k" * 50_000: "v"}
+    assert not fields._shapes
+    assert not fields._level.cache_info().currsize

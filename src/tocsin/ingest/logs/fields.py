@@ -62,7 +62,9 @@ class _Shape(NamedTuple):
 
 _shapes: dict[tuple[str, ...], _Shape] = {}
 _SHAPES_KEPT = 5_000
+_LONGEST_SHAPE = 4_000
 """Programs write few shapes of documents; those that make up names do not fill the memory."""
+_LONGEST_LEVEL = 40
 
 
 def flattened(document: Mapping[str, object]) -> dict[str, str]:
@@ -98,7 +100,7 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
     shape = _shapes.get(names)
     if shape is None:
         shape = _shape(names)
-        if len(_shapes) < _SHAPES_KEPT:
+        if len(_shapes) < _SHAPES_KEPT and sum(map(len, names)) <= _LONGEST_SHAPE:
             _shapes[names] = shape
     values = list(fields.values())
     body, ts, level, service, environment, host, trace_id, span_id, user_id = shape.places
@@ -106,7 +108,9 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
     at = nanoseconds(values[ts]) if ts >= 0 else now_ns
     if at is None:
         at, attributes[names[ts]] = now_ns, values[ts]
-    number = _level(names[level], values[level]) if level >= 0 else 0
+    number = 0
+    if level >= 0 and len(values[level]) <= _LONGEST_LEVEL:
+        number = _level(names[level], values[level])
     if level >= 0 and not number:
         attributes[names[level]] = values[level]
     return LogRecord(

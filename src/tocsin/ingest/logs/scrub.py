@@ -40,7 +40,7 @@ _SECRET_NAMES = re.compile(
     r"|api_?key|access_?token|refresh_?token|id_?token|private_?key|credit_?card|card_?number|cvv)$",
     re.IGNORECASE,
 )
-_NAMES_KEPT = 50_000
+_NAMES_KEPT, _LONGEST_NAME = 50_000, 200
 _LEAST_CARD = 13
 
 
@@ -133,7 +133,7 @@ class Scrubber:
         known = self._names.get(name)
         if known is None:
             known = bool(_SECRET_NAMES.search(name)) or name.lower() in self._own
-            if len(self._names) < _NAMES_KEPT:
+            if len(self._names) < _NAMES_KEPT and len(name) <= _LONGEST_NAME:
                 self._names[name] = known
         return known
 

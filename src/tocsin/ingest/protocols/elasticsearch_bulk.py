@@ -186,6 +186,8 @@ def _record(
 
 _services: dict[str, str] = {}
 _SERVICES_KEPT = 10_000
+_LONGEST_INDEX = 255
+"""Bytes of a name that Elasticsearch itself takes."""
 
 
 def service_of(index: str) -> str:
@@ -194,6 +196,6 @@ def service_of(index: str) -> str:
     if known is None:
         bare = _DATED.sub("", index)
         known = _ENDS.sub("", _ENDS.sub("", bare)) or bare or index
-        if len(_services) < _SERVICES_KEPT:
+        if len(_services) < _SERVICES_KEPT and len(index) <= _LONGEST_INDEX:
             _services[index] = known
     return known
