@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tocsin.alert.deciding.measured import measured
+from tocsin.alert.plain.spoken_unit import unit_of
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,36 @@ def test_what_was_found_reads_beside_what_it_is_compared_with(
     value: float | None, expression: str, words: str
 ) -> None:
     assert measured(value, expression) == words
+
+
+@pytest.mark.parametrize(
+    ("condition", "unit"),
+    [
+        ("p95_response_time > 2000ms", "ms"),
+        ("error_rate > 5%", "%"),
+        ("memory_usage >= 1.5 GiB", "GiB"),
+        ("daily_active_users < 10", ""),
+        ("request_rate > 10/s", ""),
+        ("p95_response_time > 1m30s", ""),
+        ("error_rate > 5% and request_rate > 1/s", ""),
+        ("2s < p95_response_time", ""),
+        ("what is this? > 5%", ""),
+    ],
+)
+def test_the_unit_is_that_of_the_number_compared_with(condition: str, unit: str) -> None:
+    assert unit_of(condition) == unit
+
+
+@pytest.mark.parametrize(
+    ("value", "expression", "unit", "words"),
+    [
+        (2.431, "a > 2", "ms", "2,431 ms > 2,000 ms"),
+        (0.0724, "a > 0.05", "%", "7.24% > 5%"),
+        (3e9, "a > 1.5e9", "GB", "3 GB > 1.5 GB"),
+        (2.431, "a > b", "s", "value 2.431 s"),
+    ],
+)
+def test_a_value_is_told_in_the_unit_of_its_author(
+    value: float, expression: str, unit: str, words: str
+) -> None:
+    assert measured(value, expression, unit) == words

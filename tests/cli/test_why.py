@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tocsin.alert.deciding.chain import Step
 from tocsin.alert.deciding.holding import Stage
 from tocsin.cli.main import app
-from tocsin.web.why import Decided, Why
+from tocsin.web.why import Decided, RuleNow, Why
 
 STEPS = (
     Step(
@@ -110,3 +110,24 @@ def test_what_goes_wrong_is_said(status: int, code: int, words: str) -> None:
         result = CliRunner().invoke(app, ["why", "Down", "x", "--url", url])
     assert result.exit_code == code
     assert words in " ".join(result.output.split())
+
+
+def test_a_plain_rules_condition_comes_first_and_its_promql_when_asked_for() -> None:
+    expr = "histogram_quantile(0.95, x) > 2"
+    rule = RuleNow(
+        name="Slow", group="alerts", file="tocsin.yaml", expr=expr, hold_ms=300_000,
+        condition="p95_response_time > 2000ms", unit="ms", health="ok", error="",
+        evaluated_ms=1000, value=2.431,
+    )  # fmt: skip
+    step = Step(stage=Stage.EVALUATION, verdict="passed", words="Slow fires", detail=expr)
+    told = msgspec.structs.replace(HELD, steps=(step,))
+    slow = msgspec.structs.replace(KNOWN, rule=rule, now=(told,), history=())
+    with answering(200, {"alerts": [slow]}) as (url, _):
+        short, long = (
+            CliRunner().invoke(app, ["why", "Slow", "--url", url, *more]).output
+            for more in ((), ("--verbose",))
+        )
+    assert "(tocsin.yaml): p95_response_time > 2000ms for 5m, now 2,431 ms\n" in short
+    assert expr not in short
+    assert f"as PromQL: {expr}" in long
+    assert f"Slow fires — {expr}" in long

@@ -19,7 +19,7 @@ from tocsin.kit.quantity import Duration
 
 if TYPE_CHECKING:
     from tocsin.alert.deciding.chain import Step
-    from tocsin.web.why import Decided, Why
+    from tocsin.web.why import Decided, RuleNow, Why
 
 _OUT = Console(highlight=False, markup=False, soft_wrap=True)
 _ERR = Console(stderr=True, highlight=False, markup=False)
@@ -46,6 +46,9 @@ def why(
         str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
     ] = "",
     limit: Annotated[int, typer.Option(help="Decisions of the past that are shown.")] = 5,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also what a plain condition is in PromQL.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as it came.")] = False,
 ) -> None:
     """Show why somebody was told of an alert or not, link by link.
@@ -75,12 +78,12 @@ def why(
         for number, one in enumerate(found):
             if number:
                 _OUT.print()
-            _show(one, limit, time.time())
+            _show(one, limit, time.time(), verbose=verbose)
     if not any(one.is_known for one in found):
         raise typer.Exit(Exit.NOTHING)
 
 
-def _show(one: Why, limit: int, now: float) -> None:
+def _show(one: Why, limit: int, now: float, *, verbose: bool) -> None:
     labels = " ".join(f"{name}={value}" for name, value in one.labels.items())
     _OUT.print(Text(labels or one.fingerprint, "bold"), f"({one.fingerprint})")
     if not one.is_known:
@@ -89,16 +92,12 @@ def _show(one: Why, limit: int, now: float) -> None:
         _OUT.print(f"fires since {_moment(one.starts_ms, now)}")
     else:
         _OUT.print(f"over since {_moment(one.ends_ms, now)}" if one.ends_ms else "over")
-    rule = one.rule
-    if rule is not None:
-        value = "" if rule.value is None else f", now {rule.value:g}"
-        hold = f" for {Duration(rule.hold_ms / 1000)}" if rule.hold_ms else ""
-        _OUT.print(f"rule {rule.name} of {rule.group} ({rule.file}): {rule.expr}{hold}{value}")
+    hidden = _rule(one.rule, verbose=verbose) if one.rule else ""
     if one.now:
         words = "now, at the next look:" if one.is_firing else "if it fired now:"
         _OUT.print(Text(words, "bold"))
         for decision in one.now:
-            _chain(decision, now)
+            _chain(decision, now, hidden=hidden)
     elif not one.labels:
         _OUT.print("give its labels to see what would become of it: tocsin why NAME name=value …")
     if one.history:
@@ -108,26 +107,48 @@ def _show(one: Why, limit: int, now: float) -> None:
         _OUT.print(
             f"#{decision.id} {_moment(decision.at_ms, now)}{times if decision.count > 1 else ''}"
         )
-        _chain(decision, now)
+        _chain(decision, now, hidden=hidden)
     rest = len(one.history) - limit
     if rest > 0:
         _OUT.print(f"and {rest} more; --limit {len(one.history)} shows them")
 
 
-def _chain(decision: Decided, now: float) -> None:
+def _rule(rule: RuleNow, *, verbose: bool) -> str:
+    """As its author wrote it; returns the expression that need not be said again below."""
+    value = "" if rule.value is None else f", now {_value(rule.value, rule.unit)}"
+    hold = f" for {Duration(rule.hold_ms / 1000)}" if rule.hold_ms else ""
+    said = f"{rule.condition or rule.expr}{hold}{value}"
+    _OUT.print(f"rule {rule.name} of {rule.group} ({rule.file}): {said}")
+    if not rule.condition:
+        return ""
+    if verbose:
+        _OUT.print(f"  as PromQL: {rule.expr}")
+    return "" if verbose else rule.expr
+
+
+def _value(value: float, unit: str) -> str:
+    from tocsin.alert.deciding.measured import spoken
+
+    return spoken(value, unit) if unit else f"{value:g}"
+
+
+def _chain(decision: Decided, now: float, *, hidden: str) -> None:
+    """Link by link, without the detail that is `hidden`."""
     _OUT.print(Text(f"  {decision.summary}", "bold"))
     for step in decision.steps:
         mark, colour = _MARKS[step.verdict]
-        _OUT.print(Text(f"  {mark} ", colour) + Text(f"{step.stage.value:<13}"), _words(step, now))
+        _OUT.print(
+            Text(f"  {mark} ", colour) + Text(f"{step.stage.value:<13}"), _words(step, now, hidden)
+        )
 
 
-def _words(step: Step, now: float) -> str:
+def _words(step: Step, now: float, hidden: str) -> str:
     words = step.words
     if step.at_ms:
         words += f" (since {_moment(step.at_ms, now)})"
     if step.until_ms:
         words += f" (until {_moment(step.until_ms, now)})"
-    return f"{words} — {step.detail}" if step.detail else words
+    return f"{words} — {step.detail}" if step.detail not in ("", hidden) else words
 
 
 def _moment(at_ms: int, now: float) -> str:

@@ -14,7 +14,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `labels` name it (`alertname` among them): two alerts with equal labels are the same alert.
     `ends_ms` in the past means resolved; 0 means not known yet. `updated_ms` is when it was last
     told. `source` says who told it: "rules" for our own, else the sender. `value` is what its rule
-    found last; None when nobody said.
+    found last, in PromQL's basic units; None when nobody said. `unit` is the one in which its
+    author speaks of it, such as "ms"; empty when none is known.
     """
 
     labels: Labels
@@ -25,6 +26,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     generator_url: str = ""
     source: str = "rules"
     value: float | None = None
+    unit: str = ""
 
     @property
     def fingerprint(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tocsin.alert.deciding.measured import spoken
 from tocsin.alert.routing.group import group_labels
 from tocsin.alert.routing.route import matching, why_muted
 from tocsin.model.alerts import Alert
@@ -61,6 +62,7 @@ class RuleName:
     file: str
     expr: str
     hold_ms: int
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,12 @@ class BoardAlert:
         if self.severity in SEVERE:
             return "critical"
         return "info" if self.severity in MILD else "warning"
+
+    @property
+    def spoken(self) -> str:
+        """Its value in the unit of its rule's author; empty where no unit is known."""
+        unit = self.rule.unit if self.rule else ""
+        return spoken(self.value, unit) if unit and self.value is not None else ""
 
     @property
     def summary(self) -> str:
@@ -193,7 +201,7 @@ def _of_rules(given: Services) -> Iterator[tuple[RuleName, Active, Labels]]:
 
 def rule_name(group: str, file: str, run: RuleRun) -> RuleName:
     """What names a rule on pages."""
-    return RuleName(run.rule.name, group, file, run.rule.expr, run.rule.hold_ms)
+    return RuleName(run.rule.name, group, file, run.rule.expr, run.rule.hold_ms, run.rule.unit)
 
 
 class _Reader:

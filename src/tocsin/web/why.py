@@ -53,6 +53,9 @@ class RuleNow(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     file: str
     expr: str
+    condition: str = ""
+    """What `expr` was made of; empty when it was written in PromQL."""
+    unit: str = ""
     hold_ms: int
     health: str
     error: str
@@ -221,6 +224,8 @@ def _rule_now(run: RuleRun, group: str, file: str, labels: Mapping[str, str]) ->
         group=group,
         file=file,
         expr=run.rule.expr,
+        condition=run.rule.written,
+        unit=run.rule.unit,
         hold_ms=run.rule.hold_ms,
         health=run.health,
         error=run.error,

@@ -68,7 +68,7 @@ def evaluation(basis: Basis, facts: Facts) -> Step:
     is_over = alert.is_resolved(facts.at_ms)
     told_by = "a rule of Tocsin" if alert.source == "rules" else "another program"
     expression = expression_of(alert.generator_url)
-    found = measured(alert.value, expression) if not is_over else ""
+    found = measured(alert.value, expression, alert.unit) if not is_over else ""
     words = f"{name} {'is over' if is_over else 'fires'}, as {told_by} says"
     words += f": {found}" if found else ""
     if alert.source == SUPPOSED:

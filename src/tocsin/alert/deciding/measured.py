@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from tocsin.alert.plain.spoken_unit import in_unit
 from tocsin.alert.rules.humanize import general
 from tocsin.query.promql import ast
 from tocsin.query.promql.errors import ParseError
@@ -13,13 +14,21 @@ from tocsin.query.promql.tree import unwrap
 _COMPARES = (">", "<", ">=", "<=", "==", "!=")
 
 
-def measured(value: float | None, expression: str) -> str:
-    """ "2,431 > 2,000", "value 2,431" when it is compared with no fixed number, empty when there is
-    no value."""
+def measured(value: float | None, expression: str, unit: str = "") -> str:
+    """ "2,431 ms > 2,000 ms", "value 2,431" when it is compared with no fixed number, empty when
+    there is no value. Without `unit` in PromQL's basic units, which are not named."""
     if value is None:
         return ""
     found = _bound(expression)
-    return f"{_plain(value)} {found[0]} {_plain(found[1])}" if found else f"value {_plain(value)}"
+    said = spoken(value, unit)
+    return f"{said} {found[0]} {spoken(found[1], unit)}" if found else f"value {said}"
+
+
+def spoken(value: float, unit: str) -> str:
+    """ "2,431 ms", "7.2%", "2,431" without a unit."""
+    if not unit:
+        return _plain(value)
+    return f"{_plain(in_unit(value, unit))}{'' if unit == '%' else ' '}{unit}"
 
 
 def _plain(value: float) -> str:

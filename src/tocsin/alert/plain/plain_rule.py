@@ -14,6 +14,7 @@ import msgspec
 from tocsin.alert.plain.condition import compiled, doubts_about
 from tocsin.alert.plain.condition_tokens import ConditionError
 from tocsin.alert.plain.indicators import Indicator
+from tocsin.alert.plain.spoken_unit import unit_of
 from tocsin.alert.rules import template
 from tocsin.alert.rules.rule_file import EXTENSION, Rule, RuleFileError, RuleGroup, Unknown
 from tocsin.kit.document import ConfigError, Document, Entries, Items
@@ -144,6 +145,7 @@ class _Reader:
             no_data=entry.no_data,
             on_error=entry.on_error,
             written=entry.condition,
+            unit=unit_of(entry.condition),
             doubts=self._doubts() if not problems else (),
             place=self._part.node.place,
         )

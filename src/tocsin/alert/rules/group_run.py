@@ -226,6 +226,7 @@ class GroupRun:
             updated_ms=at_ms,
             generator_url=f"{world.external_url}/explore?a={quote(rule.expr)}",
             value=one.value,
+            unit=rule.unit,
         )
 
     async def restore(self, now_ms: int) -> None:

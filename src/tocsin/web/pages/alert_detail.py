@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.alert.attention.acknowledge import Acknowledgement
+from tocsin.alert.deciding.measured import measured
 from tocsin.alert.rules.rule_file import Rule
 from tocsin.kit.fault import NotFound
 from tocsin.model.labels import Labels, from_mapping, get
@@ -43,6 +44,8 @@ class AlertView:
     since_s: float
     ended_s: float
     value: float | None
+    found: str
+    """The value and its bound in the unit of the rule's author; empty where none is known."""
     labels: Labels
     summary: str
     said: Sequence[tuple[str, str]]
@@ -105,6 +108,7 @@ async def view_of(given: Services, name: str) -> AlertView:
         since_s=since,
         ended_s=ended,
         value=here.value if here else None,
+        found=measured(here.value, rule.expr, rule.unit) if here and rule and rule.unit else "",
         labels=tuple(pair for pair in labels if pair[0] != "alertname"),
         summary=summary,
         said=said,
