@@ -72,7 +72,10 @@ async def test_two_batches_of_the_same_lines_are_both_kept() -> None:
             id="Elasticsearch",
         ),
         pytest.param(
-            "/api/v2/logs", json.dumps([{"message": "x"}] * 3), "application/json", id="Datadog"
+            "/datadog/api/v2/logs",
+            json.dumps([{"message": "x"}] * 3),
+            "application/json",
+            id="Datadog",
         ),
     ],
 )
