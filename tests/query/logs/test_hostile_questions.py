@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tocsin.kit.fault import Rejected
+from tocsin.query.logs.ast import Compare, Field, Words
 from tocsin.query.logs.match import matcher
 from tocsin.query.logs.parse import parse
 from tocsin.query.logs.sql import condition
@@ -28,3 +29,9 @@ def test_a_hostile_question_is_refused(question: str) -> None:
         condition(parse(question), 0)
     with pytest.raises(Rejected):
         matcher(parse(question), 0)
+
+
+def test_a_long_word_beyond_ascii_is_read_at_once() -> None:
+    word = "é" * 9_000
+    assert parse(word) == Words(word)
+    assert parse(f"{word}:{word[:900]}") == Field(word, Compare.EQUAL, word[:900])

@@ -33,7 +33,8 @@ LONGEST = 10_000
 DEEPEST = 50
 
 _SPACE = re.compile(r"\s+")
-_FIELD = re.compile(r"((?:[\w@.-]|[^\x00-\x7f]|\\.)+)(:|>=|<=|!=|=|>|<)")
+_FIELD = re.compile(r"((?:[\w@.-]|[^\x00-\x7f\w]|\\.)+)(:|>=|<=|!=|=|>|<)")
+"""Each letter can be taken in one way only: in two, a long word would be tried 2^n times."""
 _WORD = re.compile(r'(?:[^\s()"\[\]{}\\]|\\.)+')
 _VALUE = re.compile(r'(?:[^\s()"\\]|\\.)+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
