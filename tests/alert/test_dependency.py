@@ -85,11 +85,9 @@ async def test_what_follows_is_shown_as_held_back_by_its_root(clock: FakeClock) 
             await world.tell(alertname=name, cluster="eu")
         states = {get(one.alert.labels, "alertname"): one for one in world.dispatcher.states()}
     root = (states["Db"].alert.fingerprint,)
-    assert {name: one.inhibited_by for name, one in states.items()} == {
-        "Db": (),
-        "Api": root,
-        "Web": root,
-    }
+    held = {"Db": (), "Api": root, "Web": root}
+    assert {name: one.inhibited_by for name, one in states.items()} == held
+    assert {name: one.follows_from for name, one in states.items()} == held
 
 
 async def test_what_outlasts_its_cause_is_told(clock: FakeClock) -> None:

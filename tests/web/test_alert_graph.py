@@ -22,6 +22,7 @@ from tocsin.web.alert_graph import Graph, graph_of, of_series
         ("absent(x)", "absent(x)", ""),
         ("x > Inf", "x", ""),
         ("vector(1)", "vector(1)", ""),
+        ("(x > 2 and y > 3) and z", "x", "2.0 critical > 2"),
     ],
 )
 def test_the_graph_is_of_what_is_compared(expr: str, query: str, thresholds: str) -> None:

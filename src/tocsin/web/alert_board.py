@@ -46,7 +46,8 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Why nobody is told: `kind` is "silenced", "inhibited", "maintenance" or "muted"."""
+    """Why nobody is told: `kind` is "silenced", "inhibited", "following", "maintenance" or
+    "muted"."""
 
     kind: str
     words: str
@@ -274,7 +275,7 @@ class _Reader:
         for one in state.silenced_by:
             yield self._silence(one)
         for source in state.inhibited_by:
-            yield self._source(source)
+            yield self._source(source, follows=source in state.follows_from)
         for window in self._given.maintenance.covering(alert.labels, self._now_ms):
             yield Held("maintenance", f"maintenance: {window}", "/silences")
         muted = [self._why_muted(route) for route in routes]
@@ -289,12 +290,14 @@ class _Reader:
             self._words[name] = Held("silenced", words, f"/silences/{name}")
         return self._words[name]
 
-    def _source(self, name: str) -> Held:
-        if name not in self._words:
+    def _source(self, name: str, *, follows: bool) -> Held:
+        key = f"{name} {follows}"
+        if key not in self._words:
             alert = self._given.alerts.known(name)
             words = get(alert.labels, "alertname") if alert else "another alert"
-            self._words[name] = Held("inhibited", f"inhibited by {words}", f"/alerts/{name}")
-        return self._words[name]
+            kind, said = ("following", "follows from") if follows else ("inhibited", "inhibited by")
+            self._words[key] = Held(kind, f"{said} {words}", f"/alerts/{name}")
+        return self._words[key]
 
     def _why_muted(self, route: Route) -> str:
         plan = self._given.alerts.plan

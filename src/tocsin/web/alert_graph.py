@@ -31,8 +31,8 @@ class Graph:
 
 def graph_of(expr: str, recover: str = "", source: Labels = ()) -> Graph:
     """The graph of a rule's expression, as read by `parse`; of the one series with the labels
-    `source` when they are given."""
-    compared = comparison(expr)
+    `source` when they are given. Of conditions that must hold together the first is drawn."""
+    compared = comparison(_first(expr))
     if compared is None:
         return Graph(of_series(data_of(expr) or expr, source))
     lines = [_line(compared.op, compared.threshold, "critical", "")]
@@ -42,6 +42,14 @@ def graph_of(expr: str, recover: str = "", source: Labels = ()) -> Graph:
     return Graph(
         of_series(compared.query, source), "; ".join(one for one in lines if one), is_compared=True
     )
+
+
+def _first(expr: str) -> str:
+    node = unwrap(parse(expr))
+    while isinstance(node, ast.Binary) and node.op == "and":
+        node = unwrap(node.left)
+        expr = to_text(node)
+    return expr
 
 
 def comparison(expr: str) -> Subject | None:

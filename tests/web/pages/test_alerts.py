@@ -12,6 +12,7 @@ from tocsin.model.labels import from_mapping
 from tocsin.model.notices import fingerprint
 from tocsin.web.alert_board import BoardAlert, Held, RuleName
 from tocsin.web.alert_filter import Asked, asked_of, silence_address
+from tocsin.web.pages.alert_detail import logs_of
 from tocsin.web.pages.alerts import AlertsView, Watched, view_of
 from tocsin.web.pages.render import html
 
@@ -166,3 +167,36 @@ def test_an_empty_page_says_what_is_watched() -> None:
 def test_an_address_of_a_script_is_no_runbook() -> None:
     evil = replace(alert(), annotations=(("runbook_url", "javascript:alert(1)"),))
     assert 'href="javascript' not in shown(view(evil))
+
+
+def test_rules_of_one_name_share_the_graph_and_link_of_the_worst_of_them() -> None:
+    burn = 'slo:bad_ratio:{0}{{slo="shop"}} > {1} and slo:bad_ratio:5m{{slo="shop"}} > {1}'
+    found = [
+        replace(
+            alert("SloBudgetBurn", severity=severity, slo="shop", window=window),
+            rule=RuleName("SloBudgetBurn", group, "tocsin.yaml", burn.format(window, bound), 0),
+        )
+        for severity, window, bound, group in (
+            ("warning", "3d", 0.001, "slo shop, long windows"),
+            ("critical", "1h", 0.0144, "slo shop"),
+        )
+    ]
+    (group,) = view(*found).groups
+    assert group.place == "/rules/slo%20shop/SloBudgetBurn"
+    assert group.graph is not None
+    assert group.graph.query == 'slo:bad_ratio:1h{slo="shop"}'
+    assert group.graph.thresholds == "0.0144 critical > 0.0144"
+
+
+@pytest.mark.parametrize(
+    ("labels", "address"),
+    [
+        ({"service": "api"}, "/logs?q=service%3Aapi&from=400000&to=1300000"),
+        ({"app": 'a "b"'}, "/logs?q=service%3A%22a+%5C%22b%5C%22%22&from=400000&to=1300000"),
+        ({"job": "node"}, ""),
+    ],
+)
+def test_an_alert_leads_to_what_its_service_logged_when_it_began(
+    labels: dict[str, str], address: str
+) -> None:
+    assert logs_of(from_mapping(labels), 1000.0) == address

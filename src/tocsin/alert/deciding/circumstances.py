@@ -94,11 +94,11 @@ class Circumstances:
         self._dependencies.forget(labels)
 
     def inhibited_by(self, alert: Alert, now_ms: int) -> Alert | None:
-        """The firing alert that holds this one back, or from which it follows; None when there is
-        none."""
-        source = self._inhibitor.inhibited_by(alert.labels, now_ms)
-        if source is not None:
-            return source
+        """The firing alert that holds this one back by a rule of inhibition, if there is one."""
+        return self._inhibitor.inhibited_by(alert.labels, now_ms)
+
+    def follows_from(self, alert: Alert, now_ms: int) -> Alert | None:
+        """The firing alert from which this one follows in the end, if there is one."""
         causes = self._dependencies.causes_of(alert.labels, now_ms)
         found = root_cause(self.basis.dependencies, alert, causes, now_ms) if causes else None
         return found.cause if found is not None else None

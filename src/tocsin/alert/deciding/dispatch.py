@@ -47,12 +47,14 @@ _SET_BACK_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """An alert as people see it."""
+    """An alert as people see it. `inhibited_by` names what it `follows_from` too, which is no rule
+    of inhibition but holds it back likewise."""
 
     alert: Alert
     receivers: tuple[str, ...]
     silenced_by: tuple[str, ...]
     inhibited_by: tuple[str, ...]
+    follows_from: tuple[str, ...] = ()
 
 
 class Dispatcher:
@@ -198,12 +200,15 @@ class Dispatcher:
         """What becomes of an alert now."""
         now = self._clock.now_ms()
         source = self._around.inhibited_by(alert, now)
+        cause = None if source else self._around.follows_from(alert, now)
+        held_by = source or cause
         routes = matching(self._plan.root, alert.labels) if self._plan else []
         return AlertState(
             alert=alert,
             receivers=tuple(dict.fromkeys(route.receiver for route in routes)),
             silenced_by=tuple(self.silences.silenced_by(alert.labels, now)),
-            inhibited_by=(fingerprint(source.labels),) if source else (),
+            inhibited_by=(fingerprint(held_by.labels),) if held_by else (),
+            follows_from=(fingerprint(cause.labels),) if cause else (),
         )
 
     def explain(self, alert: Alert) -> list[Decision]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from tocsin.alert.deciding.measured import measured
 from tocsin.alert.rules.rule_file import Rule
 from tocsin.kit.fault import NotFound
 from tocsin.model.labels import Labels, from_mapping, get
+from tocsin.query.logs.compare import quoted
 from tocsin.web.alert_board import BoardAlert, Held, is_address
 from tocsin.web.alert_filter import silence_address
 from tocsin.web.alert_graph import Graph, graph_of
@@ -27,6 +29,8 @@ from tocsin.web.why import Message, RuleNow, Why, is_fingerprint, why
 
 _HALF_HOUR_S = 1800.0
 _LONG_S = 6 * 3600.0
+_LOGS_BEFORE_S, _LOGS_AFTER_S = 600.0, 300.0
+_SERVICES = ("service", "app", "application")
 _PLACES = ("dashboard_url", "dashboard")
 _TONES = {"sent": "ok", "failed": "critical", "retrying": "warning"}
 
@@ -59,6 +63,8 @@ class AlertView:
     graph: Graph | None
     notes: str
     silence: str
+    logs: str
+    """The address of what its service logged around its beginning; empty when it has none."""
     receivers: Sequence[str]
     words: str
     """What became of it, in one sentence."""
@@ -122,6 +128,7 @@ async def view_of(given: Services, name: str) -> AlertView:
         graph=_graph(given, rule, labels),
         notes=_notes(since, ended, story.rule.hold_ms if story.rule else 0),
         silence=silence_address(labels),
+        logs=logs_of(labels, since),
         receivers=here.receivers if here else (),
         words=newest[0].summary if newest else "",
         messages=story.messages,
@@ -178,6 +185,19 @@ def _notes(since_s: float, ended_s: float, hold_ms: int) -> str:
     if ended_s:
         found.append(f"{ended_s:.0f} over")
     return "; ".join(found)
+
+
+def logs_of(labels: Labels, since_s: float) -> str:
+    """The address of what its service logged around its beginning; empty when it names none."""
+    service = next((found for one in _SERVICES if (found := get(labels, one))), "")
+    if not service or not since_s:
+        return ""
+    asked = {
+        "q": f"service:{quoted(service)}",
+        "from": f"{(since_s - _LOGS_BEFORE_S) * 1000:.0f}",
+        "to": f"{(since_s + _LOGS_AFTER_S) * 1000:.0f}",
+    }
+    return f"/logs?{urlencode(asked)}"
 
 
 def range_of(view: AlertView, now_s: float) -> dict[str, str]:

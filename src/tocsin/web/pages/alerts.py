@@ -36,7 +36,7 @@ _NOTHING = "(none)"
 @dataclass(frozen=True, slots=True)
 class AlertGroup:
     """Alerts that are shown together; `rows` are the first, `more` counts the others. `graph` is
-    of the rule that they are all of; `silence` is empty when they have no label in common."""
+    of the rule of the first of them; `silence` is empty when they have no label in common."""
 
     key: str
     title: str
@@ -151,9 +151,8 @@ def _grouped(found: Sequence[BoardAlert], asked: Asked) -> list[AlertGroup]:
 
 
 def _group(key: str, rows: list[BoardAlert], by: str) -> AlertGroup:
-    first = rows[0]
-    is_one_rule = by == "rule" and all(one.rule == first.rule for one in rows)
-    rule = first.rule if is_one_rule else None
+    # Rules of one name differ in how bad or how long it is: the worst alert's speaks for them.
+    rule = rows[0].rule if by == "rule" else None
     return AlertGroup(
         key=key,
         title=key or "Alerts",
