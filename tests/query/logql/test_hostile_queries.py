@@ -7,9 +7,11 @@ import pytest
 from tocsin.kit.fault import Rejected
 from tocsin.query.logql.ast import LogQuery
 from tocsin.query.logql.parse import parse
+from tocsin.query.logql.process import Entry
 from tocsin.query.logql.process import compiled as run_of
 from tocsin.query.logql.pushdown import plan
 from tocsin.query.logql.templates import compiled
+from tocsin.query.logql.units import bytes_of, seconds_of
 
 NINES = "9" * 5000
 
@@ -20,6 +22,7 @@ NINES = "9" * 5000
         pytest.param(f'rate({{a="b"}}[{NINES}h])', id="a range of 5,000 digits"),
         pytest.param(f'rate({{a="b"}}[5m] offset {NINES}h)', id="an offset of 5,000 digits"),
         pytest.param('{a="b"} | ' + "(" * 5000, id="thousands of parentheses"),
+        pytest.param('\\"' * 50_000, id="quotation marks that are not closed"),
     ],
 )
 def test_a_hostile_query_is_refused(query: str) -> None:
@@ -74,3 +77,26 @@ def test_a_template_cannot_make_more_than_a_line(template: str) -> None:
 )
 def test_usual_templates_say_what_they_said(template: str, line: str) -> None:
     assert compiled(template)({}, "line", 0) == line
+
+
+LONG = 400_000
+"""Characters that take minutes to read for whatever begins anew at each of them."""
+
+
+def test_long_values_of_lines_are_no_durations_and_sizes() -> None:
+    assert seconds_of("0" * LONG) is None
+    assert bytes_of("0" * LONG + "!") is None
+    assert seconds_of("1h30.5m") == 3600 + 30.5 * 60
+    assert seconds_of(".5s") == 0.5
+    assert bytes_of("1.5KiB") == 1536
+
+
+def test_an_address_is_found_in_a_line_and_not_in_a_long_word() -> None:
+    query = parse('{a="b"} |= ip("10.0.0.0/8")')
+    assert isinstance(query, LogQuery)
+    run = run_of(query.stages)
+    assert not run(Entry(0, "a" * LONG, {}))
+    assert run(Entry(0, f"{'a' * LONG} from 10.1.2.3:80", {}))
+    six = parse('{a="b"} |= ip("2001:db8::/32")')
+    assert isinstance(six, LogQuery)
+    assert run_of(six.stages)(Entry(0, "from 2001:db8::1 to you", {}))

@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\s{}!=~,\\\"'`]+))",
     re.S,
 )
-_CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*", re.S)
+_CLASSIC = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*)", re.S)
 _ESCAPE = re.compile(r'\\([n"\\])')
 _RESERVED = re.compile(r"[\s{}!=~,\\\"'`]")
 _LONGEST = 64 << 10
@@ -131,7 +131,7 @@ def _split(text: str) -> list[str]:
 
 
 def _parse_classic(text: str) -> Matcher:
-    match = _CLASSIC.fullmatch(text)
+    match = _CLASSIC.fullmatch(text.strip())
     if match is None:
         raise _bad(text)
     value = match[3]

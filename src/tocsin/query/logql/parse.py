@@ -33,7 +33,7 @@ UNWRAPPED = frozenset(
 )
 _PIECE = re.compile(
     r"""(?P<comment>\#[^\n]*)|(?P<text>"(?:[^"\\]|\\.)*"|`[^`]*`|'(?:[^'\\]|\\.)*')"""
-    r"|(?P<word>[a-zA-Z_]\w*)|(?P<other>.)",
+    r"|(?P<word>[a-zA-Z_]\w*)|(?P<open>[\"'`])|(?P<other>.)",
     re.DOTALL,
 )
 
@@ -103,6 +103,8 @@ def _metric(text: str) -> ast.MetricQuery:
             leaves.append(_range_of(cursor))
             place = cursor.at
             continue
+        if found["open"]:
+            raise at(text, place, "syntax error: literal not terminated")
         if found["other"] == "{":
             raise at(text, place, "syntax error: unexpected {, expecting a function over a range")
         pieces.append("" if found["comment"] else found.group())

@@ -19,7 +19,8 @@ from tocsin.query.logql.parsers import DETAILS, ERROR, pattern_regex
 from tocsin.query.logql.units import bytes_of, seconds_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_IPS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+")
+_IPS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|(?<![0-9a-fA-F:])[0-9a-fA-F:]*:[0-9a-fA-F:.]+")
+"""An address is not looked for within a run of its letters: long ones are no addresses."""
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,

@@ -6,7 +6,7 @@ import re
 
 from tocsin.kit.fault import Rejected
 
-_PART = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|ms|s|m|h|d|w)")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(ns|us|µs|ms|s|m|h|d|w)")
 _SECONDS = {
     "ns": 1e-9,
     "us": 1e-6,
@@ -18,7 +18,7 @@ _SECONDS = {
     "d": 86_400.0,
     "w": 604_800.0,
 }
-_BYTES = re.compile(r"([0-9]*\.?[0-9]+)\s*([kKmMgGtTpPeE]?)(i?)[bB]?", re.ASCII)
+_BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([kKmMgGtTpPeE]?)(i?)[bB]?", re.ASCII)
 _POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
 
 
@@ -28,9 +28,7 @@ def seconds_of(text: str) -> float | None:
     sign = -1.0 if bare.startswith("-") else 1.0
     bare = bare.lstrip("+-")
     total, done = 0.0, 0
-    for part in _PART.finditer(bare):
-        if part.start() != done:
-            return None
+    while part := _PART.match(bare, done):
         done = part.end()
         total += float(part[1]) * _SECONDS[part[2]]
     if done == 0:
