@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.cli.test_silence import Peer
 from tocsin.cli.main import app
 
 ROUTES = """
@@ -37,6 +41,19 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "alertmanager.yml"
     path.write_text(ROUTES)
     return path
+
+
+@contextmanager
+def peer() -> Iterator[Peer]:
+    made = Peer()
+    thread = Thread(target=made.server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.server.shutdown()
+        thread.join()
+        made.server.server_close()
 
 
 def run(*words: str) -> tuple[int, str]:
@@ -168,3 +185,30 @@ def test_rules_whose_severity_has_no_level_are_named(tmp_path: Path) -> None:
     assert code == 0
     assert "Odd: no level of severities is called 'warning'; it is told to pager, team" in text
     assert "Known" not in text
+
+
+def test_a_running_tocsin_is_asked_by_its_address(file: Path) -> None:
+    words = ("severity=critical", "--at", "2030-01-01T03:00:00Z", "--for", "1h")
+    here = run("routes", "test", *words, "--config", str(file))
+    answer = json.loads(run("routes", "test", *words, "--config", str(file), "--json")[1])
+    tree = json.loads(run("routes", "show", "--config", str(file), "--json")[1])
+    with peer() as there:
+        there.answers["POST", "/api/routes/test"] = (200, answer)
+        there.answers["GET", "/api/routes"] = (200, {"tree": tree, "intervals": {}})
+        given = ("--url", there.url, "--token", "k")
+        assert run("routes", "test", *words, *given) == here
+        assert there.asked[0][2:] == (
+            {
+                "labels": {"severity": "critical"},
+                "at": "2030-01-01T03:00:00Z",
+                "zone": "UTC",
+                "for": "1h",
+                "live": True,
+            },
+            "Bearer k",
+        )
+        assert run("routes", "test", *words, *given, "--config", str(file))[0] == 1
+        assert run("routes", "test", *words, *given, "--zone", "local")[0] == 1
+        there.answers["POST", "/api/routes/test"] = (404, {"error": "there are no routes"})
+        assert run("routes", "test", *words, *given) == (3, "error: there are no routes\n")
+    assert run("routes", "test", *words, *given)[0] == 2

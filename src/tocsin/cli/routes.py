@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from tocsin.cli.calls import Calls, ended
 from tocsin.cli.exits import Exit
 from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import Fault, Rejected
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from tocsin.alert.config import AlertingConfig
     from tocsin.alert.routing.route_tree import RouteNode
     from tocsin.alert.trying.route_story import Event
-    from tocsin.alert.trying.route_timeline import Forecast
     from tocsin.app.receivers import Receivers
+    from tocsin.web.route_trial import RouteTrialAnswer
 
 app = typer.Typer(help="Show who would be told of what, when, and why.", no_args_is_help=True)
 
@@ -84,74 +86,116 @@ def try_out(
     tree: Annotated[
         bool, typer.Option("--tree", help="Tell the times and channels of its routes too.")
     ] = False,
+    url: Annotated[
+        str,
+        typer.Option(help="Ask the Tocsin at this address, with what is silenced and fires now."),
+    ] = "",
+    token: Annotated[
+        str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read, for --url.")
+    ] = "",
     as_json: _JsonOption = False,
 ) -> None:
     """Say who is told of an alert, when and why: the messages to come, on virtual time.
 
-    Exit codes: 0 somebody is told, 1 something is wrong or the receivers are not those of
-    --verify.receivers, 3 nobody is told.
-    """
-    from tocsin.alert.routing.moment import moment_ms, zone_of
-    from tocsin.alert.routing.route import matching
-    from tocsin.alert.trying.route_timeline import Surroundings, forecast
-    from tocsin.model.alerts import Alert
+    Of a configuration file, or with --url of a running Tocsin, where what fires and is silenced
+    now counts too.
 
-    found, alerting = _receivers(config)
-    try:
-        given, place = _labels(labels), zone_of(zone)
-        at_ms = moment_ms(at, time.time_ns() // 1_000_000, place)
-        lasts_ms = Duration.from_config(lasts).ms
-        around = tuple(
-            Alert(labels=_labels(text.split()), starts_ms=at_ms, ends_ms=at_ms + lasts_ms)
-            for text in others or ()
-        )
-        seen = forecast(
-            found.plan,
-            found.integrations,
-            given,
-            at_ms,
-            lasts_ms,
-            Surroundings(alerts=around, config=alerting),
-        )
-    except Rejected as error:
-        raise _wrong(str(error)) from None
-    receivers = list(dict.fromkeys(one.receiver for one in matching(found.plan.root, given)))
-    _print_trial(found, seen, receivers, place, as_json=as_json, with_tree=tree)
+    Exit codes: 0 somebody is told, 1 something is wrong or the receivers are not those of
+    --verify.receivers, 2 Tocsin cannot be reached, 3 nobody is told.
+    """
+    trial = _Trial(labels, at, zone, lasts, tuple(others or ()))
+    if url:
+        if config is not None or others:
+            raise _wrong("--config and --while are for files; --url asks what is in force there")
+        root, answer = _asked_there(trial, Calls(url, token))
+    else:
+        root, answer = _tried_here(trial, config)
+    _print_trial(root, answer, zone, as_json=as_json, with_tree=tree)
     wanted = [name.strip() for name in verify.split(",") if name.strip()]
-    if wanted and sorted(wanted) != sorted(receivers):
-        said = f"expected the receivers {','.join(wanted)}, found {','.join(receivers)}"
+    if wanted and sorted(wanted) != sorted(answer.receivers):
+        said = f"expected the receivers {','.join(wanted)}, found {','.join(answer.receivers)}"
         raise _wrong(said)
-    if not seen.messages:
+    if not answer.forecast.messages:
         raise typer.Exit(Exit.NOTHING)
 
 
-def _print_trial(
-    found: Receivers,
-    seen: Forecast,
-    receivers: list[str],
-    zone: tzinfo,
-    *,
-    as_json: bool,
-    with_tree: bool,
-) -> None:
-    from tocsin.alert.routing.route_tree import tree_of
-    from tocsin.alert.trying.route_story import clock_words, story
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What is tried, as it was typed."""
 
-    events = story(seen, tuple(found.plan.root.walk()), zone)
+    labels: list[str]
+    at: str
+    zone: str
+    lasts: str
+    others: tuple[str, ...]
+
+
+def _asked_there(trial: _Trial, calls: Calls) -> tuple[RouteNode, RouteTrialAnswer]:
+    """What a running Tocsin says, and its tree."""
+    from tocsin.web.route_trial import RoutesAnswer, RouteTrial, RouteTrialAnswer
+
+    if trial.zone == "local":
+        raise _wrong("--zone local is this machine's; name the zone to ask a Tocsin elsewhere")
+    try:
+        asked = RouteTrial(
+            labels=dict(_labels(trial.labels)), at=trial.at, zone=trial.zone, lasts=trial.lasts
+        )
+        answer = calls.read("POST", "/api/routes/test", RouteTrialAnswer, body=asked)
+        return calls.read("GET", "/api/routes", RoutesAnswer).tree, answer
+    except Fault as error:
+        ended(error)
+
+
+def _tried_here(trial: _Trial, config: Path | None) -> tuple[RouteNode, RouteTrialAnswer]:
+    """What comes of it by a configuration file, and its tree."""
+    from tocsin.alert.routing.moment import moment_ms, zone_of
+    from tocsin.alert.routing.route import matching
+    from tocsin.alert.routing.route_tree import tree_of
+    from tocsin.alert.trying.route_story import story
+    from tocsin.alert.trying.route_timeline import Surroundings, forecast
+    from tocsin.model.alerts import Alert
+    from tocsin.web.route_trial import RouteTrialAnswer
+
+    found, alerting = _receivers(config)
+    plan = found.plan
+    try:
+        given, place = _labels(trial.labels), zone_of(trial.zone)
+        at_ms = moment_ms(trial.at, time.time_ns() // 1_000_000, place)
+        lasts_ms = Duration.from_config(trial.lasts).ms
+        around = tuple(
+            Alert(labels=_labels(text.split()), starts_ms=at_ms, ends_ms=at_ms + lasts_ms)
+            for text in trial.others
+        )
+        beside = Surroundings(alerts=around, config=alerting)
+        seen = forecast(plan, found.integrations, given, at_ms, lasts_ms, beside)
+    except Rejected as error:
+        raise _wrong(str(error)) from None
+    return tree_of(plan), RouteTrialAnswer(
+        receivers=list(dict.fromkeys(one.receiver for one in matching(plan.root, given))),
+        forecast=seen,
+        timeline=story(seen, tuple(plan.root.walk()), place),
+    )
+
+
+def _print_trial(
+    root: RouteNode, answer: RouteTrialAnswer, zone_name: str, *, as_json: bool, with_tree: bool
+) -> None:
+    from tocsin.alert.routing.moment import zone_of
+    from tocsin.alert.trying.route_story import clock_words
+
     if as_json:
-        answer = {"receivers": receivers, "forecast": seen, "timeline": events}
         typer.echo(msgspec.json.encode(answer))
         return
-    root = tree_of(found.plan)
+    seen, zone = answer.forecast, zone_of(zone_name)
     lasts = Duration((seen.ends_ms - seen.at_ms) / 1000)
     typer.echo(f"from {clock_words(seen.at_ms, zone)} {_zone_name(seen.at_ms, zone)}, for {lasts}:")
-    typer.echo(f"receivers: {','.join(receivers)}")
+    typer.echo(f"receivers: {','.join(answer.receivers)}")
     for number in seen.routes:
         path = _path(root, number)
         typer.echo(f"{path[-1].receiver}: {_way(path)}")
         for line in _details(path[-1]) if with_tree else ():
             typer.echo(f"  {line}")
-    for event in events:
+    for event in answer.timeline:
         typer.echo(_line(event, zone))
     if not seen.messages:
         typer.echo("nobody is told")
