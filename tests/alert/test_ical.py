@@ -154,6 +154,21 @@ def test_what_makes_no_window_is_refused_with_the_event_and_a_remedy(
     assert words in str(error.value)
 
 
+def test_a_description_of_blanks_is_read_at_once() -> None:
+    blank = "\\n" * 40_000 + " " * 40_000
+    (found,) = read(
+        ics(
+            event(
+                "DTSTART:20260302T020000Z",
+                "DTEND:20260302T040000Z",
+                f"DESCRIPTION:{blank}\\nmatchers: a=b{' ' * 40_000}",
+            )
+        ),
+        created_by="ann",
+    )
+    assert [(one.name, one.value) for one in found.matchers] == [("a", "b")]
+
+
 def test_conditions_given_with_the_import_are_for_events_without_their_own() -> None:
     plain = event("DTSTART:20260301T100000Z", "DURATION:PT1H", uid="b")
     found = read(ics(SERIES, plain), created_by="x", matchers='team="web"')

@@ -18,7 +18,7 @@ from tocsin.alert.routing.matchers import parse_matchers
 from tocsin.kit.fault import Rejected
 
 MATCHERS = "X-TOCSIN-MATCHERS"
-_IN_TEXT = re.compile(r"^\s*(?:tocsin[- ])?matchers\s*[:=]\s*(.+?)\s*$", re.I | re.M)
+_IN_TEXT = re.compile(r"^[ \t]*(?:tocsin[- ])?matchers[ \t]*[:=](.*\S)", re.I | re.M)
 _REMEDY = (
     f'write the property {MATCHERS}:service="db" into the event, or a line such as '
     '`matchers: service="db"` into its description; or give the conditions with the import'
