@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tocsin.alert.plain.spoken_unit import in_unit
 from tocsin.alert.rules.humanize import general
+from tocsin.alert.rules.units import in_unit
 from tocsin.query.promql import ast
 from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse

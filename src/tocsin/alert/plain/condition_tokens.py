@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from tocsin.alert.rules.units import PERCENT, SIZES, TIMES
 from tocsin.kit.document import nearest
 from tocsin.kit.fault import Rejected
 from tocsin.query.promql.durations import parse_duration
@@ -32,26 +33,10 @@ SPOKEN = {
     Dimension.SIZE_RATE: "a size in a time such as 5MB/s",
 }
 
-_TIMES = {
-    **dict.fromkeys(("ns",), 1e-9),
-    **dict.fromkeys(("us", "µs", "μs"), 1e-6),
-    **dict.fromkeys(("ms", "milliseconds"), 1e-3),
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("m", "min", "minute", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
-    **dict.fromkeys(("d", "day", "days"), 86_400.0),
-    **dict.fromkeys(("w", "week", "weeks"), 604_800.0),
-}
-_SIZES = {"B": 1.0, "bytes": 1.0} | {
-    f"{letter}{ending}": base**power
-    for power, letter in enumerate("KMGTP", start=1)
-    for ending, base in (("B", 1000.0), ("iB", 1024.0))
-}
-_SIZES["kB"] = 1000.0
 UNITS = {
-    "%": (Dimension.SHARE, 0.01),
-    **{name: (Dimension.TIME, factor) for name, factor in _TIMES.items()},
-    **{name: (Dimension.SIZE, factor) for name, factor in _SIZES.items()},
+    "%": (Dimension.SHARE, PERCENT),
+    **{name: (Dimension.TIME, factor) for name, factor in TIMES.items()},
+    **{name: (Dimension.SIZE, factor) for name, factor in SIZES.items()},
 }
 """Each unit's dimension, and how much of the basic unit it is."""
 
@@ -149,10 +134,10 @@ def _quantity(text: str, at: int, number: re.Match[str]) -> Token:
         words = f"unknown unit {unit[2]!r}; known: {known}"
         raise ConditionError(words, end, close=nearest(unit[2], UNITS))
     per = _PER.match(text, end)
-    if per and per[1] in _TIMES and dimension in (Dimension.NUMBER, Dimension.SIZE):
+    if per and per[1] in TIMES and dimension in (Dimension.NUMBER, Dimension.SIZE):
         is_size = dimension is Dimension.SIZE
         dimension = Dimension.SIZE_RATE if is_size else Dimension.RATE
-        value /= _TIMES[per[1]]
+        value /= TIMES[per[1]]
         end = per.end()
     if not math.isfinite(value):
         raise ConditionError("the number is too large", at)

@@ -23,8 +23,3 @@ def unit_of(condition: str) -> str:
         return ""
     match = _WRITTEN.fullmatch(end.text)
     return match[1] if match and match[1] in UNITS else ""
-
-
-def in_unit(value: float, unit: str) -> float:
-    """A value of PromQL's basic unit as so many of this one."""
-    return value / UNITS[unit][1]
