@@ -244,6 +244,7 @@ def parts() -> SimpleNamespace:
         engine=Engine(source, clock),
         config=config,
         rules=SimpleNamespace(groups=[]),
+        alerts=SimpleNamespace(alerts=list),
         status=lambda: status,
         state=status,
         reload=reload,
