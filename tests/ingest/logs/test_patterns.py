@@ -113,6 +113,19 @@ def test_a_service_that_says_something_new_each_time_stays_within_its_bound() ->
     assert known[0] == known[1]
 
 
+def test_long_lines_under_many_names_stay_within_the_memory_for_all() -> None:
+    miner = PatternMiner(most_bytes=200_000)
+    mined(miner, "a known line", service="quiet")
+    words = [f"{a}{b}" for a in NAMES for b in NAMES]
+    for number in range(200):
+        place = number % 64
+        text = " ".join([*words[place:], *words[:place]])
+        mined(miner, *(f"{one} {text}" for one in NAMES), service=f"made up {number}")
+        assert sum(one.total for one in miner._services.values()) <= 200_000
+    assert "a known line" in {one.template for one in miner.changes()}
+    assert miner._services["quiet"].by_words
+
+
 def test_what_could_not_be_kept_is_told_again() -> None:
     miner = PatternMiner()
     mined(miner, "started")

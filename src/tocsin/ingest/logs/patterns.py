@@ -27,6 +27,9 @@ _EXAMPLE = 400
 _REST = "<…>"
 _COARSE = 200
 _SERVICES = 500
+_MOST_BYTES = 256 << 20
+"""About what all patterns may take; the service with the most of it begins anew beyond."""
+_PLACE_BYTES = 300
 
 _templates = gauge.gauge("log_patterns", "Patterns of log lines that are known.")
 _coarse_lines = gauge.counter(
@@ -63,6 +66,8 @@ class _Service:
         self.general: defaultdict[int, list[_Template]] = defaultdict(list)
         self.alike: defaultdict[Words, list[_Template]] = defaultdict(list)
         self.changed: dict[int, _Template] = {}
+        self.size = 0
+        self._shape_bytes = 0
         self._coarse = 0
         self._full_misses = 0
 
@@ -70,13 +75,25 @@ class _Service:
         """The template of a shape that is not in `shapes`; it is there afterwards."""
         found = self._known(tuple(tokens)) or self._new(tuple(tokens), record)
         if len(self.shapes) >= _SHAPES:
-            self.shapes.clear()
+            self._forget_shapes()
         self.shapes[shape] = found
+        self._shape_bytes += len(shape)
         return found
+
+    @property
+    def total(self) -> int:
+        """About how many bytes its patterns and shapes take."""
+        return self.size + self._shape_bytes
+
+    def _forget_shapes(self) -> None:
+        self.shapes.clear()
+        self._shape_bytes = 0
 
     def add(self, template: _Template) -> None:
         """Know a template, and which ones it resembles."""
         words = template.words
+        if words not in self.by_words:
+            self.size += _bytes_of(words)
         self.by_words[words] = template
         if "<*>" in words:
             self.general[len(words)].append(template)
@@ -132,7 +149,8 @@ class _Service:
         self._generalise(first)
 
     def _forget(self, one: _Template) -> None:
-        self.by_words.pop(one.words, None)
+        if self.by_words.pop(one.words, None) is not None:
+            self.size -= _bytes_of(one.words)
         if "<*>" in one.words:
             self.general[len(one.words)].remove(one)
         for place, word in enumerate(one.words):
@@ -172,7 +190,7 @@ class _Service:
                 self._forget(one)
         for one in kept:
             one.used //= 2
-        self.shapes.clear()
+        self._forget_shapes()
 
 
 class PatternMiner:
@@ -182,8 +200,9 @@ class PatternMiner:
     thread.
     """
 
-    def __init__(self, most: int = 5_000) -> None:
+    def __init__(self, most: int = 5_000, *, most_bytes: int = _MOST_BYTES) -> None:
         self._most = most
+        self._most_bytes = most_bytes
         self._masker = Masker()
         self._services: dict[str, _Service] = {}
         self._lock = threading.Lock()
@@ -193,8 +212,16 @@ class PatternMiner:
         with self._lock:
             for record in records:
                 record.pattern = self._pattern(record)
+            self._make_room()
             _templates.set(sum(len(one.by_words) for one in self._services.values()))
         return records
+
+    def _make_room(self) -> None:
+        """Long lines that are all different, under many names, must not fill the memory."""
+        while sum(one.total for one in self._services.values()) > self._most_bytes:
+            largest = max(self._services.values(), key=lambda one: one.total)
+            fresh = self._services[largest.name] = _Service(largest.name, self._most)
+            fresh.changed = largest.changed
 
     def know(self, patterns: Iterable[LogPattern]) -> None:
         """Go on with the patterns of an earlier time."""
@@ -244,6 +271,11 @@ class PatternMiner:
                 del self._services[next(iter(self._services))]
             found = self._services[name] = _Service(name, self._most)
         return found
+
+
+def _bytes_of(words: Words) -> int:
+    """A template is found by its words with any one of them left out."""
+    return len(words) * (_PLACE_BYTES + 8 * len(words)) + sum(map(len, words))
 
 
 def _kept(service: str, one: _Template) -> LogPattern:
