@@ -4,8 +4,11 @@ import pytest
 
 from tocsin.alert.delivering.history import TROUBLED
 from tocsin.kit.fault import Rejected
+from tocsin.web.api import notifications
 from tocsin.web.api.notifications import wanted
+from tocsin.web.pages import notifications as notification_pages
 from tocsin.web.pages.notifications import remedy
+from tocsin.web.routing import Access
 
 NOW = 1_700_000_000_000
 
@@ -58,3 +61,9 @@ def test_a_failure_comes_with_what_to_do(error: str, part: str) -> None:
     words = remedy(error)
     assert part in words
     assert bool(words) == bool(part)
+
+
+def test_who_looks_only_confirms_no_test_message_and_sends_nothing_again() -> None:
+    addresses = (*notifications.ADDRESSES, *notification_pages.ADDRESSES)
+    acts = {one.path.rpartition("/")[2]: one.access for one in addresses if "POST" in one.methods}
+    assert acts == {"acknowledge": Access.RESPOND, "resend": Access.ADMIN}

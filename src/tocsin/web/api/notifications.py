@@ -240,12 +240,12 @@ def _json(value: object) -> Response:
     )
 
 
-_READ, _ADMIN, _POST = Access.READ, Access.ADMIN, ("POST",)
+_READ, _RESPOND, _ADMIN, _POST = Access.READ, Access.RESPOND, Access.ADMIN, ("POST",)
 
 ADDRESSES: Addresses = (
     Address("/api/notifications", _list, _READ, answer=NotificationList),
     Address("/api/notifications/{id:int}", _one, _READ, answer=WholeNotification),
     Address("/api/notifications/{id:int}/resend", _resend, _ADMIN, _POST, None, Resent),
     Address("/api/canaries", _canaries, _READ, answer=list[CanaryNote]),
-    Address("/api/canaries/{id}/acknowledge", _acknowledge, _READ, _POST, None, CanaryNote),
+    Address("/api/canaries/{id}/acknowledge", _acknowledge, _RESPOND, _POST, None, CanaryNote),
 )

@@ -229,5 +229,5 @@ ADDRESSES: Addresses = (
     address("/notifications/{id:int}", _one, Access.READ),
     post("/notifications/{id:int}/resend", _resend, Access.ADMIN),
     address("/notifications/canaries/{id}", _canary, Access.READ),
-    post("/notifications/canaries/{id}/acknowledge", _acknowledge, Access.READ),
+    post("/notifications/canaries/{id}/acknowledge", _acknowledge, Access.RESPOND),
 )
