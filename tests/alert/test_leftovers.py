@@ -104,6 +104,16 @@ async def test_what_goes_on_is_not_told_again(life: Life, hold: str) -> None:
     assert life.told == [["+i"], ["-i"]]
 
 
+async def test_what_ends_before_it_has_held_long_enough_again_is_told_too(life: Life) -> None:
+    await life.fired(rule(hold="1m"))
+    await life.world.clock.advance(20)
+    async with life.process(rule(hold="1m")):
+        await life.passes(45)
+        life.gives(0.0, instance="i")
+        await life.passes(45)
+        assert life.told == [["+i"], ["-i"]]
+
+
 async def test_what_fails_to_be_evaluated_is_left_until_it_can_be(life: Life) -> None:
     await life.fired(rule())
 

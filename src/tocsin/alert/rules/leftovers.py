@@ -12,6 +12,7 @@ import msgspec
 
 from tocsin.alert.rules.ports import KnownAlerts, Surroundings
 from tocsin.alert.rules.rule_run import RuleRun
+from tocsin.alert.rules.state import Phase
 from tocsin.kit import gauge, log
 from tocsin.kit.fault import Fault
 from tocsin.model.alerts import Alert
@@ -59,21 +60,16 @@ class Leftovers:
         if around.alerts is None:
             return
         external = around.world.external_labels
+        rest = self._not_given(name, runs, external)
         try:
-            rest = [one for labels, one in self._open.items() if get(labels, "alertname") == name]
-            for run in runs:
+            for run in runs if rest else ():
                 rest = await run.judged(rest, external)
-            given = {
-                from_mapping({**dict(external), **dict(one.labels)})
-                for run in runs
-                for one in run.alerts()
-            }
-            for labels in given:
-                self._open.pop(labels, None)
+            # A rule may have been evaluated while that was asked.
+            still = {one.labels for one in self._not_given(name, runs, external)}
             over = [
                 msgspec.structs.replace(one, ends_ms=now_ms, updated_ms=now_ms)
                 for one in rest
-                if one.labels not in given
+                if one.labels in still
             ]
             if over:
                 await around.alerts.put(over)
@@ -86,3 +82,20 @@ class Leftovers:
             self._open.pop(one.labels, None)
         _ended.inc(len(over))
         _log.info("ended_while_away", rule=name, alerts=len(over))
+
+    def _not_given(self, name: str, runs: Sequence[RuleRun], external: Labels) -> list[Alert]:
+        """Those of that name that no rule gives. What fires is the rule's own again and forgotten;
+        what is pending, as after every start of a rule with `for`, may yet vanish."""
+        given = {
+            from_mapping({**dict(external), **dict(one.labels)}): one.phase
+            for run in runs
+            for one in run.alerts()
+        }
+        for labels, phase in given.items():
+            if phase is Phase.FIRING:
+                self._open.pop(labels, None)
+        return [
+            one
+            for labels, one in self._open.items()
+            if labels not in given and get(labels, "alertname") == name
+        ]
