@@ -58,6 +58,11 @@ def test_a_part_is_added_to_a_question(typed: str, whole: str) -> None:
     assert with_part(typed, part_of("b", "1")) == whole
 
 
+def test_of_very_many_words_only_the_first_are_marked() -> None:
+    words = [f"word{number}" for number in range(100, 300)]
+    assert marked("word100 word299", words) == "<mark>word100</mark> word299"
+
+
 def test_words_that_are_looked_for_are_marked_and_nothing_becomes_markup() -> None:
     words = words_of(parse('level:error "timed out" message:DB -fine'))
     assert words == ["timed out", "DB"]

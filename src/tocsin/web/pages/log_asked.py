@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import urlencode
 
 import msgspec
@@ -33,6 +34,8 @@ VIEWS = "log_views"
 MUTES = "log_mutes"
 """The setting that holds the patterns that are not shown, a list of `Mute`."""
 _MOST_COLUMNS = 6
+_MOST_MARKED = 50
+"""Every letter of every line is compared with each of them."""
 _PLACE = re.compile(r"character (\d+): (.*)", re.DOTALL)
 
 
@@ -182,7 +185,8 @@ def words_of(query: Query) -> list[str]:
 
 def marked(text: str, words: Iterable[str]) -> Markup:
     """A text as HTML in which these words are marked, whatever their case."""
-    wanted = sorted({word for word in words if word}, key=len, reverse=True)
+    first = islice(dict.fromkeys(word for word in words if word), _MOST_MARKED)
+    wanted = sorted(first, key=len, reverse=True)
     if not wanted:
         return escape(text)
     found = re.split(f"({'|'.join(map(re.escape, wanted))})", text, flags=re.IGNORECASE)
