@@ -104,7 +104,8 @@ class Database:
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:
-            raise RuntimeError("the database is not open")
+            # What still wants to keep something while Tocsin ends keeps it no more, and says so.
+            raise Temporary("the state database is not open: Tocsin is starting or shutting down")
         return self._engine
 
     @asynccontextmanager
