@@ -22,6 +22,7 @@ _SCOPES = {
     Access.READ: ("read", "admin"),
     Access.INGEST: ("ingest", "admin"),
     Access.BROWSER_INGEST: ("ingest", "admin"),
+    Access.RESPOND: ("admin",),
     Access.ADMIN: ("admin",),
 }
 _DENIED = (401, 403)
@@ -87,6 +88,17 @@ PUBLIC = {
     "GET /login",
     "GET /static/{name:path}",
     "POST /login",
+    # What programs look for before they log in, and learn no more from than that it is there.
+    "GET /elasticsearch",
+    "GET /elasticsearch/",
+    "GET /loki/ready",
+    # Signed: by the link itself, by the calendar's token, by Slack and by PagerDuty.
+    "GET /answer/{token}",
+    "POST /answer/{token}",
+    "GET /api/maintenance.ics",
+    "POST /api/integrations/pagerduty",
+    "POST /api/integrations/slack/actions",
+    "POST /api/integrations/slack/commands",
 }
 """Whoever opens another address to everybody says so here."""
 
