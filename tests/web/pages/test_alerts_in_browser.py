@@ -122,8 +122,9 @@ def test_the_keyboard_walks_acknowledges_and_silences(page: Page) -> None:
     row.focus()
     page.keyboard.press("s")
     expect(page.locator("#silence-preview")).to_contain_text("Hides 1 alert now")
-    page.go_back()
+    page.goto("/alerts?by=none&q=node=b", wait_until="networkidle")
     page.keyboard.press("j")
+    expect(row).to_be_focused()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/alerts/[0-9a-f]{16}$"))
 
