@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.store.child import EngineChild
@@ -74,6 +74,7 @@ def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no Chromium on this machine")
+    expect.set_options(timeout=20_000)  # a slow machine is no bug
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(_CHROMIUM))
         yield browser

@@ -4,7 +4,6 @@ PATHS = (
     "/",
     "/alerts",
     "/alerts?state=all&by=service&q=job=x",
-    "/alerts/0123456789abcdef",
     "/alerts/0123456789abcdef/why",
     "/rules",
     "/rules/new",
