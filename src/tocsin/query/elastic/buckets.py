@@ -263,6 +263,7 @@ def date_text(at_ms: int, form: str, zone: tzinfo) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
+_OFFSET = "X" * 3
 _LETTERS = {
     "yyyy": "%Y",
     "uuuu": "%Y",
@@ -274,7 +275,6 @@ _LETTERS = {
     "ss": "%S",
     "EEE": "%a",
     "MMM": "%b",
-    "XXX": "%:z",
     "Z": "%z",
     "hh": "%I",
     "a": "%p",
@@ -288,6 +288,9 @@ def _java_format(at: datetime, form: str) -> str:
             return text[1:-1]
         if text.startswith("S"):
             return f"{at.microsecond:06d}"[: len(text)]
+        if text == _OFFSET:  # strftime writes the colon from Python 3.12 on
+            offset = at.strftime("%z")
+            return f"{offset[:3]}:{offset[3:5]}" if offset else ""
         return at.strftime(_LETTERS[text]) if text in _LETTERS else text
 
     return re.sub(r"'[^']*'|([a-zA-Z])\1*", one, form)
