@@ -158,3 +158,128 @@ RECEIPTS = Table(
     Column("fingerprint", String(32), nullable=False, index=True),
     Column("content", LargeBinary, nullable=False),
 )
+
+INCIDENTS = Table(
+    "incidents",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("number", String(40), nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("status", String(20), nullable=False, index=True),
+    Column("severity", String(40), nullable=False),
+    Column("join_key", String(200), unique=True),
+    Column("opened_at", BigInteger, nullable=False, index=True),
+    Column("resolved_at", BigInteger, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+INCIDENT_ENTRIES = Table(
+    "incident_entries",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "incident_id",
+        Integer,
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+ATTACHMENTS = Table(
+    "attachments",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "incident_id",
+        Integer,
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("kind", String(40), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+POSTMORTEMS = Table(
+    "postmortems",
+    METADATA,
+    Column(
+        "incident_id", Integer, ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("version", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+ACTION_ITEMS = Table(
+    "action_items",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "incident_id",
+        Integer,
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("version", Integer, nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("due_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+ERRANDS = Table(
+    "errands",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("key", String(300), nullable=False, unique=True),
+    Column("subject", String(200), nullable=False, index=True),
+    Column("due_at", BigInteger, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_by", String(100), nullable=False),
+    Column("claimed_until", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("ix_errands_due", "state", "due_at"),
+)
+
+ONCALL_NOTES = _shelf("oncall_notes", is_shared=True)
+STATUS_NOTES = _shelf("status_notes", is_shared=True)
+
+STATUS_DAYS = Table(
+    "status_days",
+    METADATA,
+    Column("component", String(200), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+STATUS_SUBSCRIBERS = Table(
+    "status_subscribers",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("address_hash", String(64), nullable=False, unique=True),
+    Column("state", String(20), nullable=False, index=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)

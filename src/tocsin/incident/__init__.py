@@ -1,0 +1,1 @@
+"""Incidents: from the alert that opens one to the post-mortem."""

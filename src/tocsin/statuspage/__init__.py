@@ -1,0 +1,1 @@
+"""What the public is told: components, incidents, maintenance, subscribers."""
