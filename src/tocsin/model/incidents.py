@@ -1,4 +1,4 @@
-"""What is an incident, what happened in it, and what must still be done about it?"""
+"""What is an incident, and what happened in it?"""
 
 from __future__ import annotations
 
@@ -122,41 +122,3 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence for people; of a note, its Markdown."""
     data: Mapping[str, str] = {}
     """What programs need of it, such as `from` and `to`, an attachment's id, an entry's id."""
-
-
-class Errand(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that must be done once at a time, whatever crashes: a page, an escalation's next
-    step, an action, a reminder.
-
-    `key` names it for ever: putting the same key again changes nothing. `subject` is what it is
-    about, usually an incident's number: all of a subject can be listed and cancelled at once.
-    `content` means what the handler of its `kind` says.
-    """
-
-    id: int = 0
-    kind: str
-    key: str
-    subject: str = ""
-    due_ms: int
-    content: bytes = b""
-    state: str = "waiting"
-    """"waiting", "done", "failed" or "cancelled"."""
-    attempts: int = 0
-    claimed_by: str = ""
-    claimed_until_ms: int = 0
-    error: str = ""
-    """What went wrong last."""
-    updated_ms: int = 0
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What changes among the errands together with something else, in one transaction."""
-
-    put: tuple[Errand, ...] = ()
-    cancel: tuple[str, ...] = ()
-    """Keys of errands that need not be done any more."""
-    cancel_subjects: tuple[tuple[str, str], ...] = ()
-    """Kind and subject of those that need not be done any more, all of them."""
-
-
-NOTHING = Plan()
