@@ -26,6 +26,7 @@ _FIRST_PAUSE_MS = 5_000
 _LONGEST_PAUSE_MS = 300_000
 _IDLE_SECONDS = 15.0
 """How long another node's new errand may lie before this one looks."""
+_LEAST_SECONDS = 0.05
 _AWAY_SECONDS = 5.0
 _TIDY_MS = 3_600_000
 _KEPT_MS = 400 * 86_400_000
@@ -41,6 +42,7 @@ class ErrandRunner:
         self._handlers: dict[str, Handler] = {}
         self._wake = asyncio.Event()
         self._tidied_ms = 0
+        self._running: set[asyncio.Task[None]] = set()
 
     def register(self, kind: str, handler: Handler) -> None:
         """Errands of that kind are its; raises ValueError for a second one."""
@@ -68,20 +70,40 @@ class ErrandRunner:
 
     async def run(self) -> None:
         """Do what is due, for ever."""
-        while True:
-            try:
-                next_ms = await self.turn()
-                await self._tidy()
-            except Temporary as error:
-                _log.warning("errands_wait", error=str(error))
-                await self._clock.sleep(_AWAY_SECONDS)
-                continue
-            await self._rest(next_ms)
+        try:
+            while True:
+                try:
+                    next_ms = await self._begin_due()
+                    await self._tidy()
+                except Temporary as error:
+                    _log.warning("errands_wait", error=str(error))
+                    await self._clock.sleep(_AWAY_SECONDS)
+                    continue
+                await self._rest(next_ms)
+        finally:
+            for task in self._running:
+                task.cancel()
+
+    async def _begin_due(self) -> int:
+        """Nobody waits for one that hangs: each has a task of its own."""
+        for errand in await self.table.claim(self._node, self._clock.now_ms(), _LEASE_MS):
+            task = asyncio.create_task(self._do(errand), name=f"errand {errand.key}")
+            self._running.add(task)
+            task.add_done_callback(self._over)
+        return await self.table.next_due_ms()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            # Its claim ends by itself, and it is done again.
+            _log.warning("errand_end_not_noted", errand=task.get_name(), error=repr(error))
+        self._wake.set()
 
     async def _rest(self, next_ms: int) -> None:
         seconds = _IDLE_SECONDS
         if next_ms:
-            seconds = min(seconds, max(0.0, (next_ms - self._clock.now_ms()) / 1000))
+            seconds = min(seconds, max(_LEAST_SECONDS, (next_ms - self._clock.now_ms()) / 1000))
         woken = asyncio.create_task(self._wake.wait(), name="errands_woken")
         slept = asyncio.create_task(self._rested(seconds), name="errands_rest")
         try:
@@ -95,8 +117,8 @@ class ErrandRunner:
         await self._clock.sleep(seconds)
 
     async def turn(self) -> int:
-        """Do everything that is due now, side by side, also what follows at once; returns when the
-        next is due, in ms since the epoch, 0 when there is none."""
+        """Do everything that is due now and wait for it, also for what follows at once; returns
+        when the next is due, in ms since the epoch, 0 when there is none. For who owns the time."""
         while True:
             errands = await self.table.claim(self._node, self._clock.now_ms(), _LEASE_MS)
             if not errands:

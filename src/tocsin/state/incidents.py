@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -213,7 +214,7 @@ class IncidentTable:
         question = select(*columns).where(ATTACHMENTS.c.incident_id == incident_id)
         async with self._database.reading() as connection:
             rows = await connection.execute(question.order_by(ATTACHMENTS.c.id))
-            return [_attachment(row) for row in rows.mappings()]
+            return [_attachment(dict(row)) for row in rows.mappings()]
 
     async def attachment(self, incident_id: int, attachment_id: int) -> Attachment:
         """One, with its content. Raises NotFound."""
@@ -223,7 +224,7 @@ class IncidentTable:
             row = found.mappings().first()
         if row is None:
             raise NotFound(f"there is no attachment {attachment_id} of that incident")
-        return _attachment(row)
+        return _attachment(dict(row))
 
 
 def numbered(plan: Plan, number: str) -> Plan:
@@ -301,7 +302,7 @@ def _incident(content: bytes) -> Incident:
     return msgspec.json.decode(bytes(content), type=Incident)
 
 
-def _attachment(row: Mapping[str, object]) -> Attachment:
+def _attachment(row: Mapping[Any, object]) -> Attachment:  # Any: SQLAlchemy's names of columns
     values = {str(name): value for name, value in row.items()}
     values["created_ms"] = values.pop("created_at")
     return msgspec.convert(values, Attachment)
