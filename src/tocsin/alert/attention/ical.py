@@ -71,12 +71,10 @@ def read(
     Cancelled events are left out, and changed occurrences of a series become windows of their own.
     Raises Rejected with the event and the remedy, TooLarge beyond 1 MiB or 1000 events.
     """
-    if len(data) > _LARGEST_BYTES:
-        raise TooLarge("a calendar has at most 1 MiB")
     given = conditions(matchers, "the import") if matchers.strip() else ()
     series: dict[str, Window] = {}
     changed: list[Entry] = []
-    for entry in _events(data, default_zone):
+    for entry in events(data, default_zone):
         if entry.is_of_a_series:
             changed.append(entry)
         elif entry.uid in series:
@@ -95,7 +93,10 @@ def read(
     return [*series.values(), *moved]
 
 
-def _events(data: bytes, default_zone: str) -> Iterable[Entry]:
+def events(data: bytes, default_zone: str) -> Iterable[Entry]:
+    """Every event of a file, which may hold several calendars; raises Rejected, TooLarge."""
+    if len(data) > _LARGEST_BYTES:
+        raise TooLarge("a calendar has at most 1 MiB")
     try:
         calendars = Calendar.from_ical(data, multiple=True)
     except (ValueError, KeyError, IndexError) as error:

@@ -123,8 +123,8 @@ def window_of(found: Entry, given: tuple[SilenceMatcher, ...], created_by: str) 
         starts_ms=instant_ms(found.begins, place),
         ends_ms=instant_ms(found.begins + found.lasts, place),
         time_zone=place,
-        rule=_rule(event, found.at),
-        excluded=tuple(_excluded(event, place)),
+        rule=rule_of(event, found.at),
+        excluded=tuple(excluded_of(event, place)),
         comment=_comment(event),
         created_by=created_by,
         source="ical",
@@ -137,7 +137,8 @@ def window_of(found: Entry, given: tuple[SilenceMatcher, ...], created_by: str) 
     return window
 
 
-def _rule(event: Event, at: str) -> str:
+def rule_of(event: Event, at: str) -> str:
+    """How it recurs, as RFC 5545 writes it, empty when it does not; raises Rejected."""
     for unknown in ("RDATE", "EXRULE"):
         if unknown in event:
             raise Rejected(f"{at}: {unknown} is not supported; make an event of each date")
@@ -168,7 +169,8 @@ def _comment(event: Event) -> str:
     return _IN_TEXT.sub("", str(event.get("DESCRIPTION") or "")).strip()[:1000]
 
 
-def _excluded(event: Event, place: str) -> Iterable[str]:
+def excluded_of(event: Event, place: str) -> Iterable[str]:
+    """What the clocks show at the times that are left out, in ISO 8601."""
     for moment in _listed(event.get("EXDATE")):
         yield _shown(moment, place).isoformat()
 
@@ -180,7 +182,12 @@ def _listed(value: Any) -> Iterable[date | datetime]:  # Any: the package has no
 
 def without(main: Window, changed: Entry) -> Window:
     """The series without the occurrence that was changed or cancelled."""
+    gone = replaced_by(changed, main.time_zone)
+    return msgspec.structs.replace(main, excluded=(*main.excluded, gone))
+
+
+def replaced_by(changed: Entry, place: str) -> str:
+    """Which occurrence of its series it stands for: what the place's clocks show, in ISO 8601."""
     moment = _moment(changed.event, "RECURRENCE-ID", changed.at)
     assert moment is not None
-    gone = _shown(moment, main.time_zone).isoformat()
-    return msgspec.structs.replace(main, excluded=(*main.excluded, gone))
+    return _shown(moment, place).isoformat()
