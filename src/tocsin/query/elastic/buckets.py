@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from tocsin.kit.fault import Rejected
+from tocsin.kit.regex import compile_pattern
+from tocsin.query.elastic import option
 from tocsin.query.elastic.aggregation import Aggregation
 from tocsin.query.elastic.calendar import Rounding, rounding_of
+from tocsin.query.elastic.date_format import written
 from tocsin.query.elastic.dates import moment_ns, zone_of
 from tocsin.query.elastic.dsl import query_of
 from tocsin.query.elastic.faults import ElasticFault, illegal, parsing
@@ -31,7 +35,7 @@ def key_sql(agg: Aggregation, now_ns: int) -> str:
             return rounding_of(agg.body, now_ns).sql
         case "histogram":
             step = _step(agg)
-            shift = float(agg.body.get("offset", 0))
+            shift = option.number(agg.body, "offset", 0.0)
             return f"floor(({number_sql(agg.field)} - {shift!r}) / {step!r}) * {step!r} + {shift!r}"
         case "missing":
             return f"if({text_sql(agg.field)} = '', '{_PRESENT}', '')"
@@ -46,24 +50,35 @@ def key_sql(agg: Aggregation, now_ns: int) -> str:
 def _several(ways: Mapping[str, str], agg: Aggregation) -> str:
     """A line may lie in several buckets."""
     listed = [f"if({where}, {literal(name)}, '')" for name, where in ways.items()]
-    if agg.kind == "filters" and agg.body.get("other_bucket"):
+    if agg.kind == "filters" and _has_other(agg):
         rest = " OR ".join(f"({where})" for where in ways.values())
         listed.append(f"if({rest}, '', {literal(_other(agg))})")
     return f"arrayJoin(arrayFilter(one -> one != '', [{', '.join(listed)}]))"
 
 
+def _has_other(agg: Aggregation) -> bool:
+    """A name for the other lines asks for their bucket too."""
+    return option.flag(agg.body, "other_bucket", default="other_bucket_key" in agg.body)
+
+
 def _other(agg: Aggregation) -> str:
-    return str(agg.body.get("other_bucket_key", "_other_"))
+    return option.text(agg.body, "other_bucket_key", "_other_")
+
+
+def _filters(agg: Aggregation) -> dict[str, Any]:  # queries, read later
+    """The queries of `filters` by name; those of a list are named by their places."""
+    given = agg.body.get("filters")
+    named = dict(enumerate(given)) if isinstance(given, list) else option.inner(given, "filters")
+    if not named:
+        raise illegal("[filters] cannot be empty")
+    return {str(name): one for name, one in named.items()}
 
 
 def conditions(agg: Aggregation, now_ns: int) -> dict[str, str]:
     """The buckets of `filters` and `range` by name, as conditions in SQL."""
     if agg.kind == "filters":
-        given = agg.body.get("filters", {})
-        pairs: Iterable[tuple[Any, Any]] = (
-            enumerate(given) if isinstance(given, list) else given.items()
-        )
-        return {str(n): condition(query_of(one, now_ns), now_ns) for n, one in pairs}
+        given = _filters(agg)
+        return {name: condition(query_of(one, now_ns), now_ns) for name, one in given.items()}
     found = {}
     for name, low, high in ranges(agg, now_ns):
         number = number_sql(agg.field)
@@ -76,46 +91,58 @@ def conditions(agg: Aggregation, now_ns: int) -> dict[str, str]:
 def ranges(agg: Aggregation, now_ns: int) -> list[tuple[str, float | None, float | None]]:
     """Names and ends of the ranges, in order."""
     found = []
-    for one in agg.body.get("ranges", []):
-        low, high = (_end(agg, one.get(end), now_ns) for end in ("from", "to"))
-        name = one.get("key") or f"{'*' if low is None else low}-{'*' if high is None else high}"
-        found.append((str(name), low, high))
+    for given in option.listed(agg.body, "ranges"):
+        one = option.inner(given, "ranges")
+        low, high = (_end(agg, one, end, now_ns) for end in ("from", "to"))
+        name = (
+            option.text(one, "key")
+            or f"{'*' if low is None else low}-{'*' if high is None else high}"
+        )
+        found.append((name, low, high))
     if not found:
         raise illegal(f"No [ranges] specified for the [{agg.name}] aggregation")
     return found
 
 
-def _end(agg: Aggregation, value: object, now_ns: int) -> float | None:
-    if value is None:
+def _end(
+    agg: Aggregation,
+    given: Mapping[str, Any],  # a range of a request
+    name: str,
+    now_ns: int,
+) -> float | None:
+    if given.get(name) is None:
         return None
     if agg.kind == "date_range" or is_time(agg.field):
-        return float(moment_ns(value, now_ns) // 10**6)
-    try:
-        return float(str(value))
-    except ValueError as error:
-        raise illegal(f"{value!r} is no number") from error
+        return float(moment_ns(option.scalar(given[name], name), now_ns) // 10**6)
+    return float(option.number(given, name, 0.0))
 
 
 def _terms_sql(agg: Aggregation) -> str:
     text = text_sql(agg.field)
-    if "missing" in agg.body:
-        text = f"if({text} = '', {literal(str(agg.body['missing']))}, {text})"
+    if instead := option.text(agg.body, "missing"):
+        text = f"if({text} = '', {literal(instead)}, {text})"
     ways = []
     for name, sign in (("include", ""), ("exclude", "NOT ")):
         given = agg.body.get(name)
-        if isinstance(given, list):
-            values = ", ".join(literal(str(one)) for one in given) or "''"
+        if isinstance(given, str):
+            ways.append(f"{sign}match({text}, {literal(_pattern(given))})")
+        elif given is not None:
+            values = ", ".join(map(literal, option.texts(agg.body, name))) or "''"
             ways.append(f"{sign}({text} IN ({values}))")
-        elif isinstance(given, str):
-            ways.append(f"{sign}match({text}, {literal(f'^(?:{given})$')})")
     return f"if({' AND '.join(ways)}, {text}, '')" if ways else text
 
 
-def _step(agg: Aggregation) -> float:
+def _pattern(given: str) -> str:
+    whole = f"^(?:{given})$"
     try:
-        step = float(agg.body.get("interval", 0))
-    except (TypeError, ValueError) as error:
-        raise illegal("[interval] must be a number") from error
+        compile_pattern(whole)
+    except Rejected as error:
+        raise illegal(str(error)) from error
+    return whole
+
+
+def _step(agg: Aggregation) -> float:
+    step = option.number(agg.body, "interval", 0.0)
     if step <= 0:
         raise illegal("[interval] must be >0 for histogram aggregation")
     return step
@@ -140,10 +167,8 @@ def shown(agg: Aggregation, keys: list[tuple[Key, int]], make: Make, now_ns: int
 
 
 def _terms(agg: Aggregation, keys: list[tuple[Key, int]], make: Make) -> Bucket:
-    size = agg.body.get("size", _TERMS)
-    least = agg.body.get("min_doc_count", 1)
-    if not isinstance(size, int) or size < 0 or not isinstance(least, int):
-        raise illegal("[size] must be greater than 0")
+    size = terms_shown(agg)
+    least = option.whole(agg.body, "min_doc_count", 1)
     known = [(key, count) for key, count in keys if key != "" and count >= least]
     typed = _typed(agg.field, [str(key) for key, _ in known])
     rows = [({"key": typed.get(str(key), key), **make(key)}, count) for key, count in known]
@@ -159,6 +184,11 @@ def _terms(agg: Aggregation, keys: list[tuple[Key, int]], make: Make) -> Bucket:
     return {"doc_count_error_upper_bound": 0, "sum_other_doc_count": rest, "buckets": buckets}
 
 
+def terms_shown(agg: Aggregation) -> int:
+    """How many buckets of `terms` are wanted."""
+    return option.whole(agg.body, "size", _TERMS, least=1)
+
+
 def _orders(agg: Aggregation) -> list[tuple[str, bool]]:
     given = agg.body.get("order", {"_count": "desc"})
     listed = given if isinstance(given, list) else [given]
@@ -166,10 +196,17 @@ def _orders(agg: Aggregation) -> list[tuple[str, bool]]:
     for one in listed:
         if not isinstance(one, dict):
             raise parsing("Order must be an object")
-        found += [(str(by), str(way).lower() == "desc") for by, way in one.items()]
+        found += [(by, _is_descending(way)) for by, way in one.items()]
     if not any(by in ("_key", "_term") for by, _ in found):
         found.append(("_key", False))
     return found
+
+
+def _is_descending(way: object) -> bool:
+    text = option.scalar(way, "order").lower()
+    if text not in ("asc", "desc"):
+        raise parsing(f"Unknown order direction [{text[:40]}]")
+    return text == "desc"
 
 
 def _rank(bucket: Bucket, by: str) -> tuple[int, Any]:  # of one kind in one aggregation
@@ -205,20 +242,20 @@ def _typed(field: str, keys: list[str]) -> Mapping[str, Key]:
 
 def _dates(agg: Aggregation, keys: list[tuple[Key, int]], make: Make, now_ns: int) -> Bucket:
     rounding = rounding_of(agg.body, now_ns)
-    zone = zone_of(str(agg.body.get("time_zone", "")))
-    form = str(agg.body.get("format", ""))
-    least = agg.body.get("min_doc_count", 0)
+    zone = zone_of(option.text(agg.body, "time_zone"))
+    text_of = written(option.text(agg.body, "format"), zone)
+    least = option.whole(agg.body, "min_doc_count", 0)
     counts = {int(key): count for key, count in keys}
     starts = _filled(agg, counts, rounding, now_ns) if least == 0 else sorted(counts)
     buckets = [
-        {"key_as_string": date_text(at, form, zone), "key": at, **make(at)}
+        {"key_as_string": text_of(at), "key": at, **make(at)}
         for at in starts
         if counts.get(at, 0) >= least
     ]
-    way = agg.body.get("order")
-    if isinstance(way, dict) and "desc" in (str(one).lower() for one in way.values()):
-        buckets.sort(key=lambda one: one["doc_count" if "_count" in way else "key"], reverse=True)
-    if agg.body.get("keyed"):
+    if "order" in agg.body:
+        for by, descending in reversed(_orders(agg)):
+            buckets.sort(key=partial(_rank, by=by), reverse=descending)
+    if option.flag(agg.body, "keyed"):
         return {"buckets": {one["key_as_string"]: one for one in buckets}}
     found: Bucket = {"buckets": buckets}
     if agg.kind == "auto_date_histogram":
@@ -231,9 +268,9 @@ def _filled(
 ) -> list[int]:
     """Every bucket from the first line's to the last's, or as far as is asked."""
     ends = list(counts)
-    bounds = agg.body.get("extended_bounds") or {}
-    wanted = [bounds[name] for name in ("min", "max") if bounds.get(name) is not None]
-    ends += [rounding.start(moment_ns(one, now_ns) // 10**6) for one in wanted]
+    bounds = option.inner(agg.body.get("extended_bounds") or {}, "extended_bounds")
+    wanted = [option.text(bounds, name) for name in ("min", "max")]
+    ends += [rounding.start(moment_ns(one, now_ns) // 10**6) for one in wanted if one]
     if not ends:
         return []
     found = rounding.between(min(ends), max(ends), MOST_BUCKETS + 1)
@@ -251,53 +288,8 @@ def too_many() -> ElasticFault:
     )
 
 
-def date_text(at_ms: int, form: str, zone: tzinfo) -> str:
-    """A bucket's time as its format has it; ISO 8601 by itself."""
-    if form in ("epoch_millis", "epoch_second"):
-        return str(at_ms if form == "epoch_millis" else at_ms // 1000)
-    at = datetime.fromtimestamp(at_ms / 1000, zone)
-    if form and "strict" not in form:
-        return _java_format(at, form.partition("||")[0])
-    if zone is UTC:
-        return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
-    return at.isoformat(timespec="milliseconds")
-
-
-_OFFSET = "X" * 3
-_LETTERS = {
-    "yyyy": "%Y",
-    "uuuu": "%Y",
-    "yy": "%y",
-    "MM": "%m",
-    "dd": "%d",
-    "HH": "%H",
-    "mm": "%M",
-    "ss": "%S",
-    "EEE": "%a",
-    "MMM": "%b",
-    "Z": "%z",
-    "hh": "%I",
-    "a": "%p",
-}
-
-
-def _java_format(at: datetime, form: str) -> str:
-    def one(found: re.Match[str]) -> str:
-        text = found.group()
-        if text.startswith("'"):
-            return text[1:-1]
-        if text.startswith("S"):
-            return f"{at.microsecond:06d}"[: len(text)]
-        if text == _OFFSET:  # strftime writes the colon from Python 3.12 on
-            offset = at.strftime("%z")
-            return f"{offset[:3]}:{offset[3:5]}" if offset else ""
-        return at.strftime(_LETTERS[text]) if text in _LETTERS else text
-
-    return re.sub(r"'[^']*'|([a-zA-Z])\1*", one, form)
-
-
 def _numbers(agg: Aggregation, keys: list[tuple[Key, int]], make: Make) -> Bucket:
-    least, step = agg.body.get("min_doc_count", 0), _step(agg)
+    least, step = option.whole(agg.body, "min_doc_count", 0), _step(agg)
     known = sorted(float(key) for key, _ in keys if key != "")
     if least == 0 and known:
         count = round((known[-1] - known[0]) / step) + 1
@@ -310,11 +302,8 @@ def _numbers(agg: Aggregation, keys: list[tuple[Key, int]], make: Make) -> Bucke
 
 def _named(agg: Aggregation, make: Make, now_ns: int) -> Bucket:
     if agg.kind == "filters":
-        given = agg.body.get("filters", {})
-        names = [str(n) for n in (range(len(given)) if isinstance(given, list) else given)]
-        if agg.body.get("other_bucket"):
-            names.append(_other(agg))
-        if isinstance(given, list):
+        names = [*_filters(agg), *([_other(agg)] if _has_other(agg) else [])]
+        if isinstance(agg.body.get("filters"), list):
             return {"buckets": [make(name) for name in names]}
         return {"buckets": {name: make(name) for name in names}}
     buckets = []
@@ -322,6 +311,6 @@ def _named(agg: Aggregation, make: Make, now_ns: int) -> Bucket:
         ends = {"from": low} if low is not None else {}
         ends |= {"to": high} if high is not None else {}
         buckets.append({"key": name, **ends, **make(name)})
-    if agg.body.get("keyed"):
+    if option.flag(agg.body, "keyed"):
         return {"buckets": {str(one.pop("key")): one for one in buckets}}
     return {"buckets": buckets}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from tocsin.query.elastic import option
 from tocsin.query.elastic.dates import zone_of
 from tocsin.query.elastic.faults import illegal
 from tocsin.query.elastic.values import MILLIS
@@ -76,20 +77,20 @@ _LONG = {
 
 def rounding_of(body: Mapping[str, Any], now_ns: int) -> Rounding:  # an aggregation's options
     """The buckets that a date histogram asks for. Raises ElasticFault."""
-    zone_name = str(body.get("time_zone", ""))
+    zone_name = option.text(body, "time_zone")
     zone = zone_of(zone_name)
     if "buckets" in body or not any(
         name in body for name in ("fixed_interval", "calendar_interval", "interval")
     ):
         return _fixed("1h", body, zone, now_ns)
     if "calendar_interval" in body:
-        name = str(body["calendar_interval"])
+        name = option.text(body, "calendar_interval")
         if name not in _UNITS:
             raise illegal(
                 f"The supplied interval [{name[:40]}] could not be parsed as a calendar interval."
             )
         return _of_calendar(_UNITS[name], name, body, zone_name, zone)
-    name = str(body.get("fixed_interval", body.get("interval")))
+    name = option.text(body, "fixed_interval") or option.text(body, "interval")
     if "interval" in body and name in _UNITS and not _FIXED.fullmatch(name):
         return _of_calendar(_UNITS[name], name, body, zone_name, zone)
     return _fixed(name, body, zone, now_ns)
@@ -131,7 +132,7 @@ def _engine_zone(name: str) -> str:
 
 
 def _offset(body: Mapping[str, Any]) -> int:  # an aggregation's options
-    text = str(body.get("offset", "0ms"))
+    text = option.text(body, "offset", "0ms")
     found = _FIXED.fullmatch(text.lstrip("+-"))
     if found is None:
         if text in ("0", ""):

@@ -26,6 +26,7 @@ _DELTAS = {
     "s": timedelta(seconds=1),
 }
 _MOST = 1_000_000
+_FAR = 1e20
 
 
 def zone_of(name: str) -> tzinfo:
@@ -70,7 +71,7 @@ def _is_number(value: object, form: str) -> bool:
 def _of_number(text: str, form: str) -> int:
     scale = 10**9 if "epoch_second" in form and "millis" not in form else 10**6
     if not text.lstrip("-").isdecimal():
-        return _bounded(int(float(text) * scale))
+        return _bounded(int(max(-_FAR, min(float(text), _FAR)) * scale))
     return _bounded(int(text) * scale if len(text) < 16 else int(text))
 
 

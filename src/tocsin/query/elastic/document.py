@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tocsin.model.logs import level_name
+from tocsin.query.elastic import option
 from tocsin.query.elastic.order import Order
 from tocsin.query.logs.search import Line
 
@@ -32,25 +33,27 @@ class Shape:
 def shape_of(body: Json) -> Shape:
     """What a request wants to see."""
     given = body.get("_source", True)
-    wanted = [*(body.get("fields") or []), *(body.get("docvalue_fields") or [])]
     fields = tuple(
-        (str(one.get("field", "")), str(one.get("format", "")))
+        (option.text(one, "field"), option.text(one, "format"))
         if isinstance(one, dict)
-        else (str(one), "")
-        for one in wanted
+        else (option.scalar(one, name), "")
+        for name in ("fields", "docvalue_fields")
+        for one in option.listed(body, name)
     )
-    included: object = given
-    excluded: object = ()
     if isinstance(given, dict):
-        included = given.get("includes", given.get("include", []))
-        excluded = given.get("excludes", given.get("exclude", []))
-    return Shape(given not in (False, "false"), _names(included), _names(excluded), fields)
+        return Shape(
+            with_source=True,
+            included=_names(given, "includes") or _names(given, "include"),
+            excluded=_names(given, "excludes") or _names(given, "exclude"),
+            fields=fields,
+        )
+    included = () if given in (True, False, "true", "false", None) else _names(body, "_source")
+    return Shape(given not in (False, "false"), included, (), fields)
 
 
-def _names(given: object) -> tuple[str, ...]:
-    if isinstance(given, str):
-        return tuple(given.split(",")) if given not in ("true", "false") else ()
-    return tuple(str(one) for one in given) if isinstance(given, list | tuple) else ()
+def _names(given: Json, name: str) -> tuple[str, ...]:
+    found = option.texts(given, name)
+    return tuple(found[0].split(",")) if isinstance(given.get(name), str) else tuple(found)
 
 
 def hit(line: Line, shape: Shape, orders: Sequence[Order]) -> Json:

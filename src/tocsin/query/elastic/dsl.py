@@ -10,6 +10,7 @@ from typing import Any
 
 from tocsin.kit.fault import Rejected
 from tocsin.kit.regex import compile_pattern
+from tocsin.query.elastic import option
 from tocsin.query.elastic.dates import moment_ns, zone_of
 from tocsin.query.elastic.faults import ElasticFault, parsing
 from tocsin.query.elastic.text import query_string, simple_query_string
@@ -147,10 +148,8 @@ def _one_field(body: Json, kind: str) -> tuple[str, Any]:  # any JSON
 
 
 def text_of(value: object) -> str:
-    """A JSON value as attributes are kept."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
+    """A JSON value as attributes are kept. Raises ElasticFault for what is no single value."""
+    return option.scalar(value, "value")
 
 
 def exact(field: str, value: object) -> Query:
@@ -178,7 +177,7 @@ def _term(body: Json, _now_ns: int) -> Query:
     options = given if isinstance(given, dict) else {"value": given}
     if "value" not in options or isinstance(options["value"], list | dict):
         raise parsing("[term] query requires one value")
-    if options.get("case_insensitive"):
+    if option.flag(options, "case_insensitive"):
         return Regex(field, f"(?i)^{_quoted(text_of(options['value']))}$")
     return exact(field, options["value"])
 
@@ -196,7 +195,7 @@ def _match(body: Json, _now_ns: int) -> Query:
     if "query" not in options:
         raise parsing("[match] requires query value")
     least = options.get("minimum_should_match")
-    return matched(field, options["query"], str(options.get("operator", "or")), least)
+    return matched(field, options["query"], option.text(options, "operator", "or"), least)
 
 
 def matched(field: str, value: object, operator: str = "or", least: object = None) -> Query:
@@ -239,13 +238,13 @@ def _match_phrase_prefix(body: Json, _now_ns: int) -> Query:
 
 
 def _multi_match(body: Json, _now_ns: int) -> Query:
-    fields = body.get("fields") or ["message"]
-    value = body.get("query", "")
-    names = [str(one).partition("^")[0] for one in fields]
+    fields = option.texts(body, "fields") or ["message"]
+    value = option.scalar(body.get("query"), "query")
+    names = [one.partition("^")[0] for one in fields]
     names = ["message" if "*" in one else one for one in names]
-    if str(body.get("type", "")).startswith("phrase"):
+    if option.text(body, "type").startswith("phrase"):
         return _of_them([phrase(name, value) for name in dict.fromkeys(names)], 1)
-    operator = str(body.get("operator", "or"))
+    operator = option.text(body, "operator", "or")
     return _of_them([matched(name, value, operator) for name in dict.fromkeys(names)], 1)
 
 
@@ -256,11 +255,12 @@ def _range(body: Json, now_ns: int) -> Query:
     part, _ = place_of(field)
     parts: list[Query] = []
     given = dict(ends)
-    zone = zone_of(str(given.pop("time_zone", "")))
-    form = str(given.pop("format", ""))
+    zone, form = zone_of(option.text(given, "time_zone")), option.text(given, "format")
+    given.pop("time_zone", None)
+    given.pop("format", None)
     for old, new, alone in (("from", "gte", "include_lower"), ("to", "lte", "include_upper")):
         if given.get(old) is not None:
-            given[new if given.get(alone, True) else new[:2]] = given[old]
+            given[new if option.flag(given, alone, default=True) else new[:2]] = given[old]
         given.pop(old, None)
         given.pop(alone, None)
     for name, value in given.items():
@@ -270,10 +270,10 @@ def _range(body: Json, now_ns: int) -> Query:
             raise parsing(f"[range] query does not support [{name[:100]}]")
         if part is Part.TIME:
             up = name in ("gt", "lte")
-            text = str(moment_ns(value, now_ns, up=up, zone=zone, form=form))
+            end = str(moment_ns(value, now_ns, up=up, zone=zone, form=form))
         else:
-            text = text_of(value)
-        parts.append(Field(field, _ENDS[name], text))
+            end = text_of(value)
+        parts.append(Field(field, _ENDS[name], end))
     return _all(parts) if parts else Has(field)
 
 
@@ -323,10 +323,8 @@ def _fuzzy(body: Json, _now_ns: int) -> Query:
 
 
 def _ids(body: Json, _now_ns: int) -> Query:
-    values = body.get("values", [])
-    if not isinstance(values, list):
-        raise parsing("[ids] values must be a list")
-    return Ids(tuple(str(one) for one in values)) if values else NOTHING
+    values = option.texts(body, "values")
+    return Ids(tuple(values)) if values else NOTHING
 
 
 def _star_escaped(text: str) -> str:

@@ -119,8 +119,7 @@ def _narrowed(
     """Only the most frequent terms are looked into, when those are what is shown."""
     if above or agg.kind != "terms" or "order" in agg.body:
         return where
-    size = agg.body.get("size", 10)
-    chosen = [str(row[0]) for row in rows if row[0] != ""][: size if isinstance(size, int) else 10]
+    chosen = [str(row[0]) for row in rows if row[0] != ""][: kinds.terms_shown(agg)]
     return f"{where} AND {key} IN ({', '.join(map(literal, chosen))})" if chosen else where
 
 

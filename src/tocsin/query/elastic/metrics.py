@@ -6,39 +6,64 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from tocsin.query.elastic import option
 from tocsin.query.elastic.aggregation import Aggregation
 from tocsin.query.elastic.faults import illegal
 from tocsin.query.elastic.values import is_time, number_sql, text_sql
 
 _PERCENTS = (1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
 _MOST_PERCENTS = 100
+_MOST_OFTEN = 100
+_SAMPLE = 10_000
 
 
 def expressions(agg: Aggregation) -> list[str]:
     """The columns that a metric needs."""
     field = agg.field if agg.body.get("field") != "_id" else "@timestamp"
     number = number_sql(field)
+    lines = f"sumIf(weight, isNotNull({number}))"
     match agg.kind:
         case "value_count":
-            return [f"countIf({text_sql(field)} != '')"]
+            return [f"sumIf(weight, {text_sql(field)} != '')"]
         case "cardinality":
             return [f"uniqIf({text_sql(field)}, {text_sql(field)} != '')"]
-        case "avg" | "min" | "max" | "sum":
+        case "min" | "max":
             return [f"{agg.kind}({number})"]
+        case "sum":
+            return [_sum(number)]
+        case "avg":
+            return [f"{_sum(number)} / {lines}"]
         case "percentiles":
             wanted = ", ".join(repr(one / 100) for one in _percents(agg))
-            return [f"quantiles({wanted})({number})", f"count({number})"]
+            return [f"quantilesArray({wanted})({_as_often(number)})", lines]
         case "percentile_ranks":
-            return [
-                f"100 * countIf({number} <= {float(one)!r}) / count({number})"
-                for one in agg.body.get("values", [])
-            ]
+            return [f"100 * sumIf(weight, {number} <= {one!r}) / {lines}" for one in _ranked(agg)]
         case "median_absolute_deviation":
-            return [f"quantile(0.5)(abs({number}))"]
+            return [_deviation(number)]
+    mean, squares = f"({_sum(number)} / {lines})", _sum(f"{number} * {number}")
     return [
-        *(f"count({number})", f"min({number})", f"max({number})", f"avg({number})"),
-        *(f"sum({number})", f"sum({number} * {number})", f"varPop({number})"),
+        *(lines, f"min({number})", f"max({number})", mean, _sum(number), squares),
+        f"greatest(0, {squares} / {lines} - {mean} * {mean})",
     ]
+
+
+def _sum(number: str) -> str:
+    """The numbers' sum, each as often as lines stand for it; null of no number."""
+    return f"sumOrNull({number} * weight)"
+
+
+def _as_often(number: str) -> str:
+    """A list of the number as often as its line counts, but no longer than memory allows."""
+    often = f"if(isNull({number}), 0, least(weight, {_MOST_OFTEN}))"
+    return f"arrayWithConstant({often}, assumeNotNull({number}))"
+
+
+def _deviation(number: str) -> str:
+    """The median distance from the median, of a sample where there are many numbers."""
+    sample = f"groupArraySampleArray({_SAMPLE}, 1)({_as_often(number)})"
+    middle = f"arrayReduce('median', {sample})"
+    away = f"arrayMap(one -> abs(one - {middle}), {sample})"
+    return f"if(empty({sample}), NULL, arrayReduce('median', {away}))"
 
 
 def shown(agg: Aggregation, row: Sequence[Any]) -> dict[str, Any]:  # as the engine gave it
@@ -52,8 +77,8 @@ def shown(agg: Aggregation, row: Sequence[Any]) -> dict[str, Any]:  # as the eng
         case "percentiles":
             return _percentiles(agg, row[0], is_empty=not row[1])
         case "percentile_ranks":
-            values = {str(float(k)): v for k, v in zip(agg.body["values"], row, strict=True)}
-            return {"values": values}
+            pairs = zip(_ranked(agg), row, strict=True)
+            return {"values": {str(float(one)): share for one, share in pairs}}
     count, low, high, mean, total, squares, spread = row
     found = {
         "count": int(count),
@@ -77,13 +102,17 @@ def _valued(agg: Aggregation, value: float | None) -> dict[str, Any]:  # JSON
 
 
 def _percents(agg: Aggregation) -> list[float]:
-    given = agg.body.get("percents", _PERCENTS)
-    try:
-        wanted = [float(one) for one in given]
-    except (TypeError, ValueError) as error:
-        raise illegal("[percents] must be a list of numbers") from error
+    given = agg.body.get("percents")
+    wanted = option.numbers(agg.body, "percents") if given is not None else list(_PERCENTS)
     if not wanted or len(wanted) > _MOST_PERCENTS or not all(0 <= one <= 100 for one in wanted):
         raise illegal("percents must be in [0,100]")
+    return [float(one) for one in wanted]
+
+
+def _ranked(agg: Aggregation) -> list[float]:
+    wanted = option.numbers(agg.body, "values")
+    if not 0 < len(wanted) <= _MOST_PERCENTS:
+        raise illegal(f"[values] must be 1 to {_MOST_PERCENTS} numbers: [{agg.name}]")
     return wanted
 
 
@@ -91,6 +120,6 @@ def _percentiles(
     agg: Aggregation, values: Sequence[float], *, is_empty: bool
 ) -> dict[str, Any]:  # JSON
     pairs = [(str(p), None if is_empty else v) for p, v in zip(_percents(agg), values, strict=True)]
-    if agg.body.get("keyed", True):
+    if option.flag(agg.body, "keyed", default=True):
         return {"values": dict(pairs)}
     return {"values": [{"key": float(p), "value": v} for p, v in pairs]}

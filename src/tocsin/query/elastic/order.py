@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tocsin.query.elastic import option
 from tocsin.query.elastic.dates import moment_ns
 from tocsin.query.elastic.faults import illegal, parsing
 from tocsin.query.elastic.values import MILLIS, is_time, text_sql
@@ -39,8 +40,8 @@ class Order:
             return f"ts {way}, batch {way}, number {way}"
         if place_of(self.field)[0] is Part.LEVEL:
             return f"level {way}"
-        text = text_sql(self.field)
-        return f"{text} = '' ASC, toFloat64OrNull({text}) {way} NULLS LAST, {text} {way}"
+        value = text_sql(self.field)
+        return f"{value} = '' ASC, toFloat64OrNull({value}) {way} NULLS LAST, {value} {way}"
 
     def value(self, line: Line) -> Any:  # JSON of several kinds
         """What a hit tells to be asked for behind it."""
@@ -59,8 +60,9 @@ class Order:
             return line.body
         if part is Part.COLUMN:
             return getattr(line, name) or None
-        text = next((line.attributes[one] for one in names_of(name) if one in line.attributes), "")
-        return _number(text) if text else None
+        known = line.attributes
+        value = next((known[one] for one in names_of(name) if one in known), "")
+        return _number(value) if value else None
 
     def behind(self, value: object, now_ns: int) -> tuple[str, str]:
         """That a line lies behind a value, and that it has the same."""
@@ -77,27 +79,25 @@ class Order:
         if place_of(self.field)[0] is Part.LEVEL:
             level = int(value) if isinstance(value, int) else 0
             return f"level {sign} {level}", f"level = {level}"
-        text = text_sql(self.field)
+        kept = text_sql(self.field)
         if value is None:
-            return "0", f"{text} = ''"
-        if isinstance(value, int | float):
-            number = f"toFloat64OrNull({text})"
+            return "0", f"{kept} = ''"
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            number = f"toFloat64OrNull({kept})"
             return (
-                f"(ifNull({number} {sign} {value!r}, 1) OR {text} = '')",
+                f"(ifNull({number} {sign} {value!r}, 1) OR {kept} = '')",
                 f"ifNull({number} = {value!r}, 0)",
             )
-        return (
-            f"({text} {sign} {literal(str(value))} OR {text} = '')",
-            f"{text} = {literal(str(value))}",
-        )
+        wanted = literal(option.scalar(value, "search_after"))
+        return f"({kept} {sign} {wanted} OR {kept} = '')", f"{kept} = {wanted}"
 
 
-def _number(text: str) -> Any:  # a number when it is one
+def _number(kept: str) -> Any:  # a number when it is one
     try:
-        value = float(text)
+        value = float(kept)
     except ValueError:
-        return text
-    return int(text) if re.fullmatch(r"-?\d{1,15}", text) else value
+        return kept
+    return int(kept) if re.fullmatch(r"-?\d{1,15}", kept) else value
 
 
 def orders_of(given: object, *, with_tie: bool = False) -> list[Order]:
@@ -119,12 +119,12 @@ def orders_of(given: object, *, with_tie: bool = False) -> list[Order]:
 
 def _order(name: str, options: object) -> Order:
     if isinstance(options, dict):
-        way, form = options.get("order", "asc"), str(options.get("format", ""))
+        way, form = option.text(options, "order", "asc"), option.text(options, "format")
     else:
-        way, form = options, ""
-    if str(way).lower() not in ("asc", "desc"):
-        raise illegal(f"Unknown SortOrder [{str(way)[:40]}]")
-    return Order(name, str(way).lower() == "desc", form)
+        way, form = option.scalar(options, "order"), ""
+    if way.lower() not in ("asc", "desc"):
+        raise illegal(f"Unknown SortOrder [{way[:40]}]")
+    return Order(name, way.lower() == "desc", form)
 
 
 def after_sql(orders: Sequence[Order], values: Sequence[object], now_ns: int) -> str:

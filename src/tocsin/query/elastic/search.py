@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tocsin.kit.clock import Clock
-from tocsin.query.elastic import document
+from tocsin.query.elastic import document, option
 from tocsin.query.elastic.aggregation import Aggregation, aggregations_of
 from tocsin.query.elastic.dsl import Json, query_of
 from tocsin.query.elastic.faults import ElasticFault, illegal, no_index, parsing
@@ -24,6 +24,7 @@ from tocsin.query.logs.search import COLUMNS, Line, LogSearch, Span, within
 from tocsin.query.logs.sql import condition, literal
 
 _MOST_HITS = 10_000
+_ALL_HITS = 1 << 62
 _AHEAD_NS = 2 * 86_400 * 10**9
 SHARDS = {"total": 1, "successful": 1, "skipped": 0, "failed": 0}
 _IGNORED = frozenset(
@@ -42,6 +43,9 @@ class Asked:
 
     query: Query
     where: str
+    """What totals and aggregations are over, but for `post`."""
+    post: str
+    """What hits and their total must be besides."""
     span: Span
     orders: Sequence[Order]
     after: str
@@ -67,8 +71,7 @@ def asked_of(body: Json, index: str, now_ns: int, *, with_tie: bool = False) -> 
     span = Span(first, max(first + 1, last))
     where = f"{within(span)} AND {condition(query, now_ns)}{of_index(index)}"
     orders = orders_of(body.get("sort"), with_tie=with_tie)
-    values = body.get("search_after")
-    size, offset = _count(body, "size", 10), _count(body, "from", 0)
+    size, offset = option.whole(body, "size", 10), option.whole(body, "from", 0)
     if size + offset > _MOST_HITS:
         raise illegal(
             "Result window is too large, from + size must be less than or equal to:"
@@ -76,13 +79,15 @@ def asked_of(body: Json, index: str, now_ns: int, *, with_tie: bool = False) -> 
             " way to request large data sets. This limit can be set by changing the"
             " [index.max_result_window] index level setting."
         )
+    post = body.get("post_filter")
     aggs = aggregations_of(body.get("aggs", body.get("aggregations")))
     return Asked(
         query,
         where,
+        f" AND {condition(query_of(post, now_ns), now_ns)}" if post else "",
         span,
         orders,
-        after_sql(orders, values, now_ns) if isinstance(values, list) else "",
+        _after(body, orders, now_ns),
         size,
         offset,
         document.shape_of(body),
@@ -91,19 +96,21 @@ def asked_of(body: Json, index: str, now_ns: int, *, with_tie: bool = False) -> 
     )
 
 
-def _count(body: Json, name: str, default: int) -> int:
-    value = body.get(name, default)
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value[:9])
-    if not isinstance(value, int) or value < 0:
-        raise illegal(f"[{name}] parameter cannot be negative but was [{str(value)[:40]}]")
-    return value
+def _after(body: Json, orders: Sequence[Order], now_ns: int) -> str:
+    if body.get("search_after") is None:
+        return ""
+    if not orders:
+        raise illegal("Sort must contain at least one field when using search_after.")
+    return after_sql(orders, option.listed(body, "search_after"), now_ns)
 
 
 def _tracked(given: object) -> int:
-    if given is False or given == "false":
+    if given in (True, "true", None):
+        return _ALL_HITS
+    if given in (False, "false"):
         return 0
-    return given if isinstance(given, int) and given is not True else 1 << 62
+    wanted = option.whole({"track_total_hits": given}, "track_total_hits", 0, least=-1)
+    return _ALL_HITS if wanted < 0 else wanted
 
 
 def of_index(index: str) -> str:
@@ -180,7 +187,7 @@ class ElasticSearch:
         if not asked.track:
             return -1
         rows: list[list[Any]] = await self._search.ask(
-            f"SELECT sum(weight) FROM logs WHERE {asked.where}", list
+            f"SELECT sum(weight) FROM logs WHERE {asked.where}{asked.post}", list
         )
         return int(rows[0][0])
 
@@ -193,7 +200,7 @@ class ElasticSearch:
     async def _lines(self, asked: Asked) -> list[Line]:
         if not asked.size:
             return []
-        where = f"{asked.where} AND {asked.after}" if asked.after else asked.where
+        where = asked.where + asked.post + (f" AND {asked.after}" if asked.after else "")
         if all(one.is_tie or one.field in ("@timestamp", "timestamp") for one in asked.orders):
             newest = not asked.orders or asked.orders[0].is_descending
             return await self._search.in_order(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tocsin.kit.fault import Rejected
+from tocsin.query.elastic import option
 from tocsin.query.elastic.faults import ElasticFault
 from tocsin.query.logs.ast import (
     All,
@@ -32,7 +33,7 @@ _PIECE = re.compile(r'"[^"]*"?|\S+')
 def query_string(body: Mapping[str, Any]) -> Query:  # a request's part
     """Lucene's syntax: words mean any of them unless `default_operator` is AND."""
     text = str(body["query"])
-    any_word = str(body.get("default_operator", "or")).lower() != "and"
+    any_word = option.text(body, "default_operator", "or").lower() != "and"
     try:
         found = parse(text, any_word=any_word)
     except Rejected as error:
@@ -43,7 +44,7 @@ def query_string(body: Mapping[str, Any]) -> Query:  # a request's part
 
 def simple_query_string(body: Mapping[str, Any]) -> Query:  # a request's part
     """Words, "phrases", `+` all of them, `|` any, `-` none, `prefix*`; never wrong."""
-    both = str(body.get("default_operator", "or")).lower() == "and"
+    both = option.text(body, "default_operator", "or").lower() == "and"
     some: list[Query] = []
     every: list[Query] = []
     joins_all = both
@@ -76,8 +77,8 @@ def simple_query_string(body: Mapping[str, Any]) -> Query:  # a request's part
 
 
 def _fields(body: Mapping[str, Any]) -> tuple[str, ...]:  # a request's part
-    given = body.get("fields") or [body.get("default_field", "*")]
-    names = tuple(str(one).partition("^")[0] for one in given)
+    given = option.texts(body, "fields") or [option.text(body, "default_field", "*")]
+    names = tuple(one.partition("^")[0] for one in given)
     return () if any(one in _ANYWHERE or "*" in one for one in names) else names
 
 

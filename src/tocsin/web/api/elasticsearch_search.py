@@ -10,8 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.kit.fault import Fault, Temporary
-from tocsin.query.elastic import caps
+from tocsin.kit.fault import Fault, Rejected, Temporary
+from tocsin.query.elastic import caps, option
 from tocsin.query.elastic.faults import ElasticFault, illegal, parsing
 from tocsin.query.elastic.search import ElasticSearch
 from tocsin.store.errors import QueryTimeout, QueryTooLarge
@@ -69,13 +69,13 @@ async def search(request: Request) -> Response:
     """Lines and aggregations, as `_search` gives them."""
     body = _with_url(request, await _body(request))
     index, with_tie = _index(request), False
-    pit = body.get("pit")
-    if isinstance(pit, dict):
+    pit = option.inner(body["pit"], "pit") if body.get("pit") is not None else None
+    if pit is not None:
         index, with_tie = str(_token(pit.get("id")).get("index", "")), True
     if "scroll" in request.query_params:
         return answer(request, await _scrolled(request, body, index))
     found = await _asked(request).search(body, index, with_tie=with_tie)
-    if isinstance(pit, dict):
+    if pit is not None:
         found["pit_id"] = pit.get("id")
     return answer(request, found)
 
@@ -108,8 +108,8 @@ async def _one_of_many(request: Request, head: Json, body: Json) -> Json:
     index = ",".join(map(str, named)) if isinstance(named, list) else str(named or "")
     try:
         return {**await _asked(request).search(body, index), "status": 200}
-    except ElasticFault as fault:
-        return _told(fault)
+    except Rejected as fault:
+        return _told(_in_its_words(fault))
 
 
 async def field_caps(request: Request) -> Response:
@@ -132,7 +132,8 @@ async def scroll(request: Request) -> Response:
     """The next page of a scroll."""
     body = await _body(request)
     token = _token(body.get("scroll_id", request.query_params.get("scroll_id")))
-    found = await _scrolled(request, dict(token.get("body", {})), str(token.get("index", "")))
+    asked = dict(option.inner(token.get("body"), "scroll_id"))
+    found = await _scrolled(request, asked, str(token.get("index", "")))
     return answer(request, found)
 
 
@@ -168,9 +169,19 @@ def _as_token(content: Json) -> str:
 def _token(text: object) -> Json:
     try:
         found = msgspec.json.decode(base64.urlsafe_b64decode(str(text)), type=dict[str, Any])
-    except (binascii.Error, msgspec.MsgspecError, ValueError) as error:
+    except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise illegal("Cannot parse scroll id or point in time") from error
     return found
+
+
+def _in_its_words(fault: Rejected) -> ElasticFault:
+    if isinstance(fault, ElasticFault):
+        return fault
+    if isinstance(fault, QueryTimeout | QueryTooLarge):
+        return ElasticFault("search_timeout", str(fault))
+    status = status_of(fault)
+    kind = "query_shard_exception" if status == 400 else "illegal_argument_exception"
+    return ElasticFault(kind, str(fault), status)
 
 
 def _told(fault: ElasticFault) -> Json:
@@ -198,24 +209,17 @@ def _elastic(handler: Handler) -> Handler:
     async def answered(request: Request) -> Response:
         try:
             return await handler(request)
-        except ElasticFault as fault:
-            if fault.status == 404 and _is_lenient(request):
+        except Rejected as fault:
+            wrong = _in_its_words(fault)
+            if wrong.status == 404 and _is_lenient(request):
                 empty: Json = {"total": {"value": 0, "relation": "eq"}, "max_score": None}
                 return answer(request, {"took": 0, "timed_out": False, "count": 0,
                                         "hits": {**empty, "hits": []}})  # fmt: skip
-            told = _told(fault)
-            return answer(request, told, fault.status)
-        except (QueryTimeout, QueryTooLarge) as fault:
-            return answer(request, _told(ElasticFault("search_timeout", str(fault), 400)), 400)
+            return answer(request, _told(wrong), wrong.status)
         except Temporary as fault:
             return refuse(request, fault, 429)
         except Fault as fault:
-            status = status_of(fault)
-            if status == 400:
-                return answer(
-                    request, _told(ElasticFault("query_shard_exception", str(fault))), 400
-                )
-            return refuse(request, fault, status)
+            return refuse(request, fault, status_of(fault))
 
     answered.__name__ = getattr(handler, "__name__", "answered")
     answered.__doc__ = handler.__doc__
