@@ -59,6 +59,24 @@ async def test_a_failing_channel_falls_back_within_a_minute_and_says_so(
         )
 
 
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0], ids=["back", "ahead"])
+async def test_a_clock_that_is_set_while_a_channel_hangs_delays_no_fallback(
+    clock: FakeClock, jump: float
+) -> None:
+    async with running(clock) as world:
+        world.services["slack"].fails = asyncio.Event
+        telling = asyncio.create_task(world.tell(world.notice()))
+        await clock.advance(1)
+        clock.jump(jump)
+        await clock.advance(58)
+        assert [at < 60 for at in world.services["sms"].at] == [True]
+        again = asyncio.create_task(world.tell(world.notice("Other")))
+        await clock.advance(59)
+        assert len(world.services["sms"].taken) == 2
+        telling.cancel()
+        again.cancel()
+
+
 async def test_what_recovers_within_half_a_minute_tells_nobody_else(clock: FakeClock) -> None:
     async with running(clock) as world:
         away = [Temporary("status 503"), Temporary("status 503", 20.0)]

@@ -158,8 +158,10 @@ class Desk:
         self, attempt: asyncio.Future[bool], sending: Sending, began_ms: int
     ) -> bool:
         failure, clock = sending.one.failure, sending.clock
-        since_ms = failure.since_ms or began_ms
-        left = since_ms / 1000 + PATIENCE_SECONDS - clock.now()
+        began = clock.monotonic()
+        # Were the wall clock set back, the failure would seem to begin in the future.
+        since_ms = min(failure.since_ms or began_ms, began_ms)
+        left = PATIENCE_SECONDS - (began_ms - since_ms) / 1000
         alarm = asyncio.ensure_future(clock.sleep(max(_KNOWN_FAILING_SECONDS, left)))
         try:
             await asyncio.wait((attempt, alarm), return_when=asyncio.FIRST_COMPLETED)
@@ -168,8 +170,10 @@ class Desk:
         if attempt.done() and attempt.result():
             return True
         # Once it is given up, nobody tries before the group's next turn.
-        until_ms = began_ms + sending.limit_seconds * 1000 if attempt.done() else clock.now_ms()
-        if _keeps_failing(attempt, failure, began_ms, max(until_ms, clock.now_ms())):
+        took_ms = (clock.monotonic() - began) * 1000
+        if attempt.done():
+            took_ms = max(took_ms, sending.limit_seconds * 1000)
+        if _keeps_failing(attempt, failure, began_ms, began_ms + took_ms):
             failure.since_ms = failure.since_ms or began_ms
             failure.error = failure.error or f"no answer for {PATIENCE_SECONDS:g} s"
             await self.alarms.fails(sending.one.channel, failure)
@@ -314,7 +318,7 @@ def _keeps_failing(
     takes others meanwhile is no reason."""
     if attempt.done() and failure.is_refused:
         return True
-    since_ms = failure.since_ms
+    since_ms = min(failure.since_ms, began_ms)
     if not since_ms and failure.arrived_ms < began_ms:
         since_ms = began_ms
     return bool(since_ms) and until_ms - since_ms >= PATIENCE_SECONDS * 1000
