@@ -64,7 +64,7 @@ def level_name(number: int) -> str:
     return ("trace", "debug", "info", "warn", "error", "fatal")[(number - 1) // 4]
 
 
-class LogRecord(msgspec.Struct, kw_only=True, gc=False):
+class LogRecord(msgspec.Struct, gc=False):
     """One line. Changed in place by the steps that take it in, and by nobody afterwards.
 
     `ts_ns` is when it was said, nanoseconds since the epoch, UTC. `level` is OpenTelemetry's

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -44,23 +44,24 @@ _NUMERIC_LEVELS = ((60, 21), (50, 17), (40, 13), (30, 9), (20, 5), (10, 1))
 _MOST_NUMERIC = 69
 _MOST_SYSLOG = 7
 _MOST_OTEL = 24
-_DEEPEST = 12
+DEEPEST = 12
+"""Objects within objects that are taken apart; what is deeper is kept as text."""
 
 _WRAPPED, _WORST = 20, 99
 
 _PARTS = tuple(_NAMES)
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """Where each part of a record is among the values of documents of the same fields, -1 for
     nowhere; and which values are attributes, under which names."""
 
     places: tuple[int, ...]
     names: tuple[str, ...]
-    choose: Callable[[Sequence[str]], tuple[str, ...]]
+    choose: Callable[[Sequence[Any]], tuple[Any, ...]]  # texts, or whole columns of them
 
 
-_shapes: dict[tuple[str, ...], _Shape] = {}
+_shapes: dict[tuple[str, ...], Shape] = {}
 _SHAPES_KEPT = 5_000
 _LONGEST_SHAPE = 4_000
 """Programs write few shapes of documents; those that make up names do not fill the memory."""
@@ -70,23 +71,26 @@ _LONGEST_LEVEL = 40
 def flattened(document: Mapping[str, object]) -> dict[str, str]:
     """Every field by its dotted name, as text: lists as JSON, nulls left out."""
     found: dict[str, str] = {}
-    _flatten(document, "", found, _DEEPEST)
+    _flatten(document, "", found, DEEPEST)
     return found
 
 
 def _flatten(document: Mapping[str, object], prefix: str, found: dict[str, str], left: int) -> None:
     for key, value in document.items():
         name = prefix + key
-        if isinstance(value, str):
-            found[name] = value
-        elif isinstance(value, bool):
-            found[name] = "true" if value else "false"
-        elif isinstance(value, int | float):
-            found[name] = repr(value)
+        if isinstance(value, str | int | float):
+            found[name] = scalar_text(value)
         elif isinstance(value, dict) and left:
             _flatten(value, name + ".", found, left - 1)
         elif value is not None:
             found[name] = msgspec.json.encode(value).decode()
+
+
+def scalar_text(value: str | float) -> str:
+    """A text, a number or a truth value as text."""
+    if isinstance(value, str):
+        return value
+    return ("true" if value else "false") if isinstance(value, bool) else repr(value)
 
 
 def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> LogRecord:
@@ -97,20 +101,14 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
     time that is no time is kept as an attribute, and the line has the time of its arrival.
     """
     names = tuple(fields)
-    shape = _shapes.get(names)
-    if shape is None:
-        shape = _shape(names)
-        if len(_shapes) < _SHAPES_KEPT and sum(map(len, names)) <= _LONGEST_SHAPE:
-            _shapes[names] = shape
+    shape = shape_of(names)
     values = list(fields.values())
     body, ts, level, service, environment, host, trace_id, span_id, user_id = shape.places
     attributes = dict(zip(shape.names, shape.choose(values), strict=True))
     at = nanoseconds(values[ts]) if ts >= 0 else now_ns
     if at is None:
         at, attributes[names[ts]] = now_ns, values[ts]
-    number = 0
-    if level >= 0 and len(values[level]) <= _LONGEST_LEVEL:
-        number = _level(names[level], values[level])
+    number = level_number(names[level], values[level]) if level >= 0 else 0
     if level >= 0 and not number:
         attributes[names[level]] = values[level]
     return LogRecord(
@@ -129,7 +127,17 @@ def record_of(fields: dict[str, str], *, now_ns: int, original: str = "") -> Log
     )
 
 
-def _shape(names: tuple[str, ...]) -> _Shape:
+def shape_of(names: tuple[str, ...]) -> Shape:
+    """The shape of documents of these fields; most shapes are known."""
+    shape = _shapes.get(names)
+    if shape is None:
+        shape = _shape(names)
+        if len(_shapes) < _SHAPES_KEPT and sum(map(len, names)) <= _LONGEST_SHAPE:
+            _shapes[names] = shape
+    return shape
+
+
+def _shape(names: tuple[str, ...]) -> Shape:
     """Which field is which part, and which loses its wrapper, for documents of these fields."""
     parts: dict[str, str] = {}
     ranks: dict[str, int] = {}
@@ -148,10 +156,12 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         kept[place] = bare if bare and bare not in taken else name
         taken.add(kept[place])
     places = tuple(names.index(parts[one]) if one in parts else -1 for one in _PARTS)
-    return _Shape(places, tuple(kept.values()), _chooser(tuple(kept)))
+    return Shape(places, tuple(kept.values()), _chooser(tuple(kept)))
 
 
-def _chooser(places: tuple[int, ...]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+def _chooser(
+    places: tuple[int, ...],
+) -> Callable[[Sequence[Any]], tuple[Any, ...]]:  # as in Shape
     if len(places) > 1:
         return itemgetter(*places)
     return lambda values: tuple(values[place] for place in places)
@@ -168,6 +178,11 @@ def _known(name: str) -> tuple[str, int] | None:
             # A wrapped field stands behind one of the document's own.
             return inner[0], inner[1] + _WRAPPED
     return None
+
+
+def level_number(name: str, text: str) -> int:
+    """The severity number of the text of a field of that name; 0 when it is no level."""
+    return _level(name, text) if len(text) <= _LONGEST_LEVEL else 0
 
 
 @lru_cache(maxsize=4096)

@@ -6,11 +6,14 @@ https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
+from tocsin.ingest.logs.documents import records_of
 from tocsin.ingest.logs.fields import flattened, record_of
 from tocsin.kit.fault import Rejected, TooLarge
 from tocsin.model.logs import LogRecord
@@ -71,52 +74,89 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
     Raises Rejected when the lines are not actions and documents in turn, as nothing behind that
     place could be told apart.
     """
-    items: list[Item] = []
-    records: list[LogRecord] = []
-    actions: dict[bytes, _Understood] = {}
-    names = _Names()
-    carries_times = True
     if body.count(b"\n") > _MOST_LINES:
         raise TooLarge(f"the request has more than {_MOST_LINES} lines; send smaller batches")
+    asked = _asked(body, index)
+    items = [action.item for action, _ in asked]
+    wanted = [place for place, item in enumerate(items) if not item.problem]
+    documents = [asked[place][1] for place in wanted]
+    found = _decoded(documents)
+    if found.problems:
+        for number, problem in found.problems.items():
+            items[wanted[number]] = msgspec.structs.replace(items[wanted[number]], problem=problem)
+        wanted = [one for number, one in enumerate(wanted) if number not in found.problems]
+    records = records_of(found.documents, found.texts, now_ns=now_ns)
+    names = _Names()
+    for place, record in zip(wanted, records, strict=True):
+        action, document = asked[place]
+        item = action.item
+        _complete(record, item.index, item.id)
+        names.add(item.index, item.id, document if action.comes_again else b"")
+    carries_times = all(one.ts_ns != now_ns for one in records)
+    return Bulk(items, records, carries_times, names.found)
+
+
+def _asked(body: bytes, index: str) -> list[tuple[_Understood, bytes]]:
+    """The actions of a request, each with its document; a deletion has none."""
     lines = body.split(b"\n")
     if lines[-1].strip():
         raise Rejected("The bulk request must be terminated by a newline [\\n]")
+    known: dict[bytes, _Understood] = {}
+    found: list[tuple[_Understood, bytes]] = []
     at, last = 0, len(lines) - 1
     while at < last:
         line = lines[at]
         at += 1
-        if not line.strip():
-            continue
-        action = actions.get(line)
+        action = known.get(line)
         if action is None:
-            action = actions[line] = _action(line, at, index)
-        operation, target, document_id, comes_again = action
-        if operation == "delete":
-            items.append(Item(operation, target, document_id, "a log line cannot be deleted"))
+            if not line.strip():
+                continue
+            action = known[line] = _action(line, at, index)
+        if not action.has_document:
+            found.append((action, b""))
             continue
         if at >= last:
             raise Rejected(f"line {at}: the action has no document behind it")
-        document = lines[at]
+        found.append((action, lines[at]))
         at += 1
-        if operation == "update":
-            items.append(Item(operation, target, document_id, "a log line cannot be changed"))
-            continue
-        record, problem = _record(document, target, document_id, now_ns)
-        items.append(Item(operation, target, document_id, problem))
-        if record is not None:
-            carries_times = carries_times and record.ts_ns != now_ns
-            records.append(record)
-            names.add(target, document_id, document if comes_again else b"")
-    return Bulk(items, records, carries_times, names.found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """The documents that are some, as values and as text, and why others are none, by place."""
+
+    documents: list[dict[str, object]]
+    texts: list[str]
+    problems: dict[int, str]
+
+
+def _decoded(lines: Sequence[bytes]) -> _Decoded:
+    try:
+        return _Decoded([_decode_document(one) for one in lines], [*map(bytes.decode, lines)], {})
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # which one it is, is found one by one
+    found = _Decoded([], [], {})
+    for place, one in enumerate(lines):
+        try:
+            document, text = _decode_document(one), one.decode()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            found.problems[place] = f"failed to parse: {error}"
+        else:
+            found.documents.append(document)
+            found.texts.append(text)
+    return found
 
 
 def decode_document(
     body: bytes, *, index: str, document_id: str, now_ns: int
 ) -> tuple[LogRecord, int]:
     """The record of one document, and its name if it has an id. Raises Rejected when it is none."""
-    record, problem = _record(body, index, document_id, now_ns)
-    if record is None:
-        raise Rejected(problem)
+    found = _decoded([body])
+    if found.problems:
+        raise Rejected(found.problems[0])
+    record = record_of(flattened(found.documents[0]), now_ns=now_ns, original=found.texts[0])
+    _complete(record, index, document_id)
     names = _Names()
     names.add(index, document_id, b"")
     return record, names.found[0]
@@ -142,8 +182,19 @@ class _Names:
         self.found.append(name << 8 | min(times, 254) + 1)
 
 
-_Understood = tuple[str, str, str, bool]
-"""Operation, index, id, and whether the sender may send the document again by itself."""
+class _Understood(NamedTuple):
+    """What an action line asks for: an item of its own, or shared by those of the same line."""
+
+    item: Item
+    has_document: bool
+    comes_again: bool
+    """Whether the sender may send the document again by itself."""
+
+
+_IMPOSSIBLE = {
+    "delete": "a log line cannot be deleted",
+    "update": "a log line cannot be changed",
+}
 
 
 def _action(line: bytes, number: int, index: str) -> _Understood:
@@ -164,24 +215,17 @@ def _action(line: bytes, number: int, index: str) -> _Understood:
     if not (target.index or index):
         raise Rejected(f"line {number}: index is missing; name one in the action or the path")
     document_id = "" if target.id is None else str(target.id)
-    return operation, target.index or index, document_id, found.attempts is not None
+    item = Item(operation, target.index or index, document_id, _IMPOSSIBLE.get(operation, ""))
+    return _Understood(item, operation != "delete", found.attempts is not None)
 
 
-def _record(
-    document: bytes, index: str, document_id: str, now_ns: int
-) -> tuple[LogRecord | None, str]:
-    try:
-        fields = flattened(_decode_document(document))
-        text = document.decode()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return None, f"failed to parse: {error}"
-    record = record_of(fields, now_ns=now_ns, original=text)
+def _complete(record: LogRecord, index: str, document_id: str) -> None:
+    """What the index and the id tell of a line."""
     record.source = index
     if not record.service:
         record.service = service_of(index)
     if document_id:
         record.attributes[DOCUMENT_ID] = document_id
-    return record, ""
 
 
 _services: dict[str, str] = {}
