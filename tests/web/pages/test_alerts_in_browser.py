@@ -122,7 +122,7 @@ def test_the_keyboard_walks_acknowledges_and_silences(page: Page) -> None:
     row.focus()
     page.keyboard.press("s")
     expect(page.locator("#silence-preview")).to_contain_text("Hides 1 alert now")
-    page.goto("/alerts?by=none&q=node=b", wait_until="networkidle")
+    page.go_back(wait_until="load")
     page.keyboard.press("j")
     expect(row).to_be_focused()
     page.keyboard.press("Enter")

@@ -100,7 +100,8 @@ function findHere() {
 /** @param {number} by rows */
 function stepRow(by) {
   const table = document.activeElement?.closest("tc-table, tc-alerts") ?? document.querySelector("tc-alerts, tc-table");
-  /** @type {any} */ (table)?.step?.(by);
+  // A key may be pressed while the page's elements are still being fetched.
+  if (table) void customElements.whenDefined(table.localName).then(() => /** @type {any} */ (table).step?.(by));
 }
 
 /** @param {string} what presses that button of the row with the focus, else of the page's own alert */
