@@ -47,19 +47,13 @@ def nanoseconds(name: str, values: Sequence[int]) -> Column:
 
 def maps(name: str, values: Sequence[Mapping[str, str]]) -> Column:
     """A Map(String, String) column."""
-    ends = np.cumsum([len(one) for one in values], dtype="<u8")
+    ends = np.cumsum([*map(len, values)], dtype="<u8")
     # Lines of one kind have the same names: each set of them is written once.
-    written: dict[tuple[str, ...], bytes] = {}
-    keys: list[bytes] = []
-    for one in values:
-        names = tuple(one)
-        found = written.get(names)
-        if found is None:
-            found = written[names] = b"".join(map(_text, names))
-        keys.append(found)
+    kinds = list(map(tuple, values))
+    written = {names: b"".join(map(_text, names)) for names in set(kinds)}
+    keys = b"".join([written[names] for names in kinds])
     texts = [text for one in values for text in one.values()]
-    data = b"".join((ends.tobytes(), *keys, _strings(texts)))
-    return Column(name, "Map(String, String)", data)
+    return Column(name, "Map(String, String)", b"".join((ends.tobytes(), keys, _strings(texts))))
 
 
 _WIDTHS = {"UInt8": "<u1", "UInt32": "<u4", "UInt64": "<u8", "DateTime('UTC')": "<u4"}
@@ -71,15 +65,30 @@ def _strings(values: Sequence[str]) -> bytes:
     first = values[0]
     if values.count(first) == len(values):
         return _text(first) * len(values)
+    if len(set(values[:_LOOKED_AT])) <= _FEW:
+        known = _Texts()
+        return b"".join([known[value] for value in values])
     try:
-        encoded = [value.encode() for value in values]
+        encoded = [*map(str.encode, values)]
     except UnicodeEncodeError:
         # A lone surrogate, which JSON can carry, is no UTF-8: a question mark stands in its place.
         encoded = [value.encode("utf-8", "replace") for value in values]
     parts: list[bytes] = [b""] * (2 * len(encoded))
-    parts[::2] = [_SIZES[size] if size < _SIZED else _varint(size) for size in map(len, encoded)]
+    sizes = [*map(len, encoded)]
+    if max(sizes) < _SIZED:
+        parts[::2] = map(_SIZES.__getitem__, sizes)
+    else:
+        parts[::2] = [_SIZES[size] if size < _SIZED else _varint(size) for size in sizes]
     parts[1::2] = encoded
     return b"".join(parts)
+
+
+class _Texts(dict[str, bytes]):
+    """Texts of a column that has few, each written once."""
+
+    def __missing__(self, text: str) -> bytes:
+        found = self[text] = _text(text)
+        return found
 
 
 def _text(text: str) -> bytes:
@@ -96,6 +105,8 @@ def _varint(value: int) -> bytes:
     return bytes(found)
 
 
+_LOOKED_AT, _FEW = 64, 16
+"""A column has few values when the first so many have no more."""
 _SIZED = 16_384
 _SIZES = tuple(_varint(size) for size in range(_SIZED))
 """Most sizes are looked up."""

@@ -179,8 +179,16 @@ class LogIntake:
         return refused
 
     def _prepared(self, records: list[LogRecord]) -> list[LogRecord]:
+        most, most_attributes = int(self._config.max_line), self._config.max_attributes
         for one in records:
-            self._bound(one)
+            attributes = one.attributes
+            if (
+                len(one.body) > most
+                or len(one.original) > most
+                or len(attributes) > most_attributes
+                or (attributes and max(map(len, attributes.values())) > most)
+            ):
+                self._bound(one)
         self._scrubber(records)
         for step in self._steps:
             records = step(records)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from tocsin.ingest.logs.skeletons import decides, skeletons
 
 MOST_TOKENS = 64
 _MOST_CHARACTERS = 2_000
 _MOST_KNOWN = 50_000
 _LONGEST_WORD = 200
+_MOST_SHAPE_BYTES = 16 << 20
+_SHAPE_BYTES = 250
+"""What a known shape takes beside its text."""
+_ZEROS = str.maketrans("123456789", "000000000")
 _ANYTHING = "<*>"
 _QUOTED = re.compile(
     r'"((?:[^"\\]|\\.)*)"(\s*:)?|(?<![\w\'])\'[^\']*\'(?![\w\'])',
@@ -45,10 +52,38 @@ def _unquoted(found: re.Match[str]) -> str:
 
 
 class Masker:
-    """Turns a text into the words that do not vary. Remembers words: most lines repeat them."""
+    """Turns a text into the words that do not vary. Remembers what it found: most lines differ from
+    earlier ones in digits alone, and most words come again."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
+        self._forms: dict[str, str] = {}
+        self._shapes: dict[bytes, str] = {}
+        self._shape_bytes = 0
+
+    def shapes(self, texts: Sequence[str]) -> list[str]:
+        """The words of each text (`tokens`) with blanks between them."""
+        plain = [
+            text
+            if len(text) <= _MOST_CHARACTERS and "\n" not in text and "\x1b" not in text
+            else told(text)
+            for text in texts
+        ]
+        known = self._shapes
+        return [
+            known.get(skeleton) or self._shape(skeleton, text)
+            for skeleton, text in zip(skeletons(plain), plain, strict=True)
+        ]
+
+    def _shape(self, skeleton: bytes, text: str) -> str:
+        shape = " ".join(self.tokens(text))
+        if decides(skeleton, shape):
+            self._shape_bytes += len(skeleton) + len(shape) + _SHAPE_BYTES
+            if self._shape_bytes > _MOST_SHAPE_BYTES:
+                self._shapes.clear()
+                self._shape_bytes = 0
+            self._shapes[skeleton] = shape
+        return shape
 
     def tokens(self, text: str) -> list[str]:
         """The words, each variable part replaced by what it is: `took <num>ms`; at most 64."""
@@ -62,19 +97,34 @@ class Masker:
         return [known.get(word) or masked(word) for word in words]
 
     def _masked(self, word: str) -> str:
-        if plain := _PLAIN.fullmatch(word):
-            return f"{plain[1]}<num>{plain[2]}"[:_LONGEST_WORD]
-        if _DIGITS.search(word) or "@" in word:
-            masked = _VARIABLE.sub(_named, word)
-            if masked != word:
-                # What was masked is seldom seen again: only what says something is remembered.
-                return masked[:_LONGEST_WORD]
+        """A word that is not known."""
+        form = word.translate(_ZEROS)
+        masked = self._forms.get(form)
+        if masked is not None:
+            return masked
+        masked = _replaced(word)
+        if masked == word:
+            # What was masked is seldom seen again: only what says something is remembered.
+            self._remember(self._known, word, masked)
+        elif "0x" not in form and "0X" not in form and not _DIGITS.search(masked):
+            self._remember(self._forms, form, masked)
+        return masked
+
+    def _remember(self, words: dict[str, str], word: str, masked: str) -> None:
         if len(word) > _LONGEST_WORD:
-            return word[:_LONGEST_WORD]
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[word] = word
-        return word
+            return
+        if len(words) >= _MOST_KNOWN:
+            words.clear()
+        words[word] = masked
+
+
+def _replaced(word: str) -> str:
+    """The word with what varies replaced."""
+    if plain := _PLAIN.fullmatch(word):
+        return f"{plain[1]}<num>{plain[2]}"[:_LONGEST_WORD]
+    if _DIGITS.search(word) or "@" in word:
+        return _VARIABLE.sub(_named, word)[:_LONGEST_WORD]
+    return word[:_LONGEST_WORD]
 
 
 def told(text: str) -> str:

@@ -71,9 +71,10 @@ class _Service:
         self._coarse = 0
         self._full_misses = 0
 
-    def find(self, shape: str, tokens: list[str], record: LogRecord) -> _Template:
+    def find(self, shape: str, record: LogRecord) -> _Template:
         """The template of a shape that is not in `shapes`; it is there afterwards."""
-        found = self._known(tuple(tokens)) or self._new(tuple(tokens), record)
+        words = tuple(shape.split(" ")) if shape else ()
+        found = self._known(words) or self._new(words, record)
         if len(self.shapes) >= _SHAPES:
             self._forget_shapes()
         self.shapes[shape] = found
@@ -210,8 +211,9 @@ class PatternMiner:
     def __call__(self, records: list[LogRecord]) -> list[LogRecord]:
         """The same lines, each with its pattern."""
         with self._lock:
-            for record in records:
-                record.pattern = self._pattern(record)
+            shapes = self._masker.shapes([one.body for one in records])
+            for record, shape in zip(records, shapes, strict=True):
+                record.pattern = self._pattern(record, shape)
             self._make_room()
             _templates.set(sum(len(one.by_words) for one in self._services.values()))
         return records
@@ -252,13 +254,11 @@ class PatternMiner:
                 kept = _Template(one.pattern, words, one.example, one.first_seen_ms)
                 self._service(one.service).changed.setdefault(one.pattern, kept)
 
-    def _pattern(self, record: LogRecord) -> int:
-        service = self._service(record.service)
-        tokens = self._masker.tokens(record.body)
-        shape = " ".join(tokens)
+    def _pattern(self, record: LogRecord, shape: str) -> int:
+        service = self._services.get(record.service) or self._service(record.service)
         found = service.shapes.get(shape)
         if found is None:
-            found = service.find(shape, tokens, record)
+            found = service.find(shape, record)
         elif found.into is not None:
             found = service.shapes[shape] = found.last()
         found.used += 1

@@ -56,7 +56,15 @@ class Budget:
     def __call__(self, records: list[LogRecord]) -> list[LogRecord]:
         """The lines that are kept; one that stands for others says so."""
         self._begin_day()
-        return [one for one in records if self._is_kept(one)]
+        if self._budgets:
+            return [one for one in records if self._is_kept(one)]
+        sizes: dict[str, int] = {}
+        for one in records:
+            size = len(one.body) + len(one.original)
+            sizes[one.service] = sizes.get(one.service, 0) + size
+        for service, size in sizes.items():
+            self._count(service, size)
+        return records
 
     def _is_kept(self, record: LogRecord) -> bool:
         service = record.service
@@ -65,9 +73,12 @@ class Budget:
             self.left_out[service] += 1
             _left_out.labels(service).inc()
             return False
-        if service in self._used or len(self._used) < _MOST_SERVICES:
-            self._used[service] = used + len(record.body) + len(record.original)
+        self._count(service, len(record.body) + len(record.original))
         return True
+
+    def _count(self, service: str, size_bytes: int) -> None:
+        if service in self._used or len(self._used) < _MOST_SERVICES:
+            self._used[service] += size_bytes
 
     def _is_within(self, record: LogRecord, share: float) -> bool:
         one_of = _one_of(share, record.level)

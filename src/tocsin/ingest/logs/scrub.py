@@ -74,24 +74,28 @@ class Scrubber:
         every = "|".join(f"(?:{each})" for each in self._kinds.values())
         self._any = compile_pattern(every) if every else None
         self._own = {name.lower() for name in config.fields}
-        self._names: dict[str, bool] = {}
+        self._harmless: set[str] = set()
         self.counts: Counter[str] = Counter()
 
     def __call__(self, records: Sequence[LogRecord]) -> None:
         """Scrub them in place. One search over all texts finds the few lines that need it."""
         if not self._config.enabled:
             return
+        harmless = self._harmless
         for record in records:
-            self._scrub_fields(record)
+            if not record.attributes.keys() <= harmless:
+                self._scrub_fields(record)
         for place in self._suspects(records):
             self._scrub(records[place])
 
     def _suspects(self, records: Sequence[LogRecord]) -> Iterator[int]:
         if self._any is None or not records:
             return
-        texts = [_text_of(record).encode("utf-8", "replace") for record in records]
-        starts = [0, *accumulate(len(text) + 1 for text in texts)]
-        whole, at = b"\x00".join(texts), 0
+        texts = [record.original or _text_of(record) for record in records]
+        whole, at = "\0".join(texts).encode("utf-8", "replace"), 0
+        if not self._any.search(whole):
+            return
+        starts = [0, *accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts)]
         while found := self._any.search(whole, at):
             place = bisect_right(starts, found.start()) - 1
             yield place
@@ -130,12 +134,13 @@ class Scrubber:
                     record.original = record.original.replace(value, "[field]")
 
     def _is_secret(self, name: str) -> bool:
-        known = self._names.get(name)
-        if known is None:
-            known = bool(_SECRET_NAMES.search(name)) or name.lower() in self._own
-            if len(self._names) < _NAMES_KEPT and len(name) <= _LONGEST_NAME:
-                self._names[name] = known
-        return known
+        if name in self._harmless:
+            return False
+        if _SECRET_NAMES.search(name) or name.lower() in self._own:
+            return True
+        if len(self._harmless) < _NAMES_KEPT and len(name) <= _LONGEST_NAME:
+            self._harmless.add(name)
+        return False
 
     def _note(self, kind: str) -> None:
         self.counts[kind] += 1
@@ -143,8 +148,7 @@ class Scrubber:
 
 
 def _text_of(record: LogRecord) -> str:
-    if record.original:
-        return record.original
+    """The text of a line without an original."""
     if record.attributes:
         return record.body + "\n" + "\n".join(record.attributes.values())
     return record.body
