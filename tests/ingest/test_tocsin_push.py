@@ -254,3 +254,10 @@ def test_a_body_makes_no_more_events_than_it_may_hold() -> None:
     measures = {f"m{number}": number for number in range(60)}
     with pytest.raises(Rejected, match="smaller batches"):
         tocsin_push.page_performance(json.dumps([measures] * 200).encode(), NOW)
+
+
+@pytest.mark.parametrize("name", ["deploy", "deploys", "deployment", "release"])
+def test_an_event_so_named_tells_of_a_release(name: str) -> None:
+    sent = {"name": name, "value": 1, "tags": {"service": "shop", "release": "v42"}}
+    (event,) = tocsin_push.metrics(json.dumps(sent).encode(), NOW).events
+    assert (event.kind, event.service, event.release) == ("deploy", "shop", "v42")

@@ -11,7 +11,7 @@ from tocsin.app.effective import diff
 from tocsin.app.product import Tocsin
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Fault
+from tocsin.kit.fault import Fault, Temporary
 from tocsin.web.services import ReloadOutcome
 
 _log = log.get("config")
@@ -73,7 +73,16 @@ class Reloader:
             _at.set(self._clock.now())
             self._stamps = await asyncio.to_thread(_stamps, self._tocsin.sources)
             _log.info("config_applied", changed=outcome.changed, restart=outcome.needs_restart)
+            await self._remember(outcome)
             return outcome
+
+    async def _remember(self, outcome: ReloadOutcome) -> None:
+        """Into the audit trail: what changed shortly before an incident is looked for there."""
+        changed = ", ".join(outcome.changed) or "the files that it names"
+        try:
+            await self._tocsin.parts.people.audit.record("tocsin", "config_applied", changed)
+        except Temporary as error:
+            _log.warning("reload_not_in_audit", error=str(error))
 
     async def _apply(self, loaded: Loaded) -> ReloadOutcome:
         changes = diff(self._tocsin.loaded.config, loaded.config)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from tocsin.kit.clock import Clock
 from tocsin.state.database import Database
@@ -57,6 +58,18 @@ class Audit:
         question = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(max(1, min(limit, 1000)))
         if before_id is not None:
             question = question.where(AUDIT.c.id < before_id)
+        return await self._read(question)
+
+    async def between(
+        self, start_ms: int, end_ms: int, *, limit: int, without: Sequence[str] = ()
+    ) -> list[AuditEntry]:
+        """The newest of a stretch of time first, but for these kinds of acts."""
+        table = AUDIT.c
+        question = select(AUDIT).where(table.at >= start_ms, table.at < end_ms)
+        question = question.where(table.what.not_in(without)).order_by(table.id.desc())
+        return await self._read(question.limit(limit))
+
+    async def _read(self, question: Select[Any]) -> list[AuditEntry]:  # Any: the whole row
         async with self._database.reading() as connection:
             return [
                 AuditEntry(

@@ -26,6 +26,9 @@ _MAX_TAG_VALUE = 4096
 _SECONDS_BELOW = 100_000_000_000
 """A number below this is a time in seconds: in milliseconds it would lie before 1973."""
 
+_DEPLOYS = frozenset(("deploy", "deploys", "deployment", "deployments", "release"))
+"""Names of events that say that another release runs now."""
+
 _FIELDS = {
     "user_id": ("userId", "user_id"),
     "session_id": ("sessionId", "session_id"),
@@ -109,6 +112,8 @@ def _metric(item: Item, now_ms: int) -> list[Event]:
 def _kind(name: str) -> str:
     if name.startswith("web_vitals"):
         return "web_vital"
+    if name in _DEPLOYS:
+        return "deploy"
     return "action" if name == "user_action" else "metric"
 
 

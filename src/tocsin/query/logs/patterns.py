@@ -160,12 +160,16 @@ class LogPatterns:
 
     async def last_deploy(self, span: Span) -> Deploy | None:
         """The newest release that was told of within a range; None when there was none."""
+        rows = await self.deploys(span, limit=1)
+        return rows[0] if rows else None
+
+    async def deploys(self, span: Span, *, limit: int = 50) -> list[Deploy]:
+        """The releases that were told of within a range, the newest first."""
         sql = (
             "SELECT toFloat64(ts), release, service FROM events WHERE kind = 'deploy'"
-            f" AND {_between(span)} ORDER BY ts DESC LIMIT 1"
+            f" AND {_between(span)} ORDER BY ts DESC LIMIT {limit}"
         )
-        rows = await self._rows(sql, Deploy)
-        return rows[0] if rows else None
+        return await self._rows(sql, Deploy)
 
     async def _counted(self, query: Query, span: Span) -> list[_Counted]:
         here = _Source.of(query, span)
