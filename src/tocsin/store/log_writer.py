@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
+import numpy as np
+
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
 from tocsin.model.logs import LogBatch, LogRecord
@@ -122,9 +124,9 @@ def rows_of(batch: LogBatch) -> Rows:
         numbers("weight", "UInt32", [one.weight for one in records]),
         maps("attributes", [one.attributes for one in records]),
         strings("original", [one.original for one in records]),
-        numbers("batch", "UInt64", [batch.key] * len(records)),
-        numbers("number", "UInt32", range(len(records))),
-        numbers("taken", "DateTime('UTC')", [batch.taken_ms // 1000] * len(records)),
+        numbers("batch", "UInt64", np.full(len(records), batch.key, "<u8")),
+        numbers("number", "UInt32", np.arange(len(records), dtype="<u4")),
+        numbers("taken", "DateTime('UTC')", np.full(len(records), batch.taken_ms // 1000, "<u4")),
     ]
     names = tuple(column.name for column in columns)
     return Rows(TABLE, names, "Native", len(records), block(columns, len(records)))

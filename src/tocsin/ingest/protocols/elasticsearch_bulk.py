@@ -86,14 +86,10 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
             items[wanted[number]] = msgspec.structs.replace(items[wanted[number]], problem=problem)
         wanted = [one for number, one in enumerate(wanted) if number not in found.problems]
     records = records_of(found.documents, found.texts, now_ns=now_ns)
-    names = _Names()
     for place, record in zip(wanted, records, strict=True):
-        action, document = asked[place]
-        item = action.item
-        _complete(record, item.index, item.id)
-        names.add(item.index, item.id, document if action.comes_again else b"")
+        _complete(record, items[place])
     carries_times = all(one.ts_ns != now_ns for one in records)
-    return Bulk(items, records, carries_times, names.found)
+    return Bulk(items, records, carries_times, _names([asked[place] for place in wanted]))
 
 
 def _asked(body: bytes, index: str) -> list[tuple[_Understood, bytes]]:
@@ -156,30 +152,9 @@ def decode_document(
     if found.problems:
         raise Rejected(found.problems[0])
     record = record_of(flattened(found.documents[0]), now_ns=now_ns, original=found.texts[0])
-    _complete(record, index, document_id)
-    names = _Names()
-    names.add(index, document_id, b"")
-    return record, names.found[0]
-
-
-class _Names:
-    """What names lines: their sender's id, else their content and how often it came before."""
-
-    def __init__(self) -> None:
-        self.found: list[int] = []
-        self._times: dict[int, int] = {}
-
-    def add(self, index: str, document_id: str, document: bytes) -> None:
-        """The next record's; an empty document names nothing."""
-        if not document_id and not document:
-            self.found.append(0)
-            return
-        digest = blake2b(index.encode("utf-8", "replace"), digest_size=7)
-        digest.update(b"\0id" + document_id.encode("utf-8", "replace") if document_id else document)
-        name = int.from_bytes(digest.digest(), "little")
-        times = 0 if document_id else self._times.get(name, 0)
-        self._times[name] = times + 1
-        self.found.append(name << 8 | min(times, 254) + 1)
+    action = _Understood(Item("index", index, document_id), has_document=True, comes_again=False)
+    _complete(record, action.item)
+    return record, _names([(action, b"")])[0]
 
 
 class _Understood(NamedTuple):
@@ -195,6 +170,24 @@ _IMPOSSIBLE = {
     "delete": "a log line cannot be deleted",
     "update": "a log line cannot be changed",
 }
+
+
+def _names(asked: Sequence[tuple[_Understood, bytes]]) -> list[int]:
+    """What names lines: their sender's id, else their content and how often it came before; 0 for
+    those that do not come again."""
+    found: list[int] = []
+    times: dict[int, int] = {}
+    for (item, _, comes_again), document in asked:
+        if not item.id and not comes_again:
+            found.append(0)
+            continue
+        digest = blake2b(item.index.encode("utf-8", "replace"), digest_size=7)
+        digest.update(b"\0id" + item.id.encode("utf-8", "replace") if item.id else document)
+        name = int.from_bytes(digest.digest(), "little")
+        before = 0 if item.id else times.get(name, 0)
+        times[name] = before + 1
+        found.append(name << 8 | min(before, 254) + 1)
+    return found
 
 
 def _action(line: bytes, number: int, index: str) -> _Understood:
@@ -219,13 +212,13 @@ def _action(line: bytes, number: int, index: str) -> _Understood:
     return _Understood(item, operation != "delete", found.attempts is not None)
 
 
-def _complete(record: LogRecord, index: str, document_id: str) -> None:
+def _complete(record: LogRecord, item: Item) -> None:
     """What the index and the id tell of a line."""
-    record.source = index
+    record.source = item.index
     if not record.service:
-        record.service = service_of(index)
-    if document_id:
-        record.attributes[DOCUMENT_ID] = document_id
+        record.service = service_of(item.index)
+    if item.id:
+        record.attributes[DOCUMENT_ID] = item.id
 
 
 _services: dict[str, str] = {}
