@@ -73,6 +73,8 @@ def _problems(bulk: Bulk) -> bool:
 
 def _results(bulk: Bulk, taken: Taken) -> list[tuple[int, str]]:
     """The status and the JSON of each item, in order."""
+    if not (taken.refused or taken.repeated or _problems(bulk)):
+        return [(201, one) for one in _created(bulk, taken)]
     found: list[tuple[int, str]] = []
     numbers = taken.numbers(len(bulk.records))
     times, key = [one.ts_ns for one in bulk.records], taken.key
@@ -99,6 +101,19 @@ def _results(bulk: Bulk, taken: Taken) -> list[tuple[int, str]]:
         name = _quoted(item.id) if item.id else f'"{line_id(times[here], key, numbers[here])}"'
         told = _UPDATED if is_known else _CREATED
         found.append((200 if is_known else 201, f"{head}{name}{told}{numbers[here]}}}}}"))
+    return found
+
+
+def _created(bulk: Bulk, taken: Taken) -> list[str]:
+    """The JSON of each item of a request whose lines were all kept, as nearly always."""
+    heads = {
+        (operation, index): f'{{"{operation}":{{"_index":{_quoted(index)},"_id":'
+        for operation, index in {(item.operation, item.index) for item in bulk.items}
+    }
+    found = []
+    for number, (item, one) in enumerate(zip(bulk.items, bulk.records, strict=True)):
+        name = _quoted(item.id) if item.id else f'"{one.ts_ns}-{taken.key}-{number}"'
+        found.append(f"{heads[item.operation, item.index]}{name}{_CREATED}{number}}}}}")
     return found
 
 
