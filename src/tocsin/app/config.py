@@ -11,6 +11,7 @@ import msgspec
 
 from tocsin.app.alert_config import with_alert_config_apart
 from tocsin.app.settings_tree import Config, HostPort
+from tocsin.incident.config import check_severities
 from tocsin.kit.document import ConfigError, Document, Entries, Node, Place, Scalar, nearest
 from tocsin.kit.yaml import decode, load
 
@@ -22,7 +23,6 @@ FLAGS = "command line"
 _EMBEDDED = ("prometheus", "alertmanager")
 
 _LATER = {
-    "incidents": "incidents",
     "oncall": "on-call schedules",
     "status_page": "the status page",
     "monitors": "uptime monitors",
@@ -78,6 +78,7 @@ def load_config(
         document = Document(_overlaid(document.node, key.split("."), text))
     config = decode(document, Config)
     _check_auth(document, config)
+    check_severities(document, config.incidents)
     prometheus = _embedded(document, "prometheus", folder)
     alertmanager = _embedded(document, "alertmanager", folder)
     data_folder = Path.cwd() if "data" in (overrides or {}) else folder

@@ -34,6 +34,7 @@ _LIVE = (
     "severities",
     "answers",
     "alerting",
+    "incidents",
     "ingest",
     "query",
     "retention",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from tocsin.alert.config import AlertingConfig
+from tocsin.incident.config import IncidentsConfig
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.logs.config import LogsConfig
 from tocsin.kit.document import Document
@@ -140,6 +141,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Objectives: a list of `{name, objective: 99.9%, window: 30d, good, total}`, or by names."""
     alerting: AlertingConfig = AlertingConfig()
     answers: AnswersConfig = AnswersConfig()
+    incidents: IncidentsConfig = IncidentsConfig()
     ingest: IngestConfig = IngestConfig()
     logs: LogsConfig = LogsConfig()
     scrape: ScrapeConfig = ScrapeConfig()

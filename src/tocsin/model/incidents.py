@@ -73,6 +73,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     opened_ms: int = 0
     acknowledged_ms: int = 0
     acknowledged_by: str = ""
+    first_acknowledged_ms: int = 0
+    """When somebody first did; it stays when that is taken back, or it is opened again."""
     mitigated_ms: int = 0
     """When users were helped: it first became "monitoring", or was resolved."""
     resolved_ms: int = 0

@@ -98,21 +98,36 @@ class IncidentTable:
     ) -> Incident:
         """Keep a changed one with what is new on its timeline and what follows, in one
         transaction; returns it with its new version. Raises Stale when it is not the newest."""
+        (kept,) = await self.save_all(((incident, entries, plan),), now_ms)
+        return kept
+
+    async def save_all(
+        self, changed: Sequence[tuple[Incident, Sequence[Entry], Plan]], now_ms: int
+    ) -> list[Incident]:
+        """Keep several changed ones, all or none, as `save` keeps one."""
+        kept: list[Incident] = []
+        try:
+            async with self._database.transaction() as connection:
+                for incident, entries, plan in changed:
+                    kept.append(await self._save(connection, incident, entries))
+                    await carry_out(connection, plan, now_ms)
+        except IntegrityError as error:
+            one = changed[len(kept)][0]
+            raise AlreadyOpen(
+                f"another incident about {one.join_key} is open: merge {one.number} into it"
+            ) from error
+        return kept
+
+    async def _save(
+        self, connection: AsyncConnection, incident: Incident, entries: Sequence[Entry]
+    ) -> Incident:
         was = incident.version
         incident = msgspec.structs.replace(incident, version=was + 1)
         is_newest = and_(INCIDENTS.c.id == incident.id, INCIDENTS.c.version == was)
-        try:
-            async with self._database.transaction() as connection:
-                change = INCIDENTS.update().where(is_newest).values(**_row(incident))
-                if (await connection.execute(change)).rowcount != 1:
-                    raise Stale(await self._get(connection, INCIDENTS.c.id == incident.id))
-                await _add(connection, incident.id, entries)
-                await carry_out(connection, plan, now_ms)
-        except IntegrityError as error:
-            raise AlreadyOpen(
-                f"another incident about {incident.join_key} is open: merge {incident.number} "
-                "into it"
-            ) from error
+        change = INCIDENTS.update().where(is_newest).values(**_row(incident))
+        if (await connection.execute(change)).rowcount != 1:
+            raise Stale(await self._get(connection, INCIDENTS.c.id == incident.id))
+        await _add(connection, incident.id, entries)
         return incident
 
     async def note(self, incident_id: int, entries: Sequence[Entry], plan: Plan = NOTHING) -> None:

@@ -1,0 +1,151 @@
+"""What do alerts and other incidents make of an incident? Pure, as `change`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from tocsin.incident import bounds
+from tocsin.incident.change import FIELDS, Changed, entry
+from tocsin.incident.config import IncidentsConfig
+from tocsin.incident.request import Author, Firing
+from tocsin.kit.fault import Rejected
+from tocsin.model.incidents import Entry, Incident, Link, Status
+from tocsin.model.labels import get
+
+ALERT = "alert"
+_NAMED = 8
+
+
+def fired(
+    one: Incident, firing: Firing, author: Author, now: int, config: IncidentsConfig
+) -> Changed:
+    """Alerts that fire belong to it: the new ones are linked, those that had ended fire again, and
+    it becomes as severe as the worst."""
+    links, severity = firing.links, firing.severity
+    known = {link.ref: link for link in one.of_kind(ALERT)}
+    news = [link for link in links if link.ref not in known or known[link.ref].ends_ms]
+    if not news:
+        return one, ()
+    room = max(0, bounds.MOST_LINKS - len(one.links))
+    added = [link for link in news if link.ref not in known][:room]
+    again = {link.ref: link for link in news if link.ref in known}
+    kept = (
+        replace(link, starts_ms=again[link.ref].starts_ms, ends_ms=0)
+        if link.kind == ALERT and link.ref in again
+        else link
+        for link in one.links
+    )
+    merged = tuple(dict.fromkeys((*one.services, *firing.services)))[: bounds.MOST_SERVICES]
+    after = replace(one, links=(*kept, *added), services=merged)
+    told: list[Entry] = []
+    if not firing.is_quiet:
+        fields = "links services" if merged != one.services else "links"
+        data = {FIELDS: fields, "alerts": " ".join(link.ref for link in news[:100])}
+        told.append(entry("alert_fired", author, now, f"{_listed(news)} fired", data))
+    if severity and config.worst(severity, one.severity) != one.severity:
+        told.append(
+            entry(
+                "severity",
+                author,
+                now,
+                f"Severity {one.severity} → {severity}: {_listed(news)} fired",
+                {FIELDS: "severity", "from": one.severity, "to": severity},
+            )
+        )
+        after = replace(after, severity=severity)
+    return after, tuple(told)
+
+
+def ended(
+    one: Incident, ends_ms: Mapping[str, int], author: Author, now: int, *, is_quiet: bool = False
+) -> Changed:
+    """Alerts of it are over, by fingerprint, since when."""
+    gone = [link for link in one.of_kind(ALERT) if link.ref in ends_ms and not link.ends_ms]
+    if not gone:
+        return one, ()
+    links = tuple(
+        replace(link, ends_ms=max(1, ends_ms[link.ref])) if link in gone else link
+        for link in one.links
+    )
+    after = replace(one, links=links)
+    if is_quiet:
+        return after, ()
+    left = sum(1 for link in after.of_kind(ALERT) if not link.ends_ms)
+    rest = f"; {left} still fire{'s' if left == 1 else ''}" if left else "; none fires any more"
+    data = {FIELDS: "links", "alerts": " ".join(link.ref for link in gone[:100])}
+    return after, (entry("alert_resolved", author, now, f"{_listed(gone)} resolved{rest}", data),)
+
+
+def merged(
+    one: Incident, into: Incident, author: Author, now: int, config: IncidentsConfig
+) -> tuple[Changed, Changed]:
+    """The first becomes part of the second, which then has all that belonged to it. Raises Rejected
+    when that makes no sense."""
+    _refuse(one, into)
+    known = {(link.kind, link.ref) for link in into.links}
+    links = [link for link in one.links if (link.kind, link.ref) not in known]
+    worst = into.severity if into.is_over else config.worst(into.severity, one.severity)
+    larger = replace(
+        into,
+        links=(*into.links, *links)[: bounds.MOST_LINKS],
+        services=tuple(dict.fromkeys((*into.services, *one.services)))[: bounds.MOST_SERVICES],
+        tags=tuple(dict.fromkeys((*into.tags, *one.tags)))[: bounds.MOST_SERVICES],
+        severity=worst,
+        started_ms=min(into.started_ms, one.started_ms),
+    )
+    took = entry(
+        "merged",
+        author,
+        now,
+        f"{one.number} became part of this: {one.title}",
+        {FIELDS: "links services tags severity started_ms", "merged": one.number},
+    )
+    told = [took]
+    if worst != into.severity:
+        data = {FIELDS: "severity", "from": into.severity, "to": worst}
+        text = f"Severity {into.severity} → {worst}: as {one.number} had it"
+        told.append(entry("severity", author, now, text, data))
+    smaller = replace(
+        one,
+        status=Status.CLOSED,
+        merged_into=into.number,
+        resolved_ms=one.resolved_ms or now,
+        closed_ms=now,
+        next_update_ms=0,
+    )
+    gone = entry(
+        "merged",
+        author,
+        now,
+        f"Became part of {into.number}: {into.title}",
+        {FIELDS: "status next_update", "merged_into": into.number, "from": one.status.value},
+    )
+    return (smaller, (gone,)), (larger, tuple(told))
+
+
+def _refuse(one: Incident, into: Incident) -> None:
+    if one.id == into.id:
+        raise Rejected(f"{one.number} cannot become part of itself")
+    for each in (one, into):
+        if each.merged_into:
+            raise Rejected(
+                f"{each.number} became part of {each.merged_into} already: name that one instead"
+            )
+    if into.is_over and not one.is_over:
+        raise Rejected(
+            f"{into.number} is {into.status.value} while {one.number} is not over: open "
+            f"{into.number} again first, or merge it into {one.number}"
+        )
+
+
+def _listed(links: Sequence[Link]) -> str:
+    counts: dict[str, int] = {}
+    for link in links:
+        name = link.title or get(link.labels, "alertname") or link.ref
+        counts[name] = counts.get(name, 0) + 1
+    named = list(counts.items())[:_NAMED]
+    shown = [f"{name} ({count} times)" if count > 1 else name for name, count in named]
+    more = f" and {len(counts) - _NAMED} more" if len(counts) > _NAMED else ""
+    return ", ".join(shown) + more
