@@ -1,0 +1,1 @@
+"""What an incident looked like, frozen into one file that needs no server and no store."""
