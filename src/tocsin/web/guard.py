@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,6 +16,7 @@ from tocsin.kit.fault import Fault, Temporary
 from tocsin.web import cors, csrf
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.identity import NOBODY, Identity, Kind, scope_of
+from tocsin.web.lease import Lease
 from tocsin.web.pages.modules import content_security_policy
 from tocsin.web.pages.render import Viewer
 from tocsin.web.people import People
@@ -77,16 +79,21 @@ class Guard:
             return of_fault(request, fault)
 
     async def _identified(self, request: Request, access: Access) -> Identity:
-        client = request.client.host if request.client else ""
+        ask = partial(
+            self.authenticator.identify,
+            request.headers,
+            request.query_params,
+            request.cookies,
+            request.client.host if request.client else "",
+        )
         try:
-            who = await self.authenticator.identify(
-                request.headers, request.query_params, request.cookies, client
-            )
+            who = await ask()
         except Temporary:
             if access is not Access.PUBLIC:
                 raise
             who = NOBODY  # health and login answer while the database is away
         request.state.identity = who
+        request.state.lease = Lease(self.people.clock, ask, access)
         request.state.key_name = who.name
         request.state.viewer = Viewer(
             name=who.name,

@@ -116,6 +116,7 @@ def test_a_live_tail_shows_a_line_at_once_pauses_and_catches_up(told: Product, p
     expect(line).to_contain_text("the sea waves hello")
     line.locator("summary").click()
     expect(line.locator("dl.fields")).to_contain_text("till-1")
+    expect(line.locator("a[href^='/logs/line/']").first).to_be_visible()
     page.get_by_role("button", name="Pause").click()
     send(told, [said(time.time(), f"wave {n} waves back") for n in range(3)])
     expect(page.get_by_role("status").filter(has_text="3 new, held back")).to_be_visible()

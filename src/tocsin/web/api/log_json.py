@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 import msgspec
 from starlette.responses import Response
 
-from tocsin.model.logs import LogRecord, level_name
+from tocsin.model.logs import level_name
 from tocsin.query.logs.search import Bucket, Line, Value
 
 
 class ShownLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line. `id` names it in `/api/logs/lines/<id>`, and is empty in a live tail; `time` is
-    RFC 3339 with nanoseconds, `level` one of trace to fatal or unknown, `severity` the word as it
-    came, `original` the whole as it came where `message` is only a part of it."""
+    """One line. `id` names it in `/api/logs/lines/<id>`; `time` is RFC 3339 with nanoseconds,
+    `level` one of trace to fatal or unknown, `severity` the word as it came, `original` the whole
+    as it came where `message` is only a part of it."""
 
     time: str
     message: str
     level: str
-    id: str = ""
+    id: str
     severity: str = ""
     service: str = ""
     host: str = ""
@@ -103,13 +103,13 @@ def names(found: Sequence[Value]) -> Names:
     return Names([Named(one.value, one.lines) for one in found])
 
 
-def shown(line: Line | LogRecord) -> ShownLine:
-    """A line for programs; one that has just come in has no id yet."""
+def shown(line: Line) -> ShownLine:
+    """A line for programs."""
     return ShownLine(
         time=time_text(line.ts_ns),
         message=line.body,
         level=level_name(line.level),
-        id=line.id if isinstance(line, Line) else "",
+        id=line.id,
         severity=line.severity,
         service=line.service,
         host=line.host,
@@ -118,7 +118,7 @@ def shown(line: Line | LogRecord) -> ShownLine:
         trace_id=line.trace_id,
         span_id=line.span_id,
         user_id=line.user_id,
-        pattern=str(line.pattern) if str(line.pattern) != "0" else "",
+        pattern=line.pattern if line.pattern != "0" else "",
         attributes=line.attributes,
         original=line.original,
     )

@@ -6,18 +6,21 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from tocsin.model.logs import LogRecord, level_name
+from tocsin.model.logs import LogBatch, LogRecord, level_name
 from tocsin.query.logs.ast import Query
-from tocsin.query.logs.match import matcher
+from tocsin.query.logs.match import Test, matcher
 from tocsin.query.logs.pages import pages
 from tocsin.query.logs.search import Line, LogSearch, Span
 from tocsin.query.logs.sql import condition
 from tocsin.web.api.log_json import shown, time_text
+from tocsin.web.lease import ENDED, Lease
+from tocsin.web.lease import SECONDS as LEASE_SECONDS
 
 if TYPE_CHECKING:
     from tocsin.web.services import Services
@@ -26,6 +29,8 @@ IDLE_SECONDS = 15.0
 """A tail without lines says this often that it lives: proxies close what is silent."""
 
 _MOST_CAUGHT_UP = 10_000
+_OVERLAP_SECONDS = 30.0
+_ALIVE = b": alive\n\n"
 _CSV = (
     *("time", "level", "service", "host", "environment", "source", "message"),
     *("trace_id", "span_id", "user_id", "attributes"),
@@ -34,34 +39,101 @@ _encode = msgspec.json.Encoder().encode
 _lines = msgspec.json.Encoder().encode_lines
 
 
-def tail(parts: Services, query: Query, since_ns: int | None) -> Response:
-    """Lines as they come; raises Rejected before anything is sent when the question is wrong."""
+def tail(
+    parts: Services,
+    query: Query,
+    since_ns: int | None,
+    *,
+    lease: Lease | None = None,
+    caller: str = "",
+    known: str = "",
+) -> Response:
+    """Lines as they come, for as long as the caller's `lease` holds; `known` is the id of a line
+    that the caller has. Raises before anything is sent, Rejected when the question is wrong, as
+    `TailBus.check` when too many follow."""
     test = matcher(query, parts.log_search.now_ns())
-    events = _events(parts, query, test, since_ns)
+    parts.log_tail.check(caller)
+    events = _events(parts, query, _Fresh(test, {known}), since_ns, lease, caller)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
+@dataclass(slots=True)
+class _Fresh:
+    """The event of a line that is wanted and was not sent before."""
+
+    test: Test
+    seen: set[str]
+
+    def __call__(self, record: LogRecord, batch: LogBatch, number: int) -> bytes | None:
+        """As `TailReader` asks."""
+        if not self.test(record):
+            return None
+        line = arrived(record, batch, number)
+        return None if line.id in self.seen else _line_event(line)
+
+
 async def _events(
-    parts: Services, query: Query, test: Callable[[LogRecord], bool], since_ns: int | None
+    parts: Services,
+    query: Query,
+    fresh: _Fresh,
+    since_ns: int | None,
+    lease: Lease | None,
+    caller: str,
 ) -> AsyncIterator[bytes]:
-    with parts.log_tail.reading(test) as reader:
+    clock = parts.clock
+    with parts.log_tail.reading(fresh, caller) as reader:
         yield b"retry: 2000\n\n"
-        seen: set[tuple[int, str]] = set()
         if since_ns is not None:
             for line in await caught_up(parts.log_search, query, since_ns):
-                seen.add((line.ts_ns, line.body))
-                yield b"id: %b\n%b" % (line.id.encode(), event("line", shown(line)))
+                if line.id not in fresh.seen:
+                    fresh.seen.add(line.id)
+                    yield _line_event(line)
         yield event("caught_up", {})
-        told = 0
-        async for records in reader.batches(IDLE_SECONDS):
-            fresh = [one for one in records if (one.ts_ns, one.body) not in seen]
-            if records:
-                seen.clear()  # only the first lines can have been read from the store already
-            yield b"".join(event("line", shown(one)) for one in fresh) or b": alive\n\n"
-            if reader.lost > told:
-                yield event("lost", {"lines": reader.lost - told})
-                told = reader.lost
+        told, spoke = 0, clock.monotonic()
+        caught_up_at = spoke
+        async for events in reader.batches(LEASE_SECONDS):
+            if lease is not None and not await lease.holds():
+                yield event("ended", {"reason": ENDED})
+                return
+            now = clock.monotonic()
+            if now - caught_up_at > _OVERLAP_SECONDS:
+                fresh.seen.clear()  # what came meanwhile has been told
+            lost = reader.lost - told
+            told += lost
+            if events or lost or now - spoke >= IDLE_SECONDS:
+                spoke = now
+                yield b"".join([*events, *_told(lost)]) or _ALIVE
+
+
+def arrived(record: LogRecord, batch: LogBatch, number: int) -> Line:
+    """A line that has just come, as it will be read from the store."""
+    return Line(
+        ts_ns=record.ts_ns,
+        service=record.service,
+        level=record.level,
+        severity=record.severity,
+        body=record.body,
+        host=record.host,
+        environment=record.environment,
+        source=record.source,
+        trace_id=record.trace_id,
+        span_id=record.span_id,
+        user_id=record.user_id,
+        pattern=str(record.pattern),
+        attributes=record.attributes,
+        original=record.original,
+        batch=str(batch.key),
+        number=number,
+    )
+
+
+def _told(lost: int) -> list[bytes]:
+    return [event("lost", {"lines": lost})] if lost else []
+
+
+def _line_event(line: Line) -> bytes:
+    return b"id: %b\n%b" % (line.id.encode(), event("line", shown(line)))
 
 
 async def caught_up(search: LogSearch, query: Query, since_ns: int) -> Sequence[Line]:

@@ -27,6 +27,8 @@ from tocsin.web.api.log_json import (
     shown,
 )
 from tocsin.web.api.log_stream import export, tail
+from tocsin.web.identity import identity
+from tocsin.web.lease import lease_of
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.services import services
 
@@ -131,16 +133,25 @@ async def context(request: Request) -> Response:
 
 
 async def tailed(request: Request) -> Response:
-    """Lines as they come, as Server-Sent Events `line`, `lost` (how many were missed) and
-    `caught_up`. With `since`, the lines from then on come first."""
+    """Lines as they come, as Server-Sent Events `line`, `lost` (how many were missed),
+    `caught_up`, and `ended` when the caller may not go on. With `since`, the lines from then on
+    come first."""
     since = request.query_params.get("since", "")
     now_ns = services(request).clock.now_ms() * 1_000_000
     # A browser that connects again names the last line that it has.
-    last = request.headers.get("last-event-id", "").partition("-")[0]
-    start = int(last) if last.isdigit() and len(last) < 20 else None
+    known = request.headers.get("last-event-id", "")
+    last = known.partition("-")[0]
+    start = int(last) if last.isascii() and last.isdigit() and len(last) < 20 else None
     if start is None and since:
         start = moment(since, now_ns)
-    return tail(services(request), question(request), start)
+    return tail(
+        services(request),
+        question(request),
+        start,
+        lease=lease_of(request),
+        caller=identity(request).name,
+        known=known,
+    )
 
 
 async def exported(request: Request) -> Response:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tocsin.kit.fault import Fault
-from tocsin.model.logs import LogRecord
+from tocsin.kit.fault import Fault, Rejected, TooMuch
+from tocsin.model.logs import LogBatch, LogRecord
 from tocsin.query.logql import ast
 from tocsin.query.logql.faults import LogqlError
 from tocsin.query.logql.labels import value_of
@@ -23,32 +25,45 @@ from tocsin.query.logs.search import Span
 from tocsin.web import csrf
 from tocsin.web.api.loki_json import grouped
 from tocsin.web.authenticator import Authenticator
-from tocsin.web.identity import Kind
+from tocsin.web.identity import Identity, Kind
+from tocsin.web.lease import ENDED, Lease
+from tocsin.web.lease import SECONDS as LEASE_SECONDS
 from tocsin.web.routing import Access
 from tocsin.web.services import Services
 
 PATH = "/loki/api/v1/tail"
-_IDLE_SECONDS = 15.0
 _BEHIND = 1_000
-_REFUSED, _WRONG = 1008, 1003
+_REFUSED, _WRONG, _BROKEN, _LATER = 1008, 1003, 1011, 1013
+_LONGEST_REASON = 120
 
 
 def tailing(authenticator: Authenticator) -> Callable[[WebSocket], Awaitable[None]]:
     """The WebSocket's handler, for those who may read."""
 
     async def tail(socket: WebSocket) -> None:
-        refusal = await _refusal(authenticator, socket)
-        if refusal:
-            await socket.close(_REFUSED, refusal)
+        ask = partial(
+            authenticator.identify,
+            socket.headers,
+            socket.query_params,
+            socket.cookies,
+            socket.client.host if socket.client else "",
+        )
+        try:
+            who = await ask()
+            _admit(authenticator, socket, who)
+        except Fault as fault:
+            await socket.close(_REFUSED, str(fault)[:_LONGEST_REASON])
             return
         try:
             query, run = _asked(socket.query_params.get("query", ""))
         except Fault as fault:
             await socket.accept()
-            await socket.close(_WRONG, str(fault)[:120])
+            await socket.close(_WRONG, str(fault)[:_LONGEST_REASON])
             return
         await socket.accept()
-        sending = asyncio.create_task(_send(socket, query, run), name="loki_tail")
+        lease = Lease(authenticator.people.clock, ask, Access.READ)
+        following = _Following(socket, query, run, lease, who.name)
+        sending = asyncio.create_task(following.send(), name="loki_tail")
         try:
             await _left(socket, sending)
         finally:
@@ -58,23 +73,15 @@ def tailing(authenticator: Authenticator) -> Callable[[WebSocket], Awaitable[Non
     return tail
 
 
-async def _refusal(authenticator: Authenticator, socket: WebSocket) -> str:
-    """Why the caller may not follow, empty when it may."""
-    client = socket.client.host if socket.client else ""
-    try:
-        who = await authenticator.identify(
-            socket.headers, socket.query_params, socket.cookies, client
-        )
-    except Fault as fault:
-        return str(fault)[:120]
+def _admit(authenticator: Authenticator, socket: WebSocket, who: Identity) -> None:
+    """Raises Rejected when the caller may not follow."""
     if not who.allows(Access.READ):
-        return "this address needs a key with the scope read, or a login"
+        raise Rejected("this address needs a key with the scope read, or a login")
     must_change = who.kind is Kind.SESSION and who.user and who.user.must_change_password
     own = authenticator.people.external_origin
     if must_change or (who.is_ambient and csrf.is_foreign(socket.headers, (own,) if own else ())):
         # Browsers let any page open a WebSocket, and send the cookie with it.
-        return "this connection was opened by a page of another site"
-    return ""
+        raise Rejected("this connection was opened by a page of another site")
 
 
 def _asked(text: str) -> tuple[ast.LogQuery, Step]:
@@ -96,26 +103,41 @@ async def _left(socket: WebSocket, sending: asyncio.Task[None]) -> None:
             reading.cancel()
 
 
-async def _send(socket: WebSocket, query: ast.LogQuery, run: Step) -> None:
-    parts: Services = socket.app.state.services
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """One caller's tail."""
 
-    def wanted(record: LogRecord) -> bool:
-        return all(matches(one, value_of(record, one.name)) for one in query.matchers)
+    socket: WebSocket
+    query: ast.LogQuery
+    run: Step
+    lease: Lease
+    caller: str
 
-    try:
-        with parts.log_tail.reading(wanted) as reader:
-            told = 0
-            if before := await _before(socket, parts, query):
-                await _told(socket, before, 0)
-            async for records in reader.batches(_IDLE_SECONDS):
-                found = [line for one in records if (line := shown(one, run)) is not None]
-                if found or reader.lost > told:
-                    await _told(socket, found, reader.lost - told)
-                    told = reader.lost
-    except WebSocketDisconnect:
-        return
-    except Fault as fault:
-        await socket.close(1011, str(fault)[:120])
+    async def send(self) -> None:
+        """Lines as they come, until the caller leaves or may not go on."""
+        parts: Services = self.socket.app.state.services
+        try:
+            with parts.log_tail.reading(self._shown, self.caller) as reader:
+                told = 0
+                if before := await _before(self.socket, parts, self.query):
+                    await _told(self.socket, before, 0)
+                async for found in reader.batches(LEASE_SECONDS):
+                    if not await self.lease.holds():
+                        await self.socket.close(_REFUSED, ENDED)
+                        return
+                    if found or reader.lost > told:
+                        await _told(self.socket, found, reader.lost - told)
+                        told = reader.lost
+        except WebSocketDisconnect:
+            return
+        except TooMuch as fault:
+            await self.socket.close(_LATER, str(fault)[:_LONGEST_REASON])
+        except Fault as fault:
+            await self.socket.close(_BROKEN, str(fault)[:_LONGEST_REASON])
+
+    def _shown(self, record: LogRecord, _batch: LogBatch, _number: int) -> Shown | None:
+        wanted = all(matches(one, value_of(record, one.name)) for one in self.query.matchers)
+        return shown(record, self.run) if wanted else None
 
 
 async def _before(socket: WebSocket, parts: Services, query: ast.LogQuery) -> Sequence[Shown]:

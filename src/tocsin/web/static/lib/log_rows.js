@@ -4,11 +4,10 @@ import { el } from "./dom.js";
 
 /**
  * A line as `/api/logs/tail` tells it.
- * @typedef {{ time: string, message: string, level: string, id?: string, severity?: string, service?: string, host?: string, environment?: string, source?: string, trace_id?: string, span_id?: string, user_id?: string, pattern?: string, attributes?: Record<string, string>, original?: string }} Line
+ * @typedef {{ time: string, message: string, level: string, id: string, severity?: string, service?: string, host?: string, environment?: string, source?: string, trace_id?: string, span_id?: string, user_id?: string, pattern?: string, attributes?: Record<string, string>, original?: string }} Line
  */
 
 const TONES = /** @type {Record<string, string>} */ ({ fatal: "critical", error: "critical", warn: "warning", info: "info", debug: "silenced", trace: "silenced", unknown: "unknown" });
-const FIELDS = /** @type {const} */ (["service", "severity", "host", "environment", "source", "trace_id", "span_id", "user_id"]);
 
 /** @param {string} iso @param {boolean} withDay */
 export function clock(iso, withDay) {
@@ -55,23 +54,6 @@ export function row(line, words, columns) {
     el("span", { class: `dot ${tone} lv` }, el("i", { "aria-hidden": "true" }), line.level),
     el("span", { class: "from", text: line.service ?? "" }), ...cells,
     el("span", { class: "msg" }, ...marked(line.message.slice(0, 2000), words)));
-  const detail = el("div", { class: "detail" });
-  const made = el("details", { class: `line ${tone}`, "data-line": line.id || undefined }, summary, detail);
-  if (!line.id) made.addEventListener("toggle", () => { if (!detail.childElementCount) detail.append(told(line)); });
-  return el("li", {}, made);
-}
-
-/** What is known of a line that has just come in. @param {Line} line */
-function told(line) {
-  const known = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (line));
-  /** @type {[string, string][]} */
-  const pairs = FIELDS.filter((name) => known[name]).map((name) => [name, String(known[name])]);
-  pairs.push(...Object.entries(line.attributes ?? {}).sort());
-  const rows = pairs.map(([name, value]) => {
-    const part = (/** @type {string} */ sign) => `/logs?q=${encodeURIComponent(`${sign}${name}:"${value.replace(/["\\]/g, "\\$&")}"`)}`;
-    return el("div", {}, el("dt", { text: name }), el("dd", {}, el("span", { class: "v", text: value }),
-      el("span", { class: "acts" }, el("a", { href: part(""), text: "Filter" }), el("a", { href: part("-"), text: "Exclude" }))));
-  });
-  return el("div", { class: "line-detail" }, el("pre", { class: "whole", tabindex: "0", text: line.message }),
-    el("dl", { class: "fields" }, el("div", {}, el("dt", { text: "time" }), el("dd", {}, el("code", { text: line.time }))), ...rows));
+  const detail = el("div", { class: "detail" }, el("p", {}, el("a", { href: `/logs/line/${line.id}`, text: "All of this line" })));
+  return el("li", {}, el("details", { class: `line ${tone}`, "data-line": line.id }, summary, detail));
 }

@@ -7,6 +7,7 @@ const SHOWN = 1000;
 const HELD = 5000;
 const DRAW_MS = 250;
 const CATCH_UP_MS = 300_000;
+const REMEMBERED = 10_000;
 
 /** @typedef {import("./log_rows.js").Line} Line */
 
@@ -25,6 +26,8 @@ export class Tail {
     this.given = given;
     /** @type {Line[]} */
     this.waiting = [];
+    /** @type {Set<string>} the newest lines' ids, as a connection that begins again tells some twice */
+    this.known = new Set();
     this.lost = 0;
     this.came = 0;
     this.paused = false;
@@ -35,7 +38,8 @@ export class Tail {
     this.source.addEventListener("line", (event) => this.take(JSON.parse(/** @type {MessageEvent} */ (event).data)));
     this.source.addEventListener("lost", (event) => { this.lost += JSON.parse(/** @type {MessageEvent} */ (event).data).lines ?? 0; });
     this.source.addEventListener("open", () => { this.trouble = ""; this.tell(); });
-    this.source.addEventListener("error", () => { this.trouble = "Not connected; trying again."; this.tell(); });
+    this.source.addEventListener("ended", () => { this.over("Your login is over; sign in again to follow lines."); });
+    this.source.addEventListener("error", () => { this.broken(); });
     this.timer = setInterval(() => this.draw(), DRAW_MS);
     this.trouble = "";
     this.count = el("span", { role: "status" });
@@ -45,8 +49,27 @@ export class Tail {
     this.tell();
   }
 
+  /** A browser connects again by itself, but not after an answer that says no. */
+  broken() {
+    if (this.source.readyState === EventSource.CLOSED) this.over("Tocsin refuses to show lines as they come; your login may be over, or too many follow. Stop, and start again.");
+    else {
+      this.trouble = "Not connected; trying again.";
+      this.tell();
+    }
+  }
+
+  /** @param {string} words */
+  over(words) {
+    this.source.close();
+    this.trouble = words;
+    this.tell();
+  }
+
   /** @param {Line} line */
   take(line) {
+    if (this.known.has(line.id)) return;
+    this.known.add(line.id);
+    if (this.known.size > REMEMBERED) this.known.delete(String(this.known.values().next().value));
     this.came += 1;
     this.waiting.push(line);
     if (this.waiting.length > HELD) {
