@@ -82,10 +82,17 @@ Site = Mapping[str, Document]
 Render = Callable[[Snapshot], Site]
 
 
+class Teller(Protocol):
+    """Sees to it that subscribers hear of updates."""
+
+    async def tell(self, posts: Sequence[Post]) -> None:
+        """Of what is new in these; what was told already is not told again. Raises Temporary."""
+
+
 class Board:
     """The public page: `site` is served; `look` makes it anew."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that a page is made of
         self,
         clock: Clock,
         posts: PostBook,
@@ -93,6 +100,7 @@ class Board:
         recorder: Recorder,
         measured: Measured,
         render: Render,
+        teller: Teller,
     ) -> None:
         self.posts = posts
         self.notes = notes
@@ -100,6 +108,7 @@ class Board:
         self._clock = clock
         self._measured = measured
         self._render = render
+        self._teller = teller
         self._config = StatusPageConfig()
         self._look = Look()
         self._folder: Path | None = None
@@ -200,6 +209,11 @@ class Board:
             _log.warning("status_days_not_kept", error=str(error))
         is_stale = now - self._as_of_ms > _STALE_AFTER * self._config.refresh.ms
         await self._show(self._snapshot(states, now, is_stale=is_stale))
+        try:
+            # Last: what a mail says stands on the page when its reader comes.
+            await self._teller.tell(self.posts.posts())
+        except Temporary as error:
+            _log.warning("status_news_wait", error=str(error))
 
     async def _slept(self) -> None:
         await self._clock.sleep(float(self._config.refresh))
@@ -296,9 +310,7 @@ class Board:
             description=group.description,
             state=state,
             is_folded=group.collapsed and state is ComponentState.OPERATIONAL,
-            components=tuple(
-                self._component(one, states[one.key], now) for one in group.components
-            ),
+            components=tuple(self._part(one, states[one.key], now) for one in group.components),
         )
 
     def _part(self, one: ComponentConfig, state: ComponentState | None, now: int) -> ShownComponent:

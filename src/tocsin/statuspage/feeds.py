@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlsplit
-from xml.etree import ElementTree as xml
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from tocsin.statuspage.post import PostKind
 from tocsin.statuspage.snapshot import ShownPost, ShownUpdate, Snapshot
@@ -18,8 +18,8 @@ _ATOM = "http://www.w3.org/2005/Atom"
 def rss(snapshot: Snapshot) -> bytes:
     """One item for each post, which is read again when it changes."""
     look = snapshot.look
-    root = xml.Element("rss", {"version": "2.0", "xmlns:atom": _ATOM})
-    channel = xml.SubElement(root, "channel")
+    root = Element("rss", {"version": "2.0", "xmlns:atom": _ATOM})
+    channel = SubElement(root, "channel")
     _texts(
         channel,
         title=look.title,
@@ -28,15 +28,15 @@ def rss(snapshot: Snapshot) -> bytes:
         language=look.language,
     )
     own = {"href": f"{look.address}/history.rss", "rel": "self", "type": "application/rss+xml"}
-    xml.SubElement(channel, "atom:link", own)
+    SubElement(channel, "atom:link", own)
     posts = _newest(snapshot)
     if posts:
         _texts(channel, lastBuildDate=_rfc2822(max(one.updated_ms for one in posts)))
     for post in posts:
-        item = xml.SubElement(channel, "item")
+        item = SubElement(channel, "item")
         link = _address(snapshot, post)
         _texts(item, title=post.title, link=link, description=_text(snapshot, post))
-        xml.SubElement(item, "guid", {"isPermaLink": "false"}).text = _name(snapshot, post)
+        SubElement(item, "guid", {"isPermaLink": "false"}).text = _name(snapshot, post)
         _texts(item, pubDate=_rfc2822(post.updated_ms))
     return _bytes(root)
 
@@ -44,16 +44,16 @@ def rss(snapshot: Snapshot) -> bytes:
 def atom(snapshot: Snapshot) -> bytes:
     """One entry for each post."""
     look = snapshot.look
-    root = xml.Element("feed", {"xmlns": _ATOM, "xml:lang": look.language})
+    root = Element("feed", {"xmlns": _ATOM, "xml:lang": look.language})
     posts = _newest(snapshot)
     updated = max((one.updated_ms for one in posts), default=0)
     _texts(root, id=f"{look.address}/", title=look.title, updated=_rfc3339(updated))
     own = {"href": f"{look.address}/history.atom", "rel": "self", "type": "application/atom+xml"}
-    xml.SubElement(root, "link", own)
-    xml.SubElement(root, "link", {"href": look.address, "rel": "alternate", "type": "text/html"})
-    _texts(xml.SubElement(root, "author"), name=look.title)
+    SubElement(root, "link", own)
+    SubElement(root, "link", {"href": look.address, "rel": "alternate", "type": "text/html"})
+    _texts(SubElement(root, "author"), name=look.title)
     for post in posts:
-        entry = xml.SubElement(root, "entry")
+        entry = SubElement(root, "entry")
         _texts(
             entry,
             id=_name(snapshot, post),
@@ -61,8 +61,8 @@ def atom(snapshot: Snapshot) -> bytes:
             published=_rfc3339(post.created_ms),
             updated=_rfc3339(post.updated_ms),
         )
-        xml.SubElement(entry, "link", {"href": _address(snapshot, post), "rel": "alternate"})
-        xml.SubElement(entry, "content", {"type": "text"}).text = _text(snapshot, post)
+        SubElement(entry, "link", {"href": _address(snapshot, post), "rel": "alternate"})
+        SubElement(entry, "content", {"type": "text"}).text = _text(snapshot, post)
     return _bytes(root)
 
 
@@ -122,9 +122,9 @@ def _line(one: ShownUpdate, status: str) -> str:
     return f"{status} ({at}): {one.text}" if one.text else f"{status} ({at})"
 
 
-def _texts(parent: xml.Element, **texts: str) -> None:
+def _texts(parent: Element, **texts: str) -> None:
     for name, text in texts.items():
-        xml.SubElement(parent, name).text = text
+        SubElement(parent, name).text = text
 
 
 def _utc(at_ms: int) -> datetime:
@@ -139,6 +139,6 @@ def _rfc3339(at_ms: int) -> str:
     return f"{_utc(at_ms):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _bytes(root: xml.Element) -> bytes:
-    body: bytes = xml.tostring(root, encoding="utf-8", xml_declaration=True)
+def _bytes(root: Element) -> bytes:
+    body: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return body

@@ -9,9 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from tocsin.kit import log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Fault, NotFound, Rejected
+from tocsin.kit.fault import NotFound, Rejected
 from tocsin.statuspage.component_state import ComponentState, Impact
 from tocsin.statuspage.post import (
     Affected,
@@ -23,8 +22,6 @@ from tocsin.statuspage.post import (
     text_of,
     title_of,
 )
-
-_log = log.get("status_page")
 
 
 class PublicIncidents(Protocol):
@@ -69,8 +66,6 @@ class StalePost(Rejected):
 ComponentsOf = Callable[[Iterable[str]], Sequence[str]]
 """The ids of components by their ids, names or services. Raises Rejected for unknown ones."""
 
-Told = Callable[[Post, PostUpdate], None]
-
 
 class PostBook:
     """All posts, in memory and where they are kept; whoever changes one goes through here."""
@@ -88,12 +83,7 @@ class PostBook:
         self._disclosure = disclosure
         self._posts: dict[str, Post] = {}
         self._one_at_a_time = asyncio.Lock()
-        self._told: list[Told] = []
         self._changed: list[Callable[[], None]] = []
-
-    def when_told(self, listener: Told) -> None:
-        """Call it with each new update that subscribers are to hear of."""
-        self._told.append(listener)
 
     def when_changed(self, listener: Callable[[], None]) -> None:
         """Call it after each change."""
@@ -161,7 +151,7 @@ class PostBook:
                 updated_ms=now,
                 over_ms=now if status.is_over else 0,
             )
-            return await self._keep(post, first)
+            return await self._keep(post)
 
     async def update_post(
         self,
@@ -218,7 +208,7 @@ class PostBook:
             ends_ms=ends_ms,
         )
         async with self._one_at_a_time:
-            return await self._keep(checked(post), first)
+            return await self._keep(checked(post))
 
     async def tell(  # noqa: PLR0913 - each says another thing about one update
         self,
@@ -257,7 +247,7 @@ class PostBook:
                 updated_ms=now,
                 version=post.version + 1,
             )
-            return await self._keep(checked(changed), fresh)
+            return await self._keep(checked(changed))
 
     async def edit(self, post_id: str, *, version: int, title: str = "", text: str = "") -> Post:
         """Correct the title, or the text of the last update, without telling subscribers again."""
@@ -275,7 +265,7 @@ class PostBook:
                 updated_ms=self._clock.now_ms(),
                 version=post.version + 1,
             )
-            return await self._keep(changed, None)
+            return await self._keep(changed)
 
     async def remove(self, post_id: str) -> Post:
         """Take it off the page for good."""
@@ -311,7 +301,7 @@ class PostBook:
                 updated_ms=now,
                 version=post.version + 1,
             )
-            await self._keep(changed, None)
+            await self._keep(changed)
 
     def _affected(
         self, components: Iterable[str], state: ComponentState, *, since_ms: int = 0
@@ -326,21 +316,15 @@ class PostBook:
             raise NotFound(f"the status page tells nothing of {number}; open a post first")
         return found
 
-    async def _keep(self, post: Post, fresh: PostUpdate | None) -> Post:
+    async def _keep(self, post: Post) -> Post:
         await self._keeper.save([post])
         self._posts[post.id] = post
-        if fresh is not None and not fresh.is_quiet:
-            for listener in self._told:
-                listener(post, fresh)
         self._say_changed()
         return post
 
     def _say_changed(self) -> None:
         for listener in self._changed:
-            try:
-                listener()
-            except Fault as error:
-                _log.warning("status_page_not_refreshed", error=str(error))
+            listener()
 
 
 def _update(
