@@ -14,9 +14,11 @@ from tocsin.alert.rules.ports import Surroundings
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
+from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import log_folder, open_kept
 from tocsin.app.log_keeping import log_keeping
-from tocsin.app.product import Parts, Tocsin
+from tocsin.app.parts import Parts
+from tocsin.app.product import Tocsin
 from tocsin.app.pushed import KeptGroups
 from tocsin.app.receivers import check_receivers
 from tocsin.app.routing_text import routing_text
@@ -104,6 +106,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         authenticator=Authenticator(people),
         settings=settings,
         logs=logs,
+        incidents=Incidents(kept.database, loaded, clock),
     )
     return Tocsin(loaded, plan, parts, web_config)
 

@@ -4,55 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.made_rules import MadeRules
-from tocsin.alert.rules.manager import RuleManager
 from tocsin.alert.rules.template import World
-from tocsin.app.alerting import Alerting
 from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
-from tocsin.app.keeping import Kept
-from tocsin.app.log_keeping import LogKeeping
 from tocsin.app.made_rules import KeptMadeRules
+from tocsin.app.parts import Parts
 from tocsin.app.receivers import check_receivers
 from tocsin.app.rule_advice import RuleAdvice
 from tocsin.app.rules import RulePlan, rule_files, rule_plan
 from tocsin.app.scraping import built_in_jobs, scrape_configuration
+from tocsin.app.serving import Running, services_of
 from tocsin.ingest.background import Background
-from tocsin.ingest.intake import Intake
-from tocsin.ingest.limits import CardinalityGuard
 from tocsin.ingest.otlp_grpc import OtlpGrpc
 from tocsin.ingest.otlp_service import Sinks
 from tocsin.kit import log
-from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
 from tocsin.kit.tasks import Tasks, ended
-from tocsin.query.promql.engine import Engine
 from tocsin.scrape.config import ScrapePlan
 from tocsin.scrape.fetch import Fetcher
-from tocsin.scrape.manager import ScrapeManager
 from tocsin.scrape.nearby import Nearby, find
-from tocsin.state.settings import Settings
 from tocsin.state.users import OneTimePassword
 from tocsin.store.load import load_recent, load_series
-from tocsin.store.recent import RecentWindow
-from tocsin.store.retention import Retention
-from tocsin.store.rollup import Rollup
-from tocsin.store.series import SeriesRegistry
-from tocsin.store.source import MetricSource
-from tocsin.store.writer import Writer
-from tocsin.web.authenticator import Authenticator
 from tocsin.web.listener import Listener
 from tocsin.web.pages.browse import DROP_RULES
-from tocsin.web.people import People
 from tocsin.web.server import create_app, create_otlp_app
-from tocsin.web.services import ReloadOutcome, Services, SystemStatus, WebConfig
+from tocsin.web.services import ReloadOutcome, SystemStatus, WebConfig
 
 _log = log.get("tocsin")
 _FLUSH_SECONDS = 30.0
@@ -64,31 +46,6 @@ _DAY_SECONDS = 86_400.0
 
 Reload = Callable[[], Awaitable[ReloadOutcome]]
 MakeWebConfig = Callable[[Loaded, Callable[[], Sequence[str]]], WebConfig]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that the composition root made."""
-
-    clock: Clock
-    kept: Kept
-    registry: SeriesRegistry
-    recent: RecentWindow
-    writer: Writer
-    source: MetricSource
-    engine: Engine
-    guard: CardinalityGuard
-    intake: Intake
-    scrape: ScrapeManager
-    alerting: Alerting
-    immediate: Immediate
-    rules: RuleManager
-    retention: Retention
-    rollup: Rollup
-    people: People
-    authenticator: Authenticator
-    settings: Settings
-    logs: LogKeeping
 
 
 class Tocsin:
@@ -119,7 +76,16 @@ class Tocsin:
         self._watch = Watch(
             alerting.attention, alerting.dispatcher, lambda: parts.rules.groups, parts.clock
         )
-        self._services = self._make_services()
+        self._services = services_of(
+            parts,
+            Running(
+                config_in_force=lambda: self._web_config,
+                status=self.status,
+                reload=self._reloaded,
+                backups=self._backups,
+                made_rules=self._made_rules,
+            ),
+        )
         listen = loaded.config.listen
         web = (self._services, parts.people, parts.authenticator)
         self.http = Listener("http", create_app(*web), listen.http)
@@ -159,10 +125,13 @@ class Tocsin:
         await self._scrape()
         await self._watch.apply(config.alerting, self._external_url, self.loaded.folder)
         await parts.alerting.start(self.loaded, self._external_url, self.tasks)
+        await parts.incidents.load()
+        await parts.incidents.apply(self.loaded, self._external_url)
         self._rule_plan = await asyncio.to_thread(rule_plan, self.loaded)
         await self._made_rules.load()
         await self._evaluate()
         self._watch.start(self.tasks)
+        parts.incidents.start(self.tasks)
         await self._background.start(self.tasks, statsd_address=config.listen.statsd)
         await parts.logs.syslog.start(self.tasks, self.loaded.folder)
         self.tasks.start("retention", parts.retention.run)
@@ -191,6 +160,7 @@ class Tocsin:
         await self._scrape()
         await self._watch.apply(config.alerting, self._external_url, self.loaded.folder)
         await parts.alerting.apply(loaded, self._external_url)
+        await parts.incidents.apply(loaded, self._external_url)
         await self._evaluate()
 
     async def stop(self) -> None:
@@ -218,6 +188,7 @@ class Tocsin:
         await step("writer", self._drain(), _DRAIN_SECONDS + 0.5)
         await step("people", parts.people.flush(), 1.0)
         await step("tasks", self.tasks.stop_all(limit_seconds=0.5), 1.0)
+        await step("incidents", parts.incidents.close(), 0.5)
         await step("senders", parts.alerting.close(), 0.5)
         await step("watch", self._watch.close(), 0.5)
         left = max(1.0, until - parts.clock.monotonic())
@@ -350,44 +321,6 @@ class Tocsin:
         if self._reload is None:
             return ReloadOutcome(error="Tocsin is still starting")
         return await self._reload()
-
-    def _make_services(self) -> Services:
-        parts = self.parts
-        return Services(
-            clock=parts.clock,
-            config_in_force=lambda: self._web_config,
-            engine=parts.engine,
-            source=parts.source,
-            registry=parts.registry,
-            recent=parts.recent,
-            writer=parts.writer,
-            store=parts.kept.store,
-            retention=parts.retention,
-            intake=parts.intake,
-            logs=parts.logs.intake,
-            log_writer=parts.logs.writer,
-            log_tail=parts.logs.tail,
-            log_search=parts.logs.search,
-            log_rules=parts.logs.rules,
-            guard=parts.guard,
-            scrape=parts.scrape,
-            rules=parts.rules,
-            alerts=parts.alerting.dispatcher,
-            desk=parts.alerting.notifications.desk,
-            canaries=parts.alerting.notifications.canaries,
-            acknowledgements=parts.alerting.attention.acknowledgements,
-            doors=parts.alerting.doors,
-            maintenance=parts.alerting.attention.maintenance,
-            receipts=parts.alerting.receipts,
-            users=parts.people.users,
-            sessions=parts.people.sessions,
-            tokens=parts.people.tokens,
-            settings=parts.settings,
-            status=self.status,
-            reload=self._reloaded,
-            backups=self._backups,
-            made_rules=self._made_rules,
-        )
 
 
 def _resident(pid: int) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tocsin.alert.plain.slo import Slo
     from tocsin.alert.rules.made_rules import MadeRules
     from tocsin.alert.rules.manager import RuleManager
+    from tocsin.incident.book import IncidentBook
     from tocsin.ingest.config import IngestConfig
     from tocsin.ingest.intake import Intake
     from tocsin.ingest.limits import CardinalityGuard
@@ -156,12 +157,17 @@ class LogRuleParts(Protocol):
     def costs(self) -> LogCosts: ...
 
 
+ConfigInForce = Callable[[], WebConfig]
+Status = Callable[[], SystemStatus]
+Reload = Callable[[], Awaitable[ReloadOutcome]]
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a handler may use."""
 
     clock: Clock
-    config_in_force: Callable[[], WebConfig]
+    config_in_force: ConfigInForce
     engine: Engine
     source: SeriesSource
     registry: SeriesRegistry
@@ -189,10 +195,11 @@ class Services:
     sessions: Sessions
     tokens: Tokens
     settings: Settings
-    status: Callable[[], SystemStatus]
-    reload: Callable[[], Awaitable[ReloadOutcome]]
+    status: Status
+    reload: Reload
     backups: BackupMaker
     made_rules: MadeRules
+    incidents: IncidentBook
     trials: TrialRoom = field(default_factory=TrialRoom)
     board: AlertBoard = field(default_factory=AlertBoard)
 

@@ -1,0 +1,52 @@
+"""What does the composition root make?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tocsin.alert.rules.immediate import Immediate
+from tocsin.alert.rules.manager import RuleManager
+from tocsin.app.alerting import Alerting
+from tocsin.app.incidents import Incidents
+from tocsin.app.keeping import Kept
+from tocsin.app.log_keeping import LogKeeping
+from tocsin.ingest.intake import Intake
+from tocsin.ingest.limits import CardinalityGuard
+from tocsin.kit.clock import Clock
+from tocsin.query.promql.engine import Engine
+from tocsin.scrape.manager import ScrapeManager
+from tocsin.state.settings import Settings
+from tocsin.store.recent import RecentWindow
+from tocsin.store.retention import Retention
+from tocsin.store.rollup import Rollup
+from tocsin.store.series import SeriesRegistry
+from tocsin.store.source import MetricSource
+from tocsin.store.writer import Writer
+from tocsin.web.authenticator import Authenticator
+from tocsin.web.people import People
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that the composition root made."""
+
+    clock: Clock
+    kept: Kept
+    registry: SeriesRegistry
+    recent: RecentWindow
+    writer: Writer
+    source: MetricSource
+    engine: Engine
+    guard: CardinalityGuard
+    intake: Intake
+    scrape: ScrapeManager
+    alerting: Alerting
+    immediate: Immediate
+    rules: RuleManager
+    retention: Retention
+    rollup: Rollup
+    people: People
+    authenticator: Authenticator
+    settings: Settings
+    logs: LogKeeping
+    incidents: Incidents
