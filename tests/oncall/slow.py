@@ -1,4 +1,4 @@
-"""Who is on call, worked out slowly and by other means: minute by minute, from what the clocks show.
+"""Who is on call, worked out slowly: minute by minute, from what the clocks show.
 
 Written apart from the product: it knows neither stretches nor hand-offs nor when clocks change. The
 only idea in it: what counts is the latest time that a place's clocks have shown so far.
@@ -39,7 +39,7 @@ class SlowOverride:
 def shown(zone: str, from_ms: int, to_ms: int) -> tuple[datetime, ...]:
     """At each minute the latest time that the clocks have shown, beginning three days before."""
     place = ZoneInfo(zone)
-    latest = datetime(1970, 1, 1)
+    latest = datetime.min  # noqa: DTZ901 - by the clocks of the place
     found: list[datetime] = []
     for at_ms in range(from_ms - 3 * 24 * 60 * MINUTE_MS, to_ms, MINUTE_MS):
         now = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(place).replace(tzinfo=None)

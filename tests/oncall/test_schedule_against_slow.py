@@ -160,7 +160,7 @@ def test_a_shift_is_the_same_whatever_part_of_it_was_asked_for(
 ) -> None:
     zone, change = place
     near = round(change.timestamp() * 1000)
-    anchor = datetime(change.year, 1, 1, 9)
+    anchor = change.replace(month=1, day=1, hour=9, minute=0, tzinfo=None)
     layers_ = [
         slow.SlowLayer(("ana", "bo"), zone, anchor, 36 * HOUR),
         slow.SlowLayer(("cai",), zone, anchor, 24 * HOUR, ((5, 1200, 900), (6, 1200, 600))),

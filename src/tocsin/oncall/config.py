@@ -23,6 +23,11 @@ class OnCallConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Who is on call when: `{timezone, layers: [{name, people, rotation, handoff, start, end,
     restrictions: [{days, from, to}], rank}], holidays: {file, stand_in, dates}, import}` by name.
     See the guide to on-call."""
+    policies: Document | None = None
+    """Who is told one after another until somebody answers: `{steps: [{notify, timeout}], repeat,
+    at_end, fallback, urgency}` by name."""
+    escalation_matrix: Document | None = None
+    """Roles and whom each escalates to: `{role, escalate_after, escalate_to}` by name."""
     default_schedule: str = ""
     """The one that is meant where none is named; the first one without this."""
 

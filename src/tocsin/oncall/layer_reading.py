@@ -39,7 +39,7 @@ def parse_length(text: str) -> timedelta:
     hours = _WORDS.get(word) or (int(match[1]) * _HOURS[match[2][0]] if match else 0)
     if not timedelta() < timedelta(hours=hours) <= _LONGEST:
         raise Rejected(
-            f"{text[:40]!r} is no length of a turn; write daily, weekly, or one such as 12h, 3 days "
+            f"{text[:40]!r} is no length of a turn; write daily, weekly, or such as 12h, 3 days "
             "or 2 weeks, at least 1h and at most 52 weeks"
         )
     return timedelta(hours=hours)
