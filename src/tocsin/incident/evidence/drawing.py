@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 960, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 26
 COLOURS = 8
 DRAWN = 20
+LARGEST = 8e307
 _STEPS_MS = tuple(
     part * unit
     for unit, parts in (
@@ -50,7 +51,7 @@ class _Frame:
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
+        share = (within(value) - self.low) / (self.high - self.low)
         return TOP + (1 - share) * (HEIGHT - TOP - BOTTOM)
 
 
@@ -84,18 +85,21 @@ def _finite(series: Iterable[Points]) -> list[float]:
     return [one for one in found if math.isfinite(one)]
 
 
+def within(value: float) -> float:
+    """The value, or the largest of which two can be told apart on an axis."""
+    return max(-LARGEST, min(LARGEST, value))
+
+
 def scale(
     values: Sequence[float], thresholds: Sequence[float] = ()
 ) -> tuple[float, float, list[float]]:
     """The axis from low to high and its ticks: from zero when nothing is below it, with the
     thresholds in sight."""
-    seen = [*values, *(one for one in thresholds if math.isfinite(one))]
+    seen = [within(one) for one in (*values, *thresholds) if math.isfinite(one)]
     low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
     low = min(low, 0.0)
-    if high <= low or not math.isfinite(high - low):
-        high = low + 1.0 if math.isfinite(low + 1.0) and low + 1.0 > low else low + abs(low) + 1.0
-        if not math.isfinite(high - low) or high <= low:
-            return -1e308, 1e308, [0.0]
+    if high <= low:
+        high = low + max(1.0, abs(low))
     rough = (high - low) / 4
     size = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
     step = next((size * part for part in (1, 2, 2.5, 5, 10) if size * part >= rough), rough)
