@@ -1,9 +1,10 @@
 """How many log lines a second go in over bulk requests, beside the engine's own JSONEachRow?
 
 Run: `python -m bench.log_ingest [SECONDS] [ROUNDS]`; 4 seconds and 3 rounds by default. Bulk
-requests of 5,000 lines of some 184 bytes over HTTP into `tocsin serve`'s own parts, by four senders and by
-one; and the same lines as JSONEachRow into the same engine: into a table of six columns with the
-text index, and into one with all the columns and indexes of `logs`, which keeps as much of a line.
+requests of 5,000 lines of some 184 bytes over HTTP into `tocsin serve`'s own parts, by four senders
+and by one; and the same lines as JSONEachRow into the same engine: into a table of six columns with
+the text index, and into one with all the columns and indexes of `logs`, which keeps as much of a
+line.
 
 Each measurement begins when no merge runs, and its lines count once they are stored; processor
 time includes the merges that follow. The rounds take turns, and of each kind the best one counts,
@@ -210,9 +211,6 @@ class Measure:
 async def main(seconds: float, rounds: int) -> None:
     """Run all of it, and tell their ratios."""
     prepared = [made(LINES, seed) for seed in range(_PREPARED)]
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTED_AT)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tocsin.yaml"
         file.write_text("scrape: {host: false, itself: false}\nauth: off\n")
@@ -220,6 +218,9 @@ async def main(seconds: float, rounds: int) -> None:
         flags = {f"listen.{name}": value for name, value in listen.items()}
         tocsin = await build(load_config(file, {"data": f"{folder}/data", **flags}), SystemClock())
         await tocsin.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_COLLECTED_AT)
         try:
             await compare(tocsin, prepared, seconds, rounds)
         finally:

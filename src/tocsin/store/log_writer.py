@@ -78,7 +78,7 @@ class LogWriter:
         if self.has(batch.key):
             _repeated.inc()
             return
-        size = sum(len(one.body) + len(one.original) + 200 for one in batch.records)
+        size = sum([len(one.body) + len(one.original) + 200 for one in batch.records])
         await self._lane.put(batch, len(batch.records), size)
         self._remember(batch.key)
         _written.inc(len(batch.records))

@@ -28,7 +28,7 @@ _FEW = 8
 """So few of a kind are read one by one."""
 _SCALARS = {str, int, float, bool}
 
-Document = Mapping[str, object]
+Document = dict[str, object]
 
 
 def records_of(
@@ -78,7 +78,7 @@ def _gather(
 ) -> Sequence[Hashable] | None:
     """Put every field into `fields`, by its dotted name, as a text of each document; or what tells
     the documents apart, where a field is not of one kind in all of them."""
-    columns = zip(*[one.values() for one in documents], strict=True)
+    columns = zip(*map(dict.values, documents), strict=True)
     for key, column in zip(documents[0], columns, strict=True):
         kinds = set(map(type, column))
         if kinds <= _SCALARS:

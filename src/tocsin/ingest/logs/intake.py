@@ -24,6 +24,8 @@ _cut = gauge.counter("log_lines_cut", "Log lines that were too long and were cut
 _ON_LOOP = 100
 """More lines than that take longer than the event loop can be held."""
 _ON_LOOP_BYTES = 32 << 10
+_LONGER = 32
+"""Nothing that a document says is so many times as long as the document, however it is written."""
 _GIVEN_TIME = "tocsin.time"
 _LEFT_OUT = "tocsin.left_out"
 
@@ -138,14 +140,17 @@ class LogIntake:
         refused = self._check(records, taken_ms)
         if self._writer.has(key):
             return Taken(len(records) - len(refused), refused, key)
-        size = sum(len(one.body) + len(one.original) for one in records)
+        size = sum([len(one.body) + len(one.original) for one in records])
         self.quota.admit(sender, len(records), size)
-        repeated = self._resent.known(names)
+        repeated = self._resent.known(names) if any(names) else frozenset[int]()
         if refused or repeated:
             left_out = refused.keys() | repeated
             records = [one for place, one in enumerate(records) if place not in left_out]
         kept = await self._kept(records, taken_ms, key)
-        self._resent.remember([name for place, name in enumerate(names) if place not in refused])
+        if any(names):
+            self._resent.remember(
+                [name for place, name in enumerate(names) if place not in refused]
+            )
         _lines.labels(protocol).inc(kept)
         if refused:
             _refused.labels(protocol).inc(len(refused))
@@ -181,12 +186,12 @@ class LogIntake:
     def _prepared(self, records: list[LogRecord]) -> list[LogRecord]:
         most, most_attributes = int(self._config.max_line), self._config.max_attributes
         for one in records:
-            attributes = one.attributes
+            attributes, size = one.attributes, len(one.original)
             if (
                 len(one.body) > most
-                or len(one.original) > most
                 or len(attributes) > most_attributes
-                or (attributes and max(map(len, attributes.values())) > most)
+                or (attributes and not 0 < size < most // _LONGER)
+                or size > most
             ):
                 self._bound(one)
         self._scrubber(records)

@@ -76,11 +76,10 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
     """
     if body.count(b"\n") > _MOST_LINES:
         raise TooLarge(f"the request has more than {_MOST_LINES} lines; send smaller batches")
-    asked = _asked(body, index)
-    items = [action.item for action, _ in asked]
+    actions, documents = _asked(body, index)
+    items = [action.item for action in actions]
     wanted = [place for place, item in enumerate(items) if not item.problem]
-    documents = [asked[place][1] for place in wanted]
-    found = _decoded(documents)
+    found = _decoded([documents[place] for place in wanted])
     if found.problems:
         for number, problem in found.problems.items():
             items[wanted[number]] = msgspec.structs.replace(items[wanted[number]], problem=problem)
@@ -89,16 +88,18 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
     for place, record in zip(wanted, records, strict=True):
         _complete(record, items[place])
     carries_times = all(one.ts_ns != now_ns for one in records)
-    return Bulk(items, records, carries_times, _names([asked[place] for place in wanted]))
+    names = _names([actions[one] for one in wanted], [documents[one] for one in wanted])
+    return Bulk(items, records, carries_times, names)
 
 
-def _asked(body: bytes, index: str) -> list[tuple[_Understood, bytes]]:
-    """The actions of a request, each with its document; a deletion has none."""
+def _asked(body: bytes, index: str) -> tuple[list[_Understood], list[bytes]]:
+    """The actions of a request, and the document of each; a deletion's is empty."""
     lines = body.split(b"\n")
     if lines[-1].strip():
         raise Rejected("The bulk request must be terminated by a newline [\\n]")
     known: dict[bytes, _Understood] = {}
-    found: list[tuple[_Understood, bytes]] = []
+    actions: list[_Understood] = []
+    documents: list[bytes] = []
     at, last = 0, len(lines) - 1
     while at < last:
         line = lines[at]
@@ -108,14 +109,15 @@ def _asked(body: bytes, index: str) -> list[tuple[_Understood, bytes]]:
             if not line.strip():
                 continue
             action = known[line] = _action(line, at, index)
+        actions.append(action)
         if not action.has_document:
-            found.append((action, b""))
+            documents.append(b"")
             continue
         if at >= last:
             raise Rejected(f"line {at}: the action has no document behind it")
-        found.append((action, lines[at]))
+        documents.append(lines[at])
         at += 1
-    return found
+    return actions, documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def decode_document(
     record = record_of(flattened(found.documents[0]), now_ns=now_ns, original=found.texts[0])
     action = _Understood(Item("index", index, document_id), has_document=True, comes_again=False)
     _complete(record, action.item)
-    return record, _names([(action, b"")])[0]
+    return record, _names([action], [b""])[0]
 
 
 class _Understood(NamedTuple):
@@ -172,12 +174,12 @@ _IMPOSSIBLE = {
 }
 
 
-def _names(asked: Sequence[tuple[_Understood, bytes]]) -> list[int]:
+def _names(actions: Sequence[_Understood], documents: Sequence[bytes]) -> list[int]:
     """What names lines: their sender's id, else their content and how often it came before; 0 for
     those that do not come again."""
     found: list[int] = []
     times: dict[int, int] = {}
-    for (item, _, comes_again), document in asked:
+    for (item, _, comes_again), document in zip(actions, documents, strict=True):
         if not item.id and not comes_again:
             found.append(0)
             continue
