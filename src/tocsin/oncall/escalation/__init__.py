@@ -1,0 +1,1 @@
+"""Who is reached, in which order, until somebody takes an incident on."""

@@ -1,0 +1,1 @@
+"""How is one person reached: by which ways, when, and through what?"""

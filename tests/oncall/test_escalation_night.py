@@ -1,0 +1,187 @@
+"""A night of paging, in milliseconds: who is called when, until somebody answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.oncall.night import BO, night, person, policy, roster
+from tocsin.incident.book import Resolution
+from tocsin.kit.fault import Permanent, Rejected, Temporary
+
+ANA = person("ana", "push", "sms", "call", rules=(("push", 0), ("sms", 2), ("call", 5)))
+BEN = person("ben", "sms")
+CEM = person("cem", "email")
+TEAM = (ANA, BEN, CEM)
+MATRIX = policy("schedule:primary", "schedule:primary:1", "person:cem", minutes=15)
+
+
+async def test_a_night_goes_from_the_first_to_the_second_to_the_manager_to_everyone(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path, roster(TEAM, "ana", "ben"), P0=MATRIX) as one:
+        await one.open()
+        await one.passes(60)
+        assert one.phones.calls == [
+            (0.0, "ana", "push"),
+            (2.0, "ana", "sms"),
+            (5.0, "ana", "call"),
+            (15.0, "ben", "sms"),
+            (30.0, "cem", "email"),
+            (45.0, "ana", "push"),
+            (45.0, "ben", "sms"),
+            (45.0, "cem", "email"),
+            (47.0, "ana", "sms"),
+            (50.0, "ana", "call"),
+        ]
+
+
+async def test_an_acknowledgement_stops_pages_that_were_still_to_come(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ana", "ben"), P0=MATRIX) as one:
+        incident = await one.open()
+        await one.passes(1)
+        await one.book.acknowledge(incident.number, BO)
+        await one.passes(600)
+        assert one.phones.calls == [(0.0, "ana", "push")]
+
+
+async def test_giving_it_back_begins_anew(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ana", "ben"), P0=MATRIX) as one:
+        incident = await one.open()
+        await one.passes(20)
+        await one.book.acknowledge(incident.number, BO)
+        await one.passes(40)
+        await one.book.unacknowledge(incident.number, BO)
+        await one.passes(3)
+        assert one.phones.calls[-3:] == [
+            (15.0, "ben", "sms"),
+            (60.0, "ana", "push"),
+            (62.0, "ana", "sms"),
+        ]
+
+
+async def test_another_severity_begins_anew_with_its_own_policy(tmp_path: Path) -> None:
+    low = policy("person:cem", minutes=60)
+    async with night(tmp_path, roster(TEAM, "ana", "ben"), P2=low, P0=MATRIX) as one:
+        incident = await one.open("P2")
+        await one.passes(10)
+        await one.book.set_severity(incident.number, "P0", BO)
+        await one.passes(1)
+        assert one.phones.calls == [(0.0, "cem", "email"), (10.0, "ana", "push")]
+        await one.book.set_severity(incident.number, "P3", BO)
+        await one.passes(600)
+        assert len(one.phones.calls) == 2, "P3 pages nobody"
+
+
+async def test_what_somebody_has_and_what_becomes_worse_is_told_once(tmp_path: Path) -> None:
+    low = policy("person:cem", minutes=60)
+    async with night(tmp_path, roster(TEAM, "ben", "ana"), P2=low, P0=MATRIX) as one:
+        incident = await one.open("P2")
+        await one.passes(1)
+        await one.book.acknowledge(incident.number, BO)
+        await one.book.set_severity(incident.number, "P0", BO)
+        await one.passes(600)
+        assert one.phones.people() == ["cem", "ben"]
+
+
+async def test_the_end_of_the_incident_ends_it(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ana", "ben"), P0=MATRIX) as one:
+        incident = await one.open()
+        await one.passes(16)
+        await one.book.resolve(incident.number, Resolution(resolution="restarted"), BO)
+        await one.passes(600)
+        assert one.phones.people() == ["ana", "ana", "ana", "ben"]
+        await one.book.reopen(incident.number, BO)
+        await one.passes(1)
+        assert one.phones.people()[4:] == ["ana"]
+
+
+@pytest.mark.parametrize("how", [Rejected("no such number"), Temporary("503"), Permanent("gone")])
+async def test_a_way_that_fails_hurries_the_next_one(tmp_path: Path, how: Exception) -> None:
+    async with night(tmp_path, roster(TEAM, "ana", "ben"), P0=MATRIX) as one:
+        one.phones.broken["push"] = how  # type: ignore[assignment]  # faults all
+        await one.open()
+        await one.passes(14)
+        assert [way for _, _, way in one.phones.calls] == ["sms", "call"]
+        assert one.phones.calls[0][0] < 1.0, "not after two minutes"
+        assert one.phones.calls[1][0] == 5.0
+
+
+async def test_somebody_who_cannot_be_reached_at_all_is_passed_over_at_once(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ana", "ben"), P0=MATRIX) as one:
+        for way in ("push", "sms", "call"):
+            one.phones.broken[f"ana/{way}"] = Permanent("out of order")
+        incident = await one.open()
+        await one.passes(1)
+        assert one.phones.calls == [(0.0, "ben", "sms")]
+        told = [entry.text for entry in await one.said(incident.number)]
+        assert any("could not be paged by push: out of order" in text for text in told)
+        assert any("Nobody could be reached by any way" in text for text in told)
+        await one.passes(15)
+        assert one.phones.calls[1][1] == "cem", "the third has its own time"
+
+
+async def test_of_two_in_a_step_one_is_enough(tmp_path: Path) -> None:
+    both = policy("person:ana+person:ben", "person:cem", minutes=15)
+    async with night(tmp_path, roster(TEAM, "ana", "ben"), P0=both) as one:
+        one.phones.broken["ben/sms"] = Permanent("out of order")
+        await one.open()
+        await one.passes(14)
+        assert set(one.phones.people()) == {"ana"}
+
+
+async def test_an_empty_schedule_is_loud_and_passed_over(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "", "ben"), P0=MATRIX) as one:
+        incident = await one.open()
+        await one.passes(1)
+        assert one.phones.calls == [(0.0, "ben", "sms")]
+        told = [entry.text for entry in await one.said(incident.number)]
+        assert "NOBODY IS ON CALL in the schedule primary." in told
+
+
+async def test_people_escalate_at_once(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ben", "ana"), P0=MATRIX) as one:
+        incident = await one.open()
+        await one.passes(1)
+        await one.escalation.hurry(incident.number, "ben")
+        await one.passes(1)
+        assert one.phones.people() == ["ben", "ana"]
+        await one.escalation.hurry(incident.number, "ana")
+        await one.passes(1)
+        assert one.phones.people() == ["ben", "ana", "cem", "ana"], "ana's rules go on"
+        await one.book.acknowledge(incident.number, BO)
+        with pytest.raises(Rejected, match="nothing escalates"):
+            await one.escalation.hurry(incident.number, "ana")
+
+
+async def test_rounds_are_repeated_and_the_end_may_be_quiet(tmp_path: Path) -> None:
+    rounds = policy("person:ben", "person:cem", minutes=10, repeat=1, at_end="stay")
+    async with night(tmp_path, roster(TEAM, "ana"), P0=rounds) as one:
+        incident = await one.open()
+        await one.passes(120)
+        assert one.phones.calls == [
+            (0.0, "ben", "sms"),
+            (10.0, "cem", "email"),
+            (20.0, "ben", "sms"),
+            (30.0, "cem", "email"),
+        ]
+        assert (await one.said(incident.number))[-1].text.startswith("Nobody answered")
+
+
+async def test_a_channel_is_told_as_a_step(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ana"), P0=policy("channel:slack+person:ben")) as one:
+        await one.open()
+        await one.passes(1)
+        assert one.phones.people() == ["slack", "ben"]
+
+
+async def test_each_page_and_step_is_on_the_timeline(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ben", "ana"), P0=MATRIX) as one:
+        incident = await one.open()
+        await one.passes(1)
+        kinds = [(entry.kind, entry.text) for entry in await one.said(incident.number)]
+        assert kinds[1:] == [
+            ("escalated", "Paging ben (step 1 of 3, policy p). Waiting 15 min for an answer."),
+            ("page", "Paged ben by sms."),
+        ]
