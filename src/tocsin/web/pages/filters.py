@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from tocsin.kit.markdown import to_html
+
 NO_VALUE = "–"
 _SI = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BINARY = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -127,7 +129,13 @@ def value_and_unit(text: str) -> Markup:
     return Markup("{}<small>{}</small>").format(number, unit) if unit else escape(number)
 
 
+def markdown(text: str) -> Markup:
+    """What somebody wrote in Markdown, harmless."""
+    return Markup(to_html(text))
+
+
 FILTERS = {
+    "markdown": markdown,
     "si": si,
     "grouped": grouped,
     "size": size,
