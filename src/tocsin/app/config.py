@@ -24,7 +24,6 @@ _EMBEDDED = ("prometheus", "alertmanager")
 
 _LATER = {
     "oncall": "on-call schedules",
-    "status_page": "the status page",
     "monitors": "uptime monitors",
     "projects": "error tracking",
     "reports": "reports",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -107,10 +108,19 @@ class Email:
         outbox.sending(_readable(message))
         if not sender or not receivers:
             raise Rejected("the mail has no valid From or To")
+        await self.deliver(message, receivers)
+
+    async def deliver(self, message: EmailMessage, receivers: Sequence[str]) -> None:
+        """Bring a mail that is made already to these addresses; raises as `send`."""
+        sender = _addresses(str(message["From"]))
+        if not sender:
+            raise Rejected("the mail has no valid From")
         try:
             async with self._client() as client:
                 await self._prepare(client)
-                _, said = await client.send_message(message, sender=sender[0], recipients=receivers)
+                _, said = await client.send_message(
+                    message, sender=sender[0], recipients=list(receivers)
+                )
                 outbox.answered(said)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _of_refusals(error) from error

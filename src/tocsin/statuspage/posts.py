@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -45,11 +45,15 @@ class PostKeeper(Protocol):
 
 
 class Disclosure(Protocol):
-    """Which incidents of the inside the public may be told of."""
+    """Which incidents of the inside the public may be told of. All raise Temporary when it cannot
+    be said now."""
 
     async def disclose(self, number: str, author: str) -> None:
         """The public is told of it from now on. Raises Rejected when it must not be (a drill),
         NotFound when there is no such incident."""
+
+    async def hidden(self, numbers: Sequence[str]) -> Collection[str]:
+        """Those of them that the public must not be told of any more."""
 
 
 class StalePost(Rejected):
@@ -63,8 +67,12 @@ class StalePost(Rejected):
         self.now = now
 
 
-ComponentsOf = Callable[[Iterable[str]], Sequence[str]]
-"""The ids of components by their ids, names or services. Raises Rejected for unknown ones."""
+_LOOKED_AT_MS = 30 * 86_400_000
+"""Whether incidents are still public is looked at until so long after their end."""
+
+ComponentsOf = Callable[[Iterable[str], bool], Sequence[str]]
+"""The ids of components by their ids, names or services. Unknown ones are left out, or with the
+second argument raise Rejected."""
 
 
 class PostBook:
@@ -82,6 +90,7 @@ class PostBook:
         self._components_of = components_of
         self._disclosure = disclosure
         self._posts: dict[str, Post] = {}
+        self._hidden: Collection[str] = ()
         self._one_at_a_time = asyncio.Lock()
         self._changed: list[Callable[[], None]] = []
 
@@ -94,9 +103,22 @@ class PostBook:
         async with self._one_at_a_time:
             self._posts = {one.id: one for one in await self._keeper.all()}
 
-    def posts(self) -> Sequence[Post]:
-        """Every post, the newest first."""
+        recent = self._clock.now_ms() - _LOOKED_AT_MS
+        numbers = [
+            one.incident
+            for one in self._posts.values()
+            if one.incident and (not one.over_ms or one.over_ms > recent)
+        ]
+        if self._disclosure is not None:
+            self._hidden = frozenset(await self._disclosure.hidden(numbers)) if numbers else ()
+
+    def all(self) -> Sequence[Post]:
+        """Every post, also those of incidents that are hidden by now; the newest first."""
         return sorted(self._posts.values(), key=lambda one: (one.begins_ms, one.id), reverse=True)
+
+    def posts(self) -> Sequence[Post]:
+        """Those that the public may read, the newest first."""
+        return [one for one in self.all() if one.incident not in self._hidden or not one.incident]
 
     def get(self, post_id: str) -> Post:
         """By its id. Raises NotFound."""
@@ -126,10 +148,11 @@ class PostBook:
         """Tell the public of an incident; `incident_number` is empty when there is none inside.
 
         A second call for the same number changes nothing and returns the first one's post.
-        `components` may be ids, names or services. Raises Rejected for texts or components that are
-        none, and for incidents that must not be told of.
+        `components` may be ids, names or services; of an incident's, unknown ones are left out.
+        Raises Rejected for texts or components that are none, and for incidents that must not be
+        told of.
         """
-        affected = self._affected(components, impact.state)
+        affected = self._affected(components, impact.state, is_strict=not incident_number)
         title, text = title_of(title), text_of(text)
         async with self._one_at_a_time:
             known = self.of_incident(incident_number)
@@ -235,7 +258,7 @@ class PostBook:
             now = self._clock.now_ms()
             fresh = _update(now, status, text, author, key=key, is_quiet=is_quiet)
             said = [(name, impact.state) for name in post.components] if impact else []
-            said += [(self._components_of([name])[0], state) for name, state in states]
+            said += [(self._components_of([name], True)[0], state) for name, state in states]
             told = tuple(Affected(component=c, state=s, since_ms=now) for c, s in said)
             changed = msgspec.structs.replace(
                 post,
@@ -304,10 +327,15 @@ class PostBook:
             await self._keep(changed)
 
     def _affected(
-        self, components: Iterable[str], state: ComponentState, *, since_ms: int = 0
+        self,
+        components: Iterable[str],
+        state: ComponentState,
+        *,
+        since_ms: int = 0,
+        is_strict: bool = True,
     ) -> tuple[Affected, ...]:
         since = since_ms or self._clock.now_ms()
-        found = self._components_of(components)
+        found = self._components_of(components, is_strict)
         return tuple(Affected(component=one, state=state, since_ms=since) for one in found)
 
     def _of(self, number: str) -> Post:

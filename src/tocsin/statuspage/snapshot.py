@@ -90,6 +90,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     accent_dark: str = ""
     address: str = ""
     """Where the public finds the page, without a slash at its end."""
+    has_host: bool = False
+    """Whether it is at the top of a host of its own too."""
     downtime: tuple[str, ...] = ()
     by_email: bool = False
     by_webhook: bool = False

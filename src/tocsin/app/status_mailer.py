@@ -1,0 +1,87 @@
+"""How does a mail to a subscriber go out? Through the mail server of `status_page.mail`, else of
+`global` in the `alertmanager.yml`."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+
+from tocsin.app.config import Loaded
+from tocsin.kit.clock import Clock
+from tocsin.notify.email import Email, EmailConfig
+from tocsin.notify.global_config import GlobalConfig, read_global
+from tocsin.notify.kind import Making
+from tocsin.notify.templates import Templates
+from tocsin.scrape.fetch import Fetcher
+from tocsin.statuspage.config import MailConfig
+from tocsin.statuspage.letters import Letter
+
+_NAME = "X-Tocsin-Name"
+
+
+class StatusMailer:
+    """Implements `statuspage.telling.Mailer`."""
+
+    def __init__(self, email: Email, sender: str, reply_to: str, clock: Clock) -> None:
+        self._email = email
+        self._sender = sender
+        self._reply_to = reply_to
+        self._clock = clock
+
+    async def send(self, letter: Letter) -> None:
+        """Raises Temporary, Rejected or Permanent."""
+        await self._email.deliver(self.message(letter), [letter.to])
+
+    def message(self, letter: Letter) -> EmailMessage:
+        """The mail as it goes out."""
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self._sender
+        message["To"] = letter.to
+        message["Subject"] = " ".join(letter.subject.split())
+        message["Date"] = format_datetime(datetime.fromtimestamp(self._clock.now(), UTC))
+        if self._reply_to:
+            message["Reply-To"] = self._reply_to
+        domain = parseaddr(self._sender)[1].rpartition("@")[2] or "localhost"
+        headers = dict(letter.headers)
+        name = headers.pop(_NAME, "") or f"{letter.to} {self._clock.now_ms()}"
+        message["Message-ID"] = f"<{hashlib.sha256(name.encode()).hexdigest()[:32]}@{domain}>"
+        for key, value in headers.items():
+            message[key] = value
+        message.set_content(letter.text, cte="quoted-printable")
+        message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+        return message
+
+
+def status_mailer(loaded: Loaded, fetcher: Fetcher, clock: Clock) -> StatusMailer | None:
+    """None when no mail server is given anywhere. Raises ConfigError for a mistake in `global`."""
+    given: MailConfig = loaded.config.status_page.mail
+    folder: Path = loaded.folder if given.smarthost else loaded.alertmanager_folder
+    document = loaded.alertmanager
+    shared = GlobalConfig() if document is None else read_global(document.get("global"))
+    if not (given.smarthost or shared.smtp_smarthost):
+        return None
+    sender = given.sender or shared.smtp_from
+    if not sender:
+        problem = "no sender is given; write from here or smtp_from in global"
+        raise loaded.document.error(problem, "status_page", "mail")
+    host, colon, port = (given.smarthost or shared.smtp_smarthost).rpartition(":")
+    if not (host and colon and port.isdigit()):
+        problem = "expected host:port of a mail server"
+        raise loaded.document.error(problem, "status_page", "mail", "smarthost")
+    config = EmailConfig(
+        to=sender,
+        sender=sender,
+        hello=given.hello,
+        smarthost=given.smarthost,
+        auth_username=given.auth_username,
+        auth_password=given.auth_password,
+        auth_password_file=given.auth_password_file,
+        require_tls=given.require_tls,
+        force_implicit_tls=given.force_implicit_tls,
+    )
+    making = Making(shared, Templates({}, clock, ""), fetcher, clock, folder)
+    return StatusMailer(Email(config, making), sender, given.reply_to, clock)
