@@ -10,7 +10,8 @@ import msgspec
 class Override(msgspec.Struct, frozen=True, kw_only=True, tag="override"):
     """From `starts_ms` until before `ends_ms` (ms since the epoch) that person is on call."""
 
-    id: str
+    id: str = ""
+    """Empty until it is kept."""
     schedule: str
     person: str
     starts_ms: int
@@ -19,7 +20,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, tag="override"):
     """0: first on call, 1: second."""
     reason: str = ""
     made_by: str
-    made_ms: int
+    made_ms: int = 0
     swap: str = ""
     """The id of the swap that it comes from, empty without one."""
 
@@ -38,7 +39,7 @@ class SwapState(StrEnum):
 class Swap(msgspec.Struct, frozen=True, kw_only=True, tag="swap"):
     """Somebody asks to be replaced while on call in that time, by one person or by anyone."""
 
-    id: str
+    id: str = ""
     schedule: str
     asked_by: str
     starts_ms: int
@@ -51,6 +52,6 @@ class Swap(msgspec.Struct, frozen=True, kw_only=True, tag="swap"):
     note: str = ""
     state: SwapState = SwapState.OFFERED
     made_by: str
-    made_ms: int
+    made_ms: int = 0
     answered_by: str = ""
     answered_ms: int = 0
