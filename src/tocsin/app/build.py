@@ -25,6 +25,7 @@ from tocsin.app.routing_text import routing_text
 from tocsin.app.rules import rule_plan
 from tocsin.app.scraping import scrape_configuration
 from tocsin.app.settings_tree import Config
+from tocsin.app.status_page import StatusPages, check_status_page
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
@@ -62,6 +63,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     plan = scrape_configuration(loaded)
     rule_plan(loaded)  # so that a mistake is told before anything is opened
     check_receivers(loaded, clock)
+    check_status_page(loaded, clock)
     config = loaded.config
     kept = await open_kept(config, clock)
     alerting = Alerting(kept.database, clock)
@@ -83,6 +85,10 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     immediate = Immediate(alerting.dispatcher, clock, registry.labels, lambda: guard.epoch)
     intake.watched_by(immediate)
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
+    incidents = Incidents(kept.database, loaded, clock)
+    watched = (engine, alerting.dispatcher, alerting.attention.maintenance)
+    status_page = StatusPages(kept.database, settings, clock, incidents, *watched)
+    incidents.add(status_page)
     parts = Parts(
         clock=clock,
         kept=kept,
@@ -106,7 +112,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         authenticator=Authenticator(people),
         settings=settings,
         logs=logs,
-        incidents=Incidents(kept.database, loaded, clock),
+        incidents=incidents,
+        status_page=status_page,
     )
     return Tocsin(loaded, plan, parts, web_config)
 

@@ -10,6 +10,7 @@ from tocsin.app.alerting import Alerting
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import Kept
 from tocsin.app.log_keeping import LogKeeping
+from tocsin.app.status_page import StatusPages
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
@@ -50,3 +51,4 @@ class Parts:
     settings: Settings
     logs: LogKeeping
     incidents: Incidents
+    status_page: StatusPages

@@ -20,6 +20,7 @@ from tocsin.app.rule_advice import RuleAdvice
 from tocsin.app.rules import RulePlan, rule_files, rule_plan
 from tocsin.app.scraping import built_in_jobs, scrape_configuration
 from tocsin.app.serving import Running, services_of
+from tocsin.app.status_page import check_status_page
 from tocsin.ingest.background import Background
 from tocsin.ingest.otlp_grpc import OtlpGrpc
 from tocsin.ingest.otlp_service import Sinks
@@ -150,6 +151,7 @@ class Tocsin:
         rules = await asyncio.to_thread(rule_plan, loaded)
         parts, config = self.parts, loaded.config
         check_receivers(loaded, parts.clock)
+        check_status_page(loaded, parts.clock)
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )

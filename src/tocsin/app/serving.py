@@ -58,4 +58,5 @@ def services_of(parts: Parts, running: Running) -> Services:
         tokens=parts.people.tokens,
         settings=parts.settings,
         incidents=parts.incidents.book,
+        status_page=parts.status_page.desk,
     )

@@ -62,9 +62,9 @@ def status_mailer(loaded: Loaded, fetcher: Fetcher, clock: Clock) -> StatusMaile
     folder: Path = loaded.folder if given.smarthost else loaded.alertmanager_folder
     document = loaded.alertmanager
     shared = GlobalConfig() if document is None else read_global(document.get("global"))
-    if not (given.smarthost or shared.smtp_smarthost):
-        return None
     sender = given.sender or shared.smtp_from
+    if not (given.smarthost or shared.smtp_smarthost) or not (sender or given.smarthost):
+        return None
     if not sender:
         problem = "no sender is given; write from here or smtp_from in global"
         raise loaded.document.error(problem, "status_page", "mail")

@@ -29,6 +29,7 @@ from tocsin.state.subscribers import Subscribers
 from tocsin.statuspage.board import Board
 from tocsin.statuspage.colour import readable_on
 from tocsin.statuspage.config import StatusPageConfig
+from tocsin.statuspage.desk import StatusDesk
 from tocsin.statuspage.notes import Notes
 from tocsin.statuspage.outward import Outward
 from tocsin.statuspage.posts import PostBook
@@ -42,6 +43,14 @@ from tocsin.web.pages.status_html import BELOW, SiteMaker
 _KEY = "status_page_key"
 _FOLDER = "status"
 _LARGEST_LOGO_BYTES = 128 << 10
+
+
+def check_status_page(loaded: Loaded, clock: Clock) -> None:
+    """Raises ConfigError for what only files and other sections tell: the logo, the mail server."""
+    if not loaded.config.status_page.is_on:
+        return
+    _logo(loaded)
+    status_mailer(loaded, Fetcher(clock, Path(), connections=1), clock)
 
 
 class StatusPages:
@@ -82,6 +91,9 @@ class StatusPages:
         self.subscriptions = Subscriptions(subscribers, clock, runner.put)
         self._mail = StatusMail(subscribers, clock, lambda: self.board.snapshot)
         runner.register(MAIL_KIND, self._mail)
+        self.desk = StatusDesk(
+            self.board, self.posts, self.notes, self.subscriptions, self.components_of
+        )
 
     def components_of(self, names: Iterable[str], is_strict: bool) -> Sequence[str]:
         """The ids of components by their ids, names or services."""

@@ -103,6 +103,22 @@ class WebAddress(str):
         return cls(text)
 
 
+class Word(str):
+    """The name of one of the page's own words."""
+
+    __slots__ = ()
+    EXPECTED = "a word of the page, such as operational"
+
+    @classmethod
+    def from_config(cls, text: str) -> Word:
+        """Raises Rejected with the nearest one."""
+        if text not in WORDS:
+            close = nearest(text, WORDS)
+            hint = f'; did you mean "{close}"?' if close else ""
+            raise Rejected(f"{text!r} is no word of the page{hint}")
+        return cls(text)
+
+
 class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A link at the head of the page."""
 
@@ -235,7 +251,7 @@ class StatusPageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A paragraph below the title."""
     language: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     """Of the texts, as BCP 47 names it, for screen readers."""
-    words: dict[str, str] = {}
+    words: dict[Word, str] = {}
     """The page's own words in another language: `{operational: "In Betrieb"}`."""
     logo: str = ""
     """File of a picture: SVG, PNG, JPEG, WebP or GIF of at most 128 KiB. Relative to the
@@ -262,11 +278,6 @@ class StatusPageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How often states are looked at, from 10s to 5m."""
 
     def __post_init__(self) -> None:
-        for word in self.words:
-            if word not in WORDS:
-                close = nearest(word, WORDS)
-                hint = f'; did you mean "{close}"?' if close else ""
-                raise Rejected(f"words: {word!r} is no word of the page{hint}")
         if not 10 <= self.refresh <= 300:
             raise Rejected(f"refresh must be from 10s to 5m, got {self.refresh}")
         seen: dict[str, str] = {}

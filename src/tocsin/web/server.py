@@ -53,6 +53,7 @@ from tocsin.web.people import People
 from tocsin.web.problem import problem
 from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import Services, services
+from tocsin.web.status_door import StatusDoor
 
 
 async def _openapi(request: Request) -> Response:
@@ -127,7 +128,8 @@ def _application(
     app.state.people = people
     app.state.addresses = addresses
     app.router.redirect_slashes = False
-    return Measured(Front(app, people), {route.endpoint: route.path for route in routes})
+    door = StatusDoor(app, lambda: parts.status_page.board)
+    return Measured(Front(door, people), {route.endpoint: route.path for route in routes})
 
 
 def _check(addresses: Addresses) -> None:

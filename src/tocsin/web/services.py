@@ -13,6 +13,7 @@ from tocsin.alert.trying.trial_room import TrialRoom
 from tocsin.kit.clock import Clock
 from tocsin.model.series import SeriesSource
 from tocsin.web.alert_board import AlertBoard
+from tocsin.web.incident_feed import IncidentFeed
 
 if TYPE_CHECKING:
     from tocsin.alert.attention.acknowledge import Acknowledgements
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tocsin.state.settings import Settings
     from tocsin.state.tokens import Tokens
     from tocsin.state.users import Users
+    from tocsin.statuspage.desk import StatusDesk
     from tocsin.store.backup_target import Target
     from tocsin.store.client import Store
     from tocsin.store.log_writer import LogWriter
@@ -200,6 +202,10 @@ class Services:
     backups: BackupMaker
     made_rules: MadeRules
     incidents: IncidentBook
+    status_page: StatusDesk
+    callable_people: Callable[[], Sequence[str]] = tuple
+    """Who can be called, by name."""
+    incident_feed: IncidentFeed = field(default_factory=IncidentFeed)
     trials: TrialRoom = field(default_factory=TrialRoom)
     board: AlertBoard = field(default_factory=AlertBoard)
 
