@@ -36,6 +36,7 @@ class Place:
 PLACES = (  # the first four stand at the bottom of a phone
     Place("/", "Overview", "overview", "o"),
     Place("/alerts", "Alerts", "bell", "a"),
+    Place("/incidents", "Incidents", "incident", "i"),
     Place("/logs", "Logs", "logs", "l"),
     Place("/explore", "Explore", "explore", "e"),
     Place("/rules", "Rules", "check", "r"),

@@ -6,7 +6,7 @@ import { help, listen } from "./lib/keys.js";
 import { open as openPalette, teach } from "./lib/palette.js";
 import { announce, moment, shift, show } from "./lib/range.js";
 
-const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts"];
+const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts", "tc-incident"];
 const AGES_MS = 5000;
 const loaded = new Set();
 

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 
 const HELP = [
-  ["/", "Search in the page, or everywhere"], ["Ctrl K", "Search and commands"], ["g then o e m t y s", "Go to Overview, Explore, Metrics, Targets, System, Settings"],
+  ["/", "Search in the page, or everywhere"], ["Ctrl K", "Search and commands"], ["g then o a i l e", "Go to Overview, Alerts, Incidents, Logs, Explore"],
   ["t", "Time range"], ["[ and ]", "Earlier, later"], ["r", "Refresh"], ["j and k", "Next row, previous row"], ["Enter", "Open the row"], ["x", "Select the row"], ["a", "Acknowledge the alert"], ["s", "Silence the alert"], ["?", "This list"],
 ];
 
