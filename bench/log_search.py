@@ -3,10 +3,10 @@
 Run: `python -m bench.log_search [--lines LINES] [--rounds ROUNDS]`; 20,000,000 lines and 15 rounds
 by default: some six minutes, and 2 GB of disk in a temporary folder.
 
-The lines are made in the engine, over one day, of 320 patterns; then each search runs ROUNDS times through Tocsin's
-own search and as the shortest SQL for the same, in turn, warm. Milliseconds (median, 95th
-percentile, best), the ratios of the medians and of the best, and the ratio of the processor time of
-both processes.
+The lines are made in the engine, over one day, of 320 patterns; then each search runs ROUNDS times
+through Tocsin's own search and as the shortest SQL for the same, in turn, warm. Milliseconds
+(median, 95th percentile, best), the ratios of the medians and of the best, and of the processor
+time of both processes.
 """
 
 from __future__ import annotations
