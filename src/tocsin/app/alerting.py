@@ -50,6 +50,14 @@ class KeptAlerts:
         """Keep them no longer."""
         await self._shelf.forget(_key(one) for one in labels)
 
+    async def of(self, labels: Iterable[Labels]) -> dict[Labels, Known]:
+        """Those of these labels that are kept, by whichever node."""
+        keys = {_key(one): one for one in labels}
+        found = await self._shelf.some(keys)
+        return {
+            keys[key]: msgspec.json.decode(kept.content, type=Known) for key, kept in found.items()
+        }
+
     async def all(self) -> list[Known]:
         """Every one."""
         return [msgspec.json.decode(one.content, type=Known) for one in await self._shelf.all()]
@@ -108,9 +116,10 @@ class Alerting:
         self.attention = Attention(database, clock)
         self.notifications = Notifications(database, clock)
         self.receipts = KeptReceipts(database, clock)
+        self.kept = KeptAlerts(database)
         self.dispatcher = Dispatcher(
             clock,
-            KeptAlerts(database),
+            self.kept,
             NotificationLog(KeptLog(database)),
             Silences(KeptSilences(database), clock),
             Beyond(

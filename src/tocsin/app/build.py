@@ -14,6 +14,7 @@ from tocsin.alert.rules.ports import Surroundings
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
+from tocsin.app.incident_alerts import IncidentAlerts
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import log_folder, open_kept
 from tocsin.app.log_keeping import log_keeping
@@ -89,6 +90,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     watched = (engine, alerting.dispatcher, alerting.attention.maintenance)
     status_page = StatusPages(kept.database, settings, clock, incidents, *watched)
     incidents.add(status_page)
+    incidents = Incidents(kept.database, loaded, clock)
+    incidents.add(IncidentAlerts(incidents, alerting, clock))
     parts = Parts(
         clock=clock,
         kept=kept,

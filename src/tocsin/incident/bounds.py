@@ -68,6 +68,17 @@ def links(given: Sequence[Link]) -> tuple[Link, ...]:
     return tuple(given)
 
 
+def address(url: str) -> str:
+    """The address if a page may lead there, else nothing."""
+    return url if len(url) <= TEXT and _ADDRESS.fullmatch(url) else ""
+
+
+def cut(text: str, longest: int) -> str:
+    """One line of at most so many characters, for what nobody can be asked to shorten."""
+    line = " ".join(_CONTROL.sub(" ", text).split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
 def _within(text: str, longest: int, what: str) -> str:
     if len(text) > longest:
         raise Rejected(f"the {what} has {len(text)} characters; at most {longest} fit")

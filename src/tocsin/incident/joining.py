@@ -28,14 +28,17 @@ def fired(
     news = [link for link in links if link.ref not in known or known[link.ref].ends_ms]
     if not news:
         return one, ()
-    room = max(0, bounds.MOST_LINKS - len(one.links))
-    added = [link for link in news if link.ref not in known][:room]
     again = {link.ref: link for link in news if link.ref in known}
+    rest = _with_room(one, len(news) - len(again), again)
+    added = [link for link in news if link.ref not in known][: bounds.MOST_LINKS - len(rest)]
+    news = [*again.values(), *added]
+    if not news:
+        return one, ()
     kept = (
         replace(link, starts_ms=again[link.ref].starts_ms, ends_ms=0)
         if link.kind == ALERT and link.ref in again
         else link
-        for link in one.links
+        for link in rest
     )
     merged = tuple(dict.fromkeys((*one.services, *firing.services)))[: bounds.MOST_SERVICES]
     after = replace(one, links=(*kept, *added), services=merged)
@@ -56,6 +59,16 @@ def fired(
         )
         after = replace(after, severity=severity)
     return after, tuple(told)
+
+
+def _with_room(one: Incident, wanted: int, again: Mapping[str, Link]) -> tuple[Link, ...]:
+    """Its links, without the alerts that ended first when there is no room for so many more."""
+    surplus = len(one.links) + wanted - bounds.MOST_LINKS
+    if surplus <= 0:
+        return one.links
+    over = [link for link in one.of_kind(ALERT) if link.ends_ms and link.ref not in again]
+    gone = {link.ref for link in sorted(over, key=lambda link: link.ends_ms)[:surplus]}
+    return tuple(link for link in one.links if link.kind != ALERT or link.ref not in gone)
 
 
 def ended(
@@ -100,7 +113,7 @@ def merged(
         author,
         now,
         f"{one.number} became part of this: {one.title}",
-        {FIELDS: "links services tags severity started_ms", "merged": one.number},
+        {FIELDS: _changed(into, larger), "merged": one.number},
     )
     told = [took]
     if worst != into.severity:
@@ -123,6 +136,11 @@ def merged(
         {FIELDS: "status next_update", "merged_into": into.number, "from": one.status.value},
     )
     return (smaller, (gone,)), (larger, tuple(told))
+
+
+def _changed(before: Incident, after: Incident) -> str:
+    names = ("links", "services", "tags", "started_ms")
+    return " ".join(name for name in names if getattr(before, name) != getattr(after, name))
 
 
 def _refuse(one: Incident, into: Incident) -> None:

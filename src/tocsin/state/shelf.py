@@ -70,6 +70,18 @@ class Shelf:
                 for row in await connection.execute(question)
             ]
 
+    async def some(self, keys: Iterable[str]) -> dict[str, Kept]:
+        """Those of these keys that are there."""
+        by_hash = {self._hash(key): key for key in keys}
+        hashes, found = list(by_hash), {}
+        async with self._database.reading() as connection:
+            for start in range(0, len(hashes), _AT_ONCE):
+                is_it = self._table.c.hash.in_(hashes[start : start + _AT_ONCE])
+                for row in await connection.execute(select(self._table).where(is_it)):
+                    kept = Kept(content=bytes(row.content), updated_at=row.updated_at)
+                    found[by_hash[row.hash]] = kept
+        return found
+
     def _hash(self, key: str) -> str:
         if not self._kind:
             return hash_of(key)

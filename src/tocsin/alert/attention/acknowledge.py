@@ -28,7 +28,7 @@ _LISTENER_SECONDS = 30.0
 _LONGEST_NOTE = 1000
 _LONGEST_NAME = 200
 
-SOURCES = ("page", "api", "cli", "slack", "pagerduty", "mail")
+SOURCES = ("page", "api", "cli", "slack", "pagerduty", "mail", "incident")
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):

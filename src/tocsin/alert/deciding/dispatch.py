@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tocsin.alert.attention.silence import Silences
@@ -21,6 +21,7 @@ from tocsin.alert.deciding.look import Look
 from tocsin.alert.deciding.notification_log import NotificationLog
 from tocsin.alert.deciding.open_group import Group
 from tocsin.alert.deciding.receipt import Receipts
+from tocsin.alert.deciding.standing import Standing, group_keys, standing
 from tocsin.alert.deciding.teller import Teller
 from tocsin.alert.deciding.turns import in_turns
 from tocsin.alert.delivering.delivery import Integration
@@ -90,6 +91,7 @@ class Dispatcher:
         self._tidied_ms = clock.now_ms()
         self._ahead_ms = clock.now_ms() - round(clock.monotonic() * 1000)
         self._flushing: set[asyncio.Task[None]] = set()
+        self._watchers: list[Callable[[Sequence[Alert]], None]] = []
 
     @property
     def plan(self) -> RoutingPlan | None:
@@ -157,6 +159,12 @@ class Dispatcher:
         self._wake.set()
         await self._keeper.save(changed)
         await self._around.flaps.keep()
+        for hear in self._watchers:
+            hear([known.alert for known in changed])
+
+    def watched_by(self, hear: Callable[[Sequence[Alert]], None]) -> None:
+        """Have it told of alerts that were put, once they are kept; it must not fail or wait."""
+        self._watchers.append(hear)
 
     async def run(self) -> None:
         """Tell whoever is to be told, for ever."""
@@ -210,6 +218,14 @@ class Dispatcher:
             inhibited_by=(fingerprint(held_by.labels),) if held_by else (),
             follows_from=(fingerprint(cause.labels),) if cause else (),
         )
+
+    def standing(self, alert: Alert) -> Standing:
+        """Whether it fires now, and what holds it back."""
+        return standing(alert, self._plan, self._around, self._clock.now_ms())
+
+    def group_keys(self, labels: Labels) -> tuple[str, ...]:
+        """The groups that an alert of these labels belongs to, but for those of all alerts."""
+        return group_keys(self._plan, labels)
 
     def explain(self, alert: Alert) -> list[Decision]:
         """What becomes of an alert now, on each of its routes; nothing is told or kept.

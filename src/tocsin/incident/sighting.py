@@ -1,0 +1,240 @@
+"""What do alerts that fire come to: which incident do they join, and which do they open? Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tocsin.incident import bounds
+from tocsin.incident.config import LABEL, IncidentsConfig
+from tocsin.incident.request import Draft, Firing
+from tocsin.model.alerts import Alert
+from tocsin.model.incidents import Incident, Link
+from tocsin.model.labels import Labels, get
+
+_LONGEST_KEY = 200
+_DRILL = "drill"
+_TITLES = ("summary", "title", "message")
+_DESCRIPTIONS = ("description", "message", "summary")
+
+GroupKeys = Callable[[Labels], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """An alert that fires, the severity of the incident it belongs to, and by which keys others
+    belong to the same, the most telling first."""
+
+    alert: Alert
+    severity: str
+    keys: tuple[str, ...]
+    is_quiet: bool = False
+
+    @property
+    def ref(self) -> str:
+        """Its fingerprint."""
+        return self.alert.fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """These join that incident; `reopens` when it was resolved a moment ago."""
+
+    number: str
+    alerts: tuple[Sighted, ...]
+    reopens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """These open one."""
+
+    alerts: tuple[Sighted, ...]
+
+
+@dataclass(slots=True)
+class _Cluster:
+    """What belongs together: alerts, and perhaps an incident that is there."""
+
+    keys: set[str]
+    alerts: list[Sighted] = field(default_factory=list)
+    refs: frozenset[str] = frozenset()
+    incident: Incident | None = None
+
+
+def severity_of(labels: Labels, config: IncidentsConfig) -> str:
+    """Of the incident that an alert of these labels opens; empty when it opens none. A drill's
+    opens one only when its label `incident` says so."""
+    if get(labels, _DRILL) and not get(labels, LABEL):
+        return ""
+    return config.severity_of(labels)
+
+
+def keys_of(labels: Labels, config: IncidentsConfig, groups: GroupKeys) -> tuple[str, ...]:
+    """By what others belong to the same incident, the most telling first; never empty."""
+    values = [(name, get(labels, name)) for name in config.join.by]
+    found: list[str] = []
+    if values and all(value for _, value in values):
+        found.append(_key(",".join(f"{name}={value}" for name, value in values)))
+    if config.join.group:
+        found += [_key(f"group {key}") for key in groups(labels)]
+    drill = get(labels, _DRILL)
+    prefix = f"drill {drill} " if drill else ""
+    return tuple(
+        f"{prefix}{one}"[:_LONGEST_KEY]
+        for one in found or (_key(f"alertname={get(labels, 'alertname')}"),)
+    )
+
+
+def _key(text: str) -> str:
+    if len(text) <= _LONGEST_KEY // 2:
+        return text
+    return text[: _LONGEST_KEY // 4] + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def judge(
+    sighted: Iterable[Sighted],
+    incidents: Sequence[Incident],
+    config: IncidentsConfig,
+    groups: GroupKeys,
+    now: int,
+) -> list[Joining | Opening]:
+    """What becomes of alerts that no open incident has as firing. `incidents` are those that are
+    open, or were resolved since the alerts began or within `join.reopen`.
+
+    An alert of an incident that people resolved while it went on belongs there and opens nothing.
+    """
+    clusters = [
+        _Cluster(
+            keys=_incident_keys(one, config, groups),
+            refs=frozenset(link.ref for link in one.of_kind("alert")),
+            incident=one,
+        )
+        for one in sorted(incidents, key=lambda one: (one.is_over, one.id))
+        if not one.merged_into
+    ]
+    before = len(clusters)
+    for one in sorted(sighted, key=lambda one: (config.rank(one.severity), one.alert.starts_ms)):
+        if any(_has_seen(cluster.incident, one) for cluster in clusters[:before]):
+            continue
+        found = _home(one, clusters, config, now)
+        if found is None:
+            found = _Cluster(keys=set())
+            clusters.append(found)
+        found.keys.update(one.keys)
+        found.alerts.append(one)
+    return [_act(cluster) for cluster in clusters if cluster.alerts]
+
+
+def _act(cluster: _Cluster) -> Joining | Opening:
+    alerts, incident = tuple(cluster.alerts), cluster.incident
+    if incident is None:
+        return Opening(alerts)
+    return Joining(incident.number, alerts, reopens=incident.is_over)
+
+
+def _incident_keys(one: Incident, config: IncidentsConfig, groups: GroupKeys) -> set[str]:
+    labels = {link.labels for link in itertools.islice(one.of_kind("alert"), 200)}
+    keys = {key for each in labels for key in keys_of(each, config, groups)}
+    if one.join_key:
+        keys.add(one.join_key)
+    if config.join.by == ("service",) and not one.is_drill:
+        keys |= {_key(f"service={name}") for name in one.services}
+    return keys
+
+
+def _has_seen(one: Incident | None, sighted: Sighted) -> bool:
+    """Whether that alert, as it fires now, was part of an incident that is over."""
+    if one is None or not one.is_over:
+        return False
+    return any(
+        link.ref == sighted.ref and not link.ends_ms and link.starts_ms >= sighted.alert.starts_ms
+        for link in one.of_kind("alert")
+    )
+
+
+def _home(
+    one: Sighted, clusters: Sequence[_Cluster], config: IncidentsConfig, now: int
+) -> _Cluster | None:
+    for cluster in clusters:
+        incident = cluster.incident
+        if incident is not None and not incident.is_over and one.ref in cluster.refs:
+            return cluster
+    for cluster in clusters:
+        incident = cluster.incident
+        if cluster.keys.isdisjoint(one.keys):
+            continue
+        if incident is None or _takes(incident, config, now):
+            return cluster
+    return None
+
+
+def _takes(one: Incident, config: IncidentsConfig, now: int) -> bool:
+    """Whether an alert that belongs there may still join it, or open it again."""
+    if one.is_over:
+        return bool(config.join.reopen) and now - one.resolved_ms <= config.join.reopen.ms
+    alerts = one.of_kind("alert")
+    if any(not link.ends_ms for link in alerts):
+        return True
+    last = max((one.opened_ms, *(max(link.starts_ms, link.ends_ms) for link in alerts)))
+    return now - last <= config.join.window.ms
+
+
+def link_of(alert: Alert) -> Link:
+    """An alert as an incident has it."""
+    return Link(
+        kind="alert",
+        ref=alert.fingerprint,
+        title=bounds.cut(get(alert.labels, "alertname"), bounds.NAME) or "an alert",
+        url=bounds.address(alert.generator_url),
+        labels=alert.labels,
+        starts_ms=alert.starts_ms,
+    )
+
+
+def firing_of(alerts: Sequence[Sighted], config: IncidentsConfig) -> Firing:
+    """These as they join an incident."""
+    return Firing(
+        links=tuple(link_of(one.alert) for one in alerts),
+        severity=config.worst(*(one.severity for one in alerts)),
+        services=_services(alerts),
+        is_quiet=all(one.is_quiet for one in alerts),
+    )
+
+
+def draft_of(alerts: Sequence[Sighted], config: IncidentsConfig) -> Draft:
+    """The incident that these open; the worst of them, then the first, names it."""
+    first = min(alerts, key=lambda one: (config.rank(one.severity), one.alert.starts_ms))
+    labels = first.alert.labels
+    is_drill = bool(get(labels, _DRILL))
+    title = _title(first.alert)
+    return Draft(
+        severity=first.severity,
+        title=f"DRILL: {title}"[: bounds.TITLE] if is_drill else title,
+        description=bounds.cut(_annotation(first.alert, _DESCRIPTIONS), bounds.TEXT),
+        services=_services(alerts),
+        links=tuple(link_of(one.alert) for one in alerts)[: bounds.MOST_LINKS],
+        join_key=first.keys[0],
+        started_ms=min(one.alert.starts_ms for one in alerts),
+        is_drill=is_drill,
+    )
+
+
+def _title(alert: Alert) -> str:
+    said = bounds.cut(_annotation(alert, _TITLES), bounds.TITLE)
+    if said:
+        return said
+    name, service = get(alert.labels, "alertname"), get(alert.labels, "service")
+    whole = f"{name or 'An alert'} on {service}" if service else name or "An alert"
+    return bounds.cut(whole, bounds.TITLE)
+
+
+def _annotation(alert: Alert, names: Sequence[str]) -> str:
+    return next((text for name in names if (text := get(alert.annotations, name).strip())), "")
+
+
+def _services(alerts: Sequence[Sighted]) -> tuple[str, ...]:
+    found = (bounds.cut(get(one.alert.labels, "service"), bounds.WORD) for one in alerts)
+    return tuple(dict.fromkeys(one for one in found if one))[: bounds.MOST_SERVICES]
