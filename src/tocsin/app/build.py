@@ -90,7 +90,6 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     watched = (engine, alerting.dispatcher, alerting.attention.maintenance)
     status_page = StatusPages(kept.database, settings, clock, incidents, *watched)
     incidents.add(status_page)
-    incidents = Incidents(kept.database, loaded, clock)
     incidents.add(IncidentAlerts(incidents, alerting, clock))
     parts = Parts(
         clock=clock,
