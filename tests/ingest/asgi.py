@@ -15,7 +15,7 @@ from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.ingest.logs.config import LogsConfig
-from tocsin.ingest.logs.intake import LogIntake
+from tocsin.ingest.logs.intake import LogIntake, Step
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.logs import LogBatch, LogRecord
@@ -178,14 +178,14 @@ def text_of(registry: SeriesRegistry, ref: int) -> str:
     return f"{name}{{{inner}}}" if inner else name
 
 
-def site(config: IngestConfig | None = None) -> Site:
+def site(config: IngestConfig | None = None, steps: Sequence[Step] = ()) -> Site:
     """A fresh application with an empty registry."""
     config = config or IngestConfig()
     clock, kept, registry = FakeClock(), Kept(), SeriesRegistry()
     guard = CardinalityGuard(registry, config.limits, clock)
     intake = Intake(kept, guard, clock, config)
     lines = KeptLines()
-    logs = LogIntake(lines, clock, LogsConfig())
+    logs = LogIntake(lines, clock, LogsConfig(), steps=steps)
     app = Starlette(
         routes=[
             Route(address.path, address.handler, methods=list(address.methods))

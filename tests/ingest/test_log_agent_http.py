@@ -55,6 +55,9 @@ async def test_two_batches_of_the_same_lines_are_both_kept() -> None:
     assert len(here.lines.records) == 2
 
 
+OTLP_RECORDS = [{"body": {"stringValue": "x"}}] * 3
+
+
 @pytest.mark.parametrize(
     ("path", "body", "media"),
     [
@@ -67,7 +70,7 @@ async def test_two_batches_of_the_same_lines_are_both_kept() -> None:
         ),
         pytest.param(
             "/elasticsearch/_bulk",
-            '{"create": {"_index": "a"}}\n{"message": "x"}\n' * 3,
+            '{"create": {"_index": "a"}}\n{"message": "x"}\n' * 2,
             "application/x-ndjson",
             id="Elasticsearch",
         ),
@@ -76,6 +79,12 @@ async def test_two_batches_of_the_same_lines_are_both_kept() -> None:
             json.dumps([{"message": "x"}] * 3),
             "application/json",
             id="Datadog",
+        ),
+        pytest.param(
+            "/v1/logs",
+            json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": OTLP_RECORDS}]}]}),
+            "application/json",
+            id="OTLP",
         ),
     ],
 )
@@ -86,7 +95,7 @@ async def test_a_key_that_sends_too_much_is_told_to_wait(path: str, body: str, m
     assert first.status in (200, 202, 204), first.body
     kept = len(here.lines.records)
     sending = asyncio.create_task(
-        here.call("POST", path, (body + "\n").encode(), content_type=media)
+        here.call("POST", path, (body.replace('"x"', '"y"') + "\n").encode(), content_type=media)
     )
     if path.startswith("/elasticsearch"):  # its clients repeat at once, and are kept waiting
         await here.clock.advance(1)

@@ -17,6 +17,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 
 from tests.ingest.asgi import Answer, Site, site
+from tocsin.ingest.logs.config import LogsConfig
+from tocsin.ingest.logs.quota import KeyLimit, LimitsConfig
+from tocsin.kit.quantity import Duration
 from tocsin.model.logs import line_id
 
 NDJSON = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
@@ -120,6 +123,54 @@ class TestElasticsearch:
         assert first.json()["items"] == again.json()["items"]
         assert elsewhere.status == 200
         assert [one.source for one in here.lines.records] == ["a", "b"]
+
+    async def test_lines_that_rules_leave_out_move_no_others_id(self) -> None:
+        here = site(steps=[lambda lines: [one for one in lines if "drop" not in one.body]])
+        bodies = ("first", "drop me", "third", "drop me too", "fifth")
+        index = {"index": {"_index": "a"}}
+        parts = [part for one in bodies for part in (index, {**DOCUMENT, "message": one})]
+        first, again = await bulk(here, *parts), await bulk(here, *parts)
+        items = [one["index"] for one in first.json()["items"]]
+        assert [one["result"] for one in items] == [
+            *("created", "noop", "created", "noop", "created"),
+        ]
+        (batch,) = here.lines.batches
+        for place, (record, item) in enumerate(zip(batch.records, items[::2], strict=True)):
+            assert item["_id"] == line_id(record.ts_ns, batch.key, batch.number(place))
+            assert record.body in ("first", "third", "fifth")
+        assert [one["index"]["_id"] for one in again.json()["items"]] == [
+            one["_id"] for one in items
+        ]
+
+    async def test_a_request_whose_lines_are_all_left_out_is_answered(self) -> None:
+        here = site(steps=[lambda _lines: []])
+        answer = await bulk(here, {"index": {"_index": "a"}}, DOCUMENT)
+        assert answer.json()["items"][0]["index"]["result"] == "noop"
+        assert here.lines.batches == []
+
+    async def test_items_over_a_limit_are_told_to_come_later_and_then_come(self) -> None:
+        here = site()
+        limit = KeyLimit(lines_per_second=1, burst=Duration(2))
+        limits = LimitsConfig(keys={"*": limit})
+        here.logs.configure(LogsConfig(limits=limits), retention_seconds=1e9)
+        index = {"index": {"_index": "a"}}
+        documents = [{**DOCUMENT, "message": f"m{n}"} for n in range(6)]
+        parts = [part for one in documents for part in (index, one)]
+        answer = await bulk(here, *parts)
+        told = answer.json()
+        results = [one["index"] for one in told["items"]]
+        assert (answer.status, told["errors"]) == (200, True)
+        assert [one["status"] for one in results] == [201, 201, 201, 201, 429, 429]
+        assert results[4]["error"]["type"] == "es_rejected_execution_exception"
+        assert "limit of 1 lines/s" in results[4]["error"]["reason"]
+        # The answer was lost, and the whole request comes again: nothing twice, nothing missing.
+        await here.clock.advance(10)
+        again = await bulk(here, *parts)
+        assert [one["index"]["status"] for one in again.json()["items"]] == [201] * 6
+        assert [one.body for one in here.lines.records] == [f"m{n}" for n in range(6)]
+        await here.clock.advance(10)
+        await bulk(here, *parts)
+        assert len(here.lines.records) == 6
 
     async def test_an_id_is_created_once(self) -> None:
         here = site()

@@ -41,6 +41,38 @@ async def test_a_request_larger_than_the_burst_is_taken_and_paid_for(clock: Fake
     quota.admit("app", 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("limit", "fitting"),
+    [
+        pytest.param(KeyLimit(lines_per_second=3, burst=Duration(2)), 12, id="of lines"),
+        pytest.param(KeyLimit(bytes_per_second=Size(10), burst=Duration(5)), 10, id="of bytes"),
+        pytest.param(
+            KeyLimit(lines_per_second=1, bytes_per_second=Size(1000), burst=Duration(1)),
+            2,
+            id="of both",
+        ),
+        pytest.param(KeyLimit(), 30, id="none"),
+    ],
+)
+async def test_what_can_come_in_part_comes_up_to_twice_a_burst(
+    clock: FakeClock, limit: KeyLimit, fitting: int
+) -> None:
+    quota = Quota(clock, LimitsConfig(keys={"app": limit}))
+    lines, why = quota.admit_some("app", [10] * 30)
+    assert lines == fitting
+    assert bool(why) is (fitting < 30)
+    assert quota.usage["app"].lines == fitting
+    if fitting < 30:
+        with pytest.raises(TooMuch):
+            quota.admit_some("app", [10])
+
+
+def test_a_line_larger_than_all_limits_comes_alone(clock: FakeClock) -> None:
+    limit = KeyLimit(bytes_per_second=Size(10), burst=Duration(1))
+    quota = Quota(clock, LimitsConfig(keys={"*": limit}))
+    assert quota.admit_some("app", [5_000, 1])[0] == 1
+
+
 def test_beyond_a_budget_debug_goes_first_and_errors_never(clock: FakeClock) -> None:
     budget = Budget(clock, {"shop": Size(1000)})
     budget.begin({"shop": 1000})

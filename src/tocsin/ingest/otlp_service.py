@@ -42,7 +42,7 @@ async def export(sinks: Sinks, request: Request, sender: str) -> Response:
         case metrics.ExportMetricsServiceRequest():
             return await _metrics(sinks.metrics, request, sender)
         case logs.ExportLogsServiceRequest():
-            return await _logs(sinks.logs, request)
+            return await _logs(sinks.logs, request, sender)
         case _:
             reply = trace.ExportTraceServiceResponse()
             spans = sum(len(scope.spans) for r in request.resource_spans for scope in r.scope_spans)
@@ -67,7 +67,7 @@ async def _metrics(
 
 
 async def _logs(
-    intake: LogIntake, request: logs.ExportLogsServiceRequest
+    intake: LogIntake, request: logs.ExportLogsServiceRequest, sender: str
 ) -> logs.ExportLogsServiceResponse:
     now_ns = intake.now_ns()
 
@@ -80,7 +80,7 @@ async def _logs(
     answer = logs.ExportLogsServiceResponse()
     if not records:
         return answer
-    taken = await intake.take(records, protocol="otlp", key=key)
+    taken = await intake.take(records, protocol="otlp", key=key, sender=sender)
     if taken.refused:
         answer.partial_success.rejected_log_records = len(taken.refused)
         answer.partial_success.error_message = "; ".join(

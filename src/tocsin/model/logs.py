@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 LEVELS = {
@@ -95,12 +97,18 @@ class LogBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that came in one request, in its order.
 
     `key` names the request among those of the last minutes, so that a repeated one is recognised;
-    a line is named by it and its place. `taken_ms` is when it came, milliseconds.
+    a line is named by it and its place, which is in `numbers` where not all lines of the request
+    are here. `taken_ms` is when it came, milliseconds.
     """
 
     records: tuple[LogRecord, ...]
     key: int
     taken_ms: int
+    numbers: Sequence[int] | None = None
+
+    def number(self, place: int) -> int:
+        """The number of the line that is at this place among `records`."""
+        return place if self.numbers is None else self.numbers[place]
 
 
 def line_id(ts_ns: int, key: int, number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,10 +18,12 @@ from tests.ingest.asgi import KeptLines
 from tests.notify.secure_proxy import certificate
 from tocsin.ingest.logs.config import LogsConfig, SyslogConfig
 from tocsin.ingest.logs.intake import LogIntake
+from tocsin.ingest.logs.quota import KeyLimit, LimitsConfig
 from tocsin.ingest.logs.syslog import Syslog
 from tocsin.ingest.logs.syslog_framing import Framer
 from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import Permanent, Rejected
+from tocsin.kit.quantity import Duration
 from tocsin.kit.tasks import Tasks
 
 MESSAGES = [b"<13>one", b"<11>two words", b"<34>Jan  1 00:00:00 h su: three"]
@@ -69,10 +72,13 @@ def test_any_bytes_are_cut_into_bounded_messages(pieces: list[bytes]) -> None:
 
 
 @asynccontextmanager
-async def listening(folder: Path, **config: str | int) -> AsyncIterator[tuple[Syslog, KeptLines]]:
+async def listening(
+    folder: Path, limits: LimitsConfig | None = None, **config: str | int
+) -> AsyncIterator[tuple[Syslog, KeptLines]]:
     """A listener that has kept everything and ended on return."""
     clock, kept, tasks = SystemClock(), KeptLines(), Tasks(SystemClock())
-    syslog = Syslog(LogIntake(kept, clock, LogsConfig()), SyslogConfig(**config), clock)  # type: ignore[arg-type]  # texts and numbers by name
+    intake = LogIntake(kept, clock, LogsConfig(limits=limits or LimitsConfig()))
+    syslog = Syslog(intake, SyslogConfig(**config), clock)  # type: ignore[arg-type]  # texts and numbers by name
     await syslog.start(tasks, folder)
     try:
         yield syslog, kept
@@ -124,6 +130,31 @@ async def test_datagrams_over_the_limit_are_dropped_and_use_no_memory(tmp_path: 
     assert len(kept.records) == 20_000
 
 
+LIMITS = LimitsConfig(keys={"*": KeyLimit(lines_per_second=10, burst=Duration(10))})
+
+
+async def test_datagrams_beyond_their_senders_limit_are_dropped(tmp_path: Path) -> None:
+    async with listening(tmp_path, LIMITS, udp="127.0.0.1:0") as (syslog, kept):
+        for number in range(300):
+            syslog.datagram_received(b"<13>x", ("10.0.0.1", 1))
+            if number < 50:
+                syslog.datagram_received(b"<13>y", ("10.0.0.2", 1))
+    found = Counter(one.host for one in kept.records)
+    assert found["10.0.0.2"] == 50
+    assert 100 <= found["10.0.0.1"] < 200
+
+
+async def test_a_connection_over_its_limit_waits_and_loses_nothing(tmp_path: Path) -> None:
+    limits = LimitsConfig(keys={"*": KeyLimit(lines_per_second=1_000, burst=Duration(0))})
+    async with listening(tmp_path, limits, tcp="127.0.0.1:0") as (syslog, kept):
+        _, writer = await asyncio.open_connection("127.0.0.1", syslog.ports["tcp"])
+        writer.write(b"".join(b"<13>%d\n" % number for number in range(1_100)))
+        await writer.drain()
+        writer.close()
+        await until(kept, 1_100)
+    assert [one.body for one in kept.records] == [str(number) for number in range(1_100)]
+
+
 async def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:
     async with listening(tmp_path, tcp="127.0.0.1:0", max_connections=1) as (syslog, kept):
         _, first = await asyncio.open_connection("127.0.0.1", syslog.ports["tcp"])
@@ -137,8 +168,8 @@ async def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:
 
 async def test_tls_is_spoken(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
-    config = {"tls": "127.0.0.1:0", "certificate": cert.name, "key": key.name}
-    async with listening(tmp_path, **config) as (syslog, kept):
+    names = {"certificate": cert.name, "key": key.name}
+    async with listening(tmp_path, None, tls="127.0.0.1:0", **names) as (syslog, kept):
         context = ssl.create_default_context(cafile=str(cert))
         _, writer = await asyncio.open_connection(
             "127.0.0.1", syslog.ports["tls"], ssl=context, server_hostname="localhost"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import count
+from operator import is_
 from typing import Protocol, TypeVar
 
 from tocsin.ingest.logs.config import LogsConfig
 from tocsin.ingest.logs.quota import Quota
-from tocsin.ingest.logs.resent import Resent
+from tocsin.ingest.logs.resent import Parts, Resent
 from tocsin.ingest.logs.scrub import Scrubber
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
@@ -51,25 +53,27 @@ class Tail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of the lines of a request, by place: `refused` says why one was not kept,
-    `repeated` are those that had been kept before."""
+    """What became of the lines of a request, by place, which is a line's number too: `refused` says
+    why one cannot be kept, `later` why one is not kept now, `repeated` were kept before, `dropped`
+    were left out by rules or sampling."""
 
     kept: int
     refused: dict[int, str]
     key: int
     repeated: frozenset[int] = frozenset()
-
-    def numbers(self, count: int) -> list[int]:
-        """The number in the batch of each of `count` lines; those left out have the next one's."""
-        found, number = [], 0
-        for place in range(count):
-            found.append(number)
-            number += place not in self.refused and place not in self.repeated
-        return found
+    later: dict[int, str] = field(default_factory=dict)
+    dropped: frozenset[int] = frozenset()
 
     def reasons(self) -> Counter[str]:
         """How many lines were refused for what."""
         return Counter(self.refused.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    records: list[LogRecord]
+    numbers: Sequence[int] | None
+    """Their places in the request; None when they are all there, in order."""
 
 
 class LogIntake:
@@ -95,6 +99,7 @@ class LogIntake:
         self.quota = Quota(clock, config.limits)
         self._turn = asyncio.Lock()
         self._resent = Resent()
+        self._parts = Parts()
 
     def configure(self, config: LogsConfig, *, retention_seconds: float) -> None:
         """Put other limits in force."""
@@ -128,45 +133,74 @@ class LogIntake:
         protocol: str,
         key: int,
         names: Sequence[int] = (),
-        sender: str = "",
+        sender: str | None = "",
+        partly: bool = False,
     ) -> Taken:
-        """Keep the lines; `key` names the request (`key_of`), `sender` the key it came with.
+        """Keep the lines; `key` names the request (`key_of`), `sender` the key it came with, None
+        when `quota` let the lines in one by one.
 
         `names` are the lines' own, 0 for one without: a line whose name was kept lately is not
-        kept again, whatever request it comes in. Returns when the lines are kept. Raises Temporary
-        when they cannot be kept now, TooMuch when the sender sends more than it may.
+        kept again, whatever request it comes in. `partly` is for senders that can be told which
+        lines are too many. Returns when the lines are kept. Raises Temporary when they cannot be
+        kept now, TooMuch when the sender sends more than it may.
         """
         taken_ms = self._clock.now_ms()
         refused = self._check(records, taken_ms)
         if self._writer.has(key):
             return Taken(len(records) - len(refused), refused, key)
-        size = sum([len(one.body) + len(one.original) for one in records])
-        self.quota.admit(sender, len(records), size)
-        repeated = self._resent.known(names) if any(names) else frozenset[int]()
+        repeated = self._resent.known(names) | self._parts.kept(key)
+        places: Sequence[int] = range(len(records))
         if refused or repeated:
-            left_out = refused.keys() | repeated
-            records = [one for place, one in enumerate(records) if place not in left_out]
-        kept = await self._kept(records, taken_ms, key)
-        if any(names):
-            self._resent.remember(
-                [name for place, name in enumerate(names) if place not in refused]
-            )
-        _lines.labels(protocol).inc(kept)
+            places = [place for place in places if place not in refused and place not in repeated]
+        places, later = self._admitted(sender, records, places, partly=partly)
+        if len(places) < len(records):
+            records = [records[place] for place in places]
+        part = self._parts.name(key, places) if later or self._parts.kept(key) else key
+        found = await self._kept(records, places, taken_ms, part)
+        if part != key:
+            self._parts.remember(key, places)
+        self._resent.remember(
+            [name for place, name in enumerate(names) if not (place in refused or place in later)]
+        )
+        _lines.labels(protocol).inc(len(found.records))
         if refused:
             _refused.labels(protocol).inc(len(refused))
-        return Taken(kept, refused, key, repeated)
+        dropped = frozenset(places).difference(places if found.numbers is None else found.numbers)
+        return Taken(len(found.records), refused, part, repeated, later, dropped)
 
-    async def _kept(self, records: list[LogRecord], taken_ms: int, key: int) -> int:
+    def _admitted(
+        self,
+        sender: str | None,
+        records: Sequence[LogRecord],
+        places: Sequence[int],
+        *,
+        partly: bool,
+    ) -> tuple[Sequence[int], dict[int, str]]:
+        """The places of the lines that the sender may send now, and why not the others."""
+        if sender is None or not places:
+            return places, {}
+        sizes = [len(records[place].body) + len(records[place].original) for place in places]
+        if not partly:
+            self.quota.admit(sender, len(sizes), sum(sizes))
+            return places, {}
+        fitting, why = self.quota.admit_some(sender, sizes)
+        return places[:fitting], dict.fromkeys(places[fitting:], why)
+
+    async def _kept(
+        self, records: list[LogRecord], places: Sequence[int], taken_ms: int, key: int
+    ) -> _Prepared:
         async with self._turn:
             if len(records) <= _ON_LOOP:
-                records = self._prepared(records)
+                found = self._prepared(records, places)
             else:
-                records = await asyncio.to_thread(self._prepared, records)
-        batch = LogBatch(records=tuple(records), key=key, taken_ms=taken_ms)
+                found = await asyncio.to_thread(self._prepared, records, places)
+        batch = LogBatch(
+            records=tuple(found.records), key=key, taken_ms=taken_ms, numbers=found.numbers
+        )
         await self._writer.write(batch)
         if self._tail is not None:
             self._tail.publish(batch)
-        return len(records)
+        return found
 
     def _check(self, records: Sequence[LogRecord], now_ms: int) -> dict[int, str]:
         """Why lines are refused, by their place; a line from the future gets the present."""
@@ -183,21 +217,20 @@ class LogIntake:
                 one.ts_ns = now_ms * 1_000_000
         return refused
 
-    def _prepared(self, records: list[LogRecord]) -> list[LogRecord]:
-        most, most_attributes = int(self._config.max_line), self._config.max_attributes
-        for one in records:
-            attributes, size = one.attributes, len(one.original)
-            if (
-                len(one.body) > most
-                or len(attributes) > most_attributes
-                or (attributes and not 0 < size < most // _LONGER)
-                or size > most
-            ):
-                self._bound(one)
-        self._scrubber(records)
+    def _prepared(self, given: list[LogRecord], places: Sequence[int]) -> _Prepared:
+        for one in given:
+            self._bound(one)
+        self._scrubber(given)
+        records = given
         for step in self._steps:
             records = step(records)
-        return records
+        if len(records) == len(given) and all(map(is_, records, given)):
+            return _Prepared(records, None if isinstance(places, range) else places)
+        # A line keeps the number of its place, whatever the rules left out before it.
+        known = {id(one): place for one, place in zip(given, places, strict=True)}
+        beyond = count(max(places) + 1)
+        numbers = [known[id(one)] if id(one) in known else next(beyond) for one in records]
+        return _Prepared(records, numbers)
 
     def _bound(self, one: LogRecord) -> None:
         most = int(self._config.max_line)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Annotated
 
 import msgspec
@@ -55,7 +57,11 @@ class Usage:
 class _Bucket:
     """Fills with time, and may be overdrawn by one request: a large one waits, and is not stuck."""
 
-    def __init__(self, clock: Clock, rate: float, burst_seconds: float) -> None:
+    def __init__(
+        self, clock: Clock, what: str, rate: float, burst_seconds: float, *, counts_lines: bool
+    ) -> None:
+        self.what = what
+        self._counts_lines = counts_lines
         self._clock = clock
         self._rate = rate
         self._most = rate * max(burst_seconds, 1.0)
@@ -69,9 +75,29 @@ class _Bucket:
         self._at = now
         return 0.0 if self._level > 0 else (1.0 - self._level) / self._rate
 
-    def take(self, amount: float) -> None:
-        """Take it out."""
-        self._level -= amount
+    def fitting(self, sizes: Sequence[int]) -> int:
+        """How many of the first lines may come at once, one at least: what there is and as much
+        again as a burst."""
+        most = self._level + self._most
+        if self._counts_lines:
+            return min(len(sizes), max(1, int(most)))
+        fitting = bisect_right(list(accumulate(sizes)), most)
+        return min(len(sizes), max(1, fitting))
+
+    def take(self, lines: int, size_bytes: int) -> None:
+        """Take them out."""
+        self._level -= lines if self._counts_lines else size_bytes
+
+
+def _count(usage: Usage, buckets: Sequence[_Bucket], lines: int, size_bytes: int) -> None:
+    for bucket in buckets:
+        bucket.take(lines, size_bytes)
+    usage.lines += lines
+    usage.size_bytes += size_bytes
+
+
+def _too_much(name: str, what: str) -> str:
+    return f"the key {name} sends more than its limit of {what}"
 
 
 class Quota:
@@ -81,7 +107,7 @@ class Quota:
         self._clock = clock
         self._config = config
         self._usage: dict[str, Usage] = {}
-        self._buckets: dict[str, list[tuple[str, _Bucket]]] = {}
+        self._buckets: dict[str, list[_Bucket]] = {}
 
     def configure(self, config: LimitsConfig) -> None:
         """Put other limits in force; every sender begins with a full burst."""
@@ -96,6 +122,28 @@ class Quota:
 
     def admit(self, sender: str, lines: int, size_bytes: int) -> None:
         """Count a request; raises TooMuch, with the time to wait, when it is one too many."""
+        usage, buckets = self._open(sender)
+        _count(usage, buckets, lines, size_bytes)
+
+    def admit_some(self, sender: str, sizes: Sequence[int]) -> tuple[int, str]:
+        """Count as many of the first lines as may come now, one at least, and say why not all.
+
+        Raises as `admit`.
+        """
+        usage, buckets = self._open(sender)
+        lines, why = len(sizes), ""
+        for bucket in buckets:
+            fitting = bucket.fitting(sizes)
+            if fitting < lines:
+                lines, why = fitting, _too_much(sender or _NO_KEY, bucket.what)
+        if why:
+            usage.refused += 1
+            _refused.labels(sender or _NO_KEY).inc()
+        _count(usage, buckets, lines, sum(sizes[:lines]))
+        return lines, why
+
+    def _open(self, sender: str) -> tuple[Usage, list[_Bucket]]:
+        """What counts for a sender; raises TooMuch when nothing may come now."""
         name = sender or _NO_KEY
         usage = self._usage.get(name)
         if usage is None:
@@ -103,18 +151,15 @@ class Quota:
             if len(self._usage) < _MOST_KEYS:
                 self._usage[name] = usage
         buckets = self._buckets_of(name)
-        for what, bucket in buckets:
+        for bucket in buckets:
             wait = bucket.wait_seconds()
             if wait:
                 usage.refused += 1
                 _refused.labels(name).inc()
-                raise TooMuch(f"the key {name} sends more than its limit of {what}", wait)
-        for what, bucket in buckets:
-            bucket.take(lines if what.endswith("lines/s") else size_bytes)
-        usage.lines += lines
-        usage.size_bytes += size_bytes
+                raise TooMuch(_too_much(name, bucket.what), wait)
+        return usage, buckets
 
-    def _buckets_of(self, name: str) -> list[tuple[str, _Bucket]]:
+    def _buckets_of(self, name: str) -> list[_Bucket]:
         limit = self._config.keys.get(name) or self._config.keys.get(_ANY)
         if limit is None:
             return []
@@ -123,11 +168,11 @@ class Quota:
             found = []
             seconds = float(limit.burst)
             if limit.lines_per_second:
-                words = f"{limit.lines_per_second:,} lines/s"
-                found.append((words, _Bucket(self._clock, limit.lines_per_second, seconds)))
+                words, rate = f"{limit.lines_per_second:,} lines/s", limit.lines_per_second
+                found.append(_Bucket(self._clock, words, rate, seconds, counts_lines=True))
             if limit.bytes_per_second:
-                words = f"{limit.bytes_per_second} a second"
-                found.append((words, _Bucket(self._clock, limit.bytes_per_second, seconds)))
+                words, rate = f"{limit.bytes_per_second} a second", int(limit.bytes_per_second)
+                found.append(_Bucket(self._clock, words, rate, seconds, counts_lines=False))
             if len(self._buckets) >= _MOST_KEYS:
                 self._buckets.clear()
             self._buckets[name] = found

@@ -19,12 +19,15 @@ from tocsin.ingest.logs.syslog_framing import Framer
 from tocsin.ingest.logs.syslog_message import parse
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Permanent, Temporary
+from tocsin.kit.fault import Permanent, Temporary, TooMuch
 from tocsin.kit.tasks import Tasks
 from tocsin.model.logs import LogRecord
 
 _log = log.get("ingest.syslog")
 _dropped = gauge.counter("syslog_dropped", "Syslog datagrams dropped: too many waited.")
+_over_limit = gauge.counter(
+    "syslog_over_limit", "Syslog datagrams dropped: their sender sent more than it may."
+)
 _cut = gauge.counter("syslog_cut", "Syslog messages that were too long and were cut.")
 _connected = gauge.gauge("syslog_connections", "Syslog connections that are open.")
 _turned_away = gauge.counter("syslog_turned_away", "Syslog connections over the limit.")
@@ -73,9 +76,13 @@ class Syslog(asyncio.DatagramProtocol):
             tasks.start("ingest_syslog", self.run)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Queue a datagram; beyond the queue's size it is dropped and counted."""
+        """Queue a datagram; beyond the queue's size, or its sender's limit, it is dropped and
+        counted."""
         try:
+            self._intake.quota.admit(_sender(addr[0]), 1, len(data))
             self._queue.put_nowait((data[: int(self._config.max_message)], addr[0]))
+        except TooMuch:
+            _over_limit.inc()
         except asyncio.QueueFull:
             _dropped.inc()
 
@@ -139,10 +146,22 @@ class Syslog(asyncio.DatagramProtocol):
                 if not data:
                     break
                 for message in framer.feed(data):
-                    await self._queue.put((message, peer))
+                    await self._put(message, peer)
         _cut.inc(framer.cut)
         if rest := framer.rest().strip():
-            await self._queue.put((rest, peer))
+            await self._put(rest, peer)
+
+    async def _put(self, message: bytes, peer: str) -> None:
+        """Queue a message, once its sender may send it: a connection over its limit is read no
+        faster, so that its other end keeps what it has."""
+        while True:
+            try:
+                self._intake.quota.admit(_sender(peer), 1, len(message))
+            except TooMuch as error:
+                await self._clock.sleep(error.retry_after or _RETRY_SECONDS)
+            else:
+                await self._queue.put((message, peer))
+                return
 
     def _waiting(self, most: int) -> list[_Message]:
         found: list[_Message] = []
@@ -167,7 +186,13 @@ class Syslog(asyncio.DatagramProtocol):
         else:
             records = await asyncio.to_thread(_records, messages, now_ns)
         # Nobody repeats a syslog message, so each batch is one of its own.
-        await self._intake.take(records, protocol="syslog", key=secrets.randbits(64))
+        key = secrets.randbits(64)
+        await self._intake.take(records, protocol="syslog", key=key, sender=None)
+
+
+def _sender(address: str) -> str:
+    """How a machine is called in limits and costs: a syslog message carries no key."""
+    return f"syslog {address}"
 
 
 def _records(messages: list[_Message], now_ns: int) -> list[LogRecord]:

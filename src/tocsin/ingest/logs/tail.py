@@ -33,7 +33,7 @@ _ON_LOOP_CHARACTERS = 32 << 10
 T = TypeVar("T")
 
 Read = Callable[[LogRecord, LogBatch, int], T | None]
-"""What a tail shows of a line, given its batch and its number there; None of one that it does not
+"""What a tail shows of a line, given its batch and its number; None of one that it does not
 want. It may run in a thread."""
 
 
@@ -99,7 +99,7 @@ class TailReader(Generic[T]):
 
     def _wanted(self, batch: LogBatch, places: range) -> list[T]:
         read, records = self._read, batch.records
-        found = [read(records[place], batch, place) for place in places]
+        found = [read(records[place], batch, batch.number(place)) for place in places]
         return [one for one in found if one is not None]
 
 

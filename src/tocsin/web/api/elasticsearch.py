@@ -44,11 +44,17 @@ async def _bulk(request: Request) -> Response:
 
     bulk, key = await used.logs.decoded(decoded, len(body))
     taken = await used.logs.take(
-        bulk.records, protocol=_PROTOCOL, key=key, names=bulk.names, sender=sender_of(request)
+        bulk.records,
+        protocol=_PROTOCOL,
+        key=key,
+        names=bulk.names,
+        sender=sender_of(request),
+        partly=True,
     )
     took_ms = round((used.clock.monotonic() - began) * 1000)
     wanted = request.query_params.get("filter_path", "")
-    if wanted.replace(" ", "") in _ERRORS_ALONE and not taken.refused and not _problems(bulk):
+    is_well = not (taken.refused or taken.later or _problems(bulk))
+    if wanted.replace(" ", "") in _ERRORS_ALONE and is_well:
         return answer(request, b'{"errors":false}' if "errors" in wanted else b"{}")
     results = _results(bulk, taken)
     is_wrong = any(status >= 400 for status, _ in results)
@@ -65,6 +71,8 @@ _SHARED = (
     '"_primary_term":1,"status":{},"_seq_no":'
 )
 _CREATED, _UPDATED = _SHARED.format("created", 201), _SHARED.format("updated", 200)
+_DROPPED = _SHARED.format("noop", 200)
+"""As Elasticsearch answers of a document that a pipeline of its own dropped."""
 
 
 def _problems(bulk: Bulk) -> bool:
@@ -73,11 +81,9 @@ def _problems(bulk: Bulk) -> bool:
 
 def _results(bulk: Bulk, taken: Taken) -> list[tuple[int, str]]:
     """The status and the JSON of each item, in order."""
-    if not (taken.refused or taken.repeated or _problems(bulk)):
+    if not (taken.refused or taken.later or taken.repeated or taken.dropped or _problems(bulk)):
         return [(201, one) for one in _created(bulk, taken)]
     found: list[tuple[int, str]] = []
-    numbers = taken.numbers(len(bulk.records))
-    times, key = [one.ts_ns for one in bulk.records], taken.key
     heads: dict[tuple[str, str], str] = {}
     place = 0
     for item in bulk.items:
@@ -86,22 +92,34 @@ def _results(bulk: Bulk, taken: Taken) -> list[tuple[int, str]]:
             found.append(_failed(item, 400, kind, item.problem))
             continue
         here, place = place, place + 1
-        if here in taken.refused:
-            found.append(_failed(item, 400, "illegal_argument_exception", taken.refused[here]))
-            continue
-        is_known = bool(item.id) and here in taken.repeated
-        if is_known and item.operation == "create":
-            reason = f"[{item.id}]: version conflict, document already exists (current version [1])"
-            found.append(_failed(item, 409, "version_conflict_engine_exception", reason))
+        if failure := _failure(item, here, taken):
+            found.append(failure)
             continue
         head = heads.get((item.operation, item.index))
         if head is None:
             head = f'{{"{item.operation}":{{"_index":{_quoted(item.index)},"_id":'
             heads[item.operation, item.index] = head
-        name = _quoted(item.id) if item.id else f'"{line_id(times[here], key, numbers[here])}"'
-        told = _UPDATED if is_known else _CREATED
-        found.append((200 if is_known else 201, f"{head}{name}{told}{numbers[here]}}}}}"))
+        own = line_id(bulk.records[here].ts_ns, taken.key, here)
+        name = _quoted(item.id) if item.id else f'"{own}"'
+        status, told = 201, _CREATED
+        if item.id and here in taken.repeated:
+            status, told = 200, _UPDATED
+        elif here in taken.dropped:
+            status, told = 200, _DROPPED
+        found.append((status, f"{head}{name}{told}{here}}}}}"))
     return found
+
+
+def _failure(item: Item, place: int, taken: Taken) -> tuple[int, str] | None:
+    """Why the line at that place was not kept, as an item's result."""
+    if place in taken.refused:
+        return _failed(item, 400, "illegal_argument_exception", taken.refused[place])
+    if place in taken.later:
+        return _failed(item, 429, "es_rejected_execution_exception", taken.later[place])
+    if item.id and place in taken.repeated and item.operation == "create":
+        reason = f"[{item.id}]: version conflict, document already exists (current version [1])"
+        return _failed(item, 409, "version_conflict_engine_exception", reason)
+    return None
 
 
 def _created(bulk: Bulk, taken: Taken) -> list[str]:

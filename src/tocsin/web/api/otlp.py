@@ -27,7 +27,7 @@ _JSON = "application/json"
 _THREAD_BYTES = 64 << 10
 """JSON above this size is read in a thread: protobuf's JSON reader is slow."""
 
-_GRPC_CODES = {400: 3, 404: 5, 408: 4, 413: 8, 415: 3, 503: 14}
+_GRPC_CODES = {400: 3, 404: 5, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 """google.rpc.Code by HTTP status; 2 (unknown) otherwise."""
 
 
