@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -14,7 +15,7 @@ from tocsin.incident.evidence.collect import Collector
 from tocsin.incident.evidence.document import page
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Fault, NotFound, Temporary
+from tocsin.kit.fault import Fault, NotFound, Rejected, Temporary
 from tocsin.model.errands import NOTHING, Done, Errand, Outcome, Plan
 from tocsin.model.incidents import Entry, Incident
 from tocsin.state.incidents import Attachment, IncidentTable
@@ -163,3 +164,15 @@ def _packed(bundle: Bundle) -> bytes:
 def unpacked(content: bytes) -> bytes:
     """The file of an attachment's content."""
     return gzip.decompress(content)
+
+
+_DATA = re.compile(rb'<script type="application/json" id="evidence">(.*?)</script>', re.DOTALL)
+
+
+def bundle_of(content: bytes) -> Bundle:
+    """The data of an attachment's file. Raises Rejected when it is none of this version's."""
+    found = _DATA.search(unpacked(content))
+    try:
+        return msgspec.json.decode(found[1] if found else b"", type=Bundle)
+    except msgspec.DecodeError as error:
+        raise Rejected(f"the evidence cannot be read: {error}") from error
