@@ -18,6 +18,7 @@ from tocsin.app.incident_alerts import IncidentAlerts
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import log_folder, open_kept
 from tocsin.app.log_keeping import log_keeping
+from tocsin.app.oncall_wiring import on_call_of
 from tocsin.app.parts import Parts
 from tocsin.app.product import Tocsin
 from tocsin.app.pushed import KeptGroups
@@ -115,6 +116,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         settings=settings,
         logs=logs,
         incidents=incidents,
+        oncall=on_call_of(kept.database, incidents, alerting, clock),
         status_page=status_page,
     )
     return Tocsin(loaded, plan, parts, web_config)

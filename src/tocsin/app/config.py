@@ -23,7 +23,6 @@ FLAGS = "command line"
 _EMBEDDED = ("prometheus", "alertmanager")
 
 _LATER = {
-    "oncall": "on-call schedules",
     "monitors": "uptime monitors",
     "projects": "error tracking",
     "reports": "reports",

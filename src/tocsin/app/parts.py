@@ -10,6 +10,7 @@ from tocsin.app.alerting import Alerting
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import Kept
 from tocsin.app.log_keeping import LogKeeping
+from tocsin.app.oncall import OnCall
 from tocsin.app.status_page import StatusPages
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
@@ -51,4 +52,5 @@ class Parts:
     settings: Settings
     logs: LogKeeping
     incidents: Incidents
+    oncall: OnCall
     status_page: StatusPages

@@ -14,6 +14,7 @@ from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
 from tocsin.app.made_rules import KeptMadeRules
+from tocsin.app.oncall import on_call_plan
 from tocsin.app.parts import Parts
 from tocsin.app.receivers import check_receivers
 from tocsin.app.rule_advice import RuleAdvice
@@ -151,6 +152,7 @@ class Tocsin:
         rules = await asyncio.to_thread(rule_plan, loaded)
         parts, config = self.parts, loaded.config
         check_receivers(loaded, parts.clock)
+        await asyncio.to_thread(on_call_plan, loaded, parts.clock.now_ms())
         check_status_page(loaded, parts.clock)
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
@@ -218,7 +220,8 @@ class Tocsin:
     @property
     def sources(self) -> list[Path]:
         """The files whose change means a reload."""
-        return [*self.loaded.sources, *self._plan.sources, *rule_files(self.loaded)]
+        calendars = self.parts.oncall.files
+        return [*self.loaded.sources, *self._plan.sources, *rule_files(self.loaded), *calendars]
 
     def note_reload(self, note: str, *, applied: bool) -> None:
         """What people should know of the last reload; empty when all is well."""
@@ -259,6 +262,7 @@ class Tocsin:
             *self.loaded.warnings,
             *self._plan.warnings,
             *self.parts.alerting.warnings,
+            *self.parts.oncall.warnings,
             *self._rule_plan.warnings,
             *self._rule_advice.warnings(),
             *note,

@@ -58,5 +58,7 @@ def services_of(parts: Parts, running: Running) -> Services:
         tokens=parts.people.tokens,
         settings=parts.settings,
         incidents=parts.incidents.book,
+        oncall=parts.oncall,
+        callable_people=lambda: sorted(parts.oncall.roster.people),
         status_page=parts.status_page.desk,
     )

@@ -15,6 +15,7 @@ from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.notify.answer_config import AnswersConfig
+from tocsin.oncall.config import OnCallConfig
 from tocsin.state.config import AuthConfig, StateConfig
 from tocsin.statuspage.config import StatusPageConfig
 from tocsin.store.config import RetentionConfig, StoreConfig
@@ -143,6 +144,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     alerting: AlertingConfig = AlertingConfig()
     answers: AnswersConfig = AnswersConfig()
     incidents: IncidentsConfig = IncidentsConfig()
+    oncall: OnCallConfig = OnCallConfig()
     status_page: StatusPageConfig = StatusPageConfig()
     ingest: IngestConfig = IngestConfig()
     logs: LogsConfig = LogsConfig()

@@ -42,20 +42,24 @@ def config(
     Exit codes: 0 right, 1 wrong.
     """
     from tocsin.app.config import load_config
+    from tocsin.app.oncall import on_call_plan
     from tocsin.app.receivers import check_receivers
     from tocsin.app.rules import rule_plan
     from tocsin.app.scraping import scrape_configuration
+    from tocsin.oncall.advice import warnings as on_call_warnings
 
     try:
         loaded = load_config(file)
         plan = scrape_configuration(loaded)
         evaluated = rule_plan(loaded)
         routed = check_receivers(loaded, SystemClock())
+        on_call = on_call_plan(loaded, SystemClock().now_ms())
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
     doubts = _without_level(loaded, evaluated.groups)
-    told = (*loaded.warnings, *plan.warnings, *evaluated.warnings, *routed, *doubts)
+    absent = on_call_warnings(on_call.roster, SystemClock().now_ms())
+    told = (*loaded.warnings, *plan.warnings, *evaluated.warnings, *routed, *doubts, *absent)
     for warning in dict.fromkeys(told):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
     read = (

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tocsin.ingest.logs.pipelines import Pipelines
     from tocsin.ingest.logs.sampling import Budget
     from tocsin.ingest.logs.tail import TailBus
+    from tocsin.oncall.handover import SituationSource
+    from tocsin.oncall.rota import Rota
     from tocsin.query.logs.costs import LogCosts
     from tocsin.query.logs.search import LogSearch
     from tocsin.query.promql.engine import Engine
@@ -148,6 +150,15 @@ class ReceiptReader(Protocol):
         """The configuration that a receipt names. Raises NotFound."""
 
 
+class OnCallDesk(Protocol):
+    """Who is on call, and what people change of that."""
+
+    @property
+    def rota(self) -> Rota: ...
+    @property
+    def source(self) -> SituationSource: ...
+
+
 class LogRuleParts(Protocol):
     """Rules and limits of log lines, and what lines cost."""
 
@@ -202,6 +213,7 @@ class Services:
     backups: BackupMaker
     made_rules: MadeRules
     incidents: IncidentBook
+    oncall: OnCallDesk
     status_page: StatusDesk
     callable_people: Callable[[], Sequence[str]] = tuple
     """Who can be called, by name."""
