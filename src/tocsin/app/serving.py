@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tocsin.alert.rules.made_rules import MadeRules
 from tocsin.app.backups import Backups
 from tocsin.app.parts import Parts
+from tocsin.web.incident_feed import IncidentFeed
 from tocsin.web.services import ConfigInForce, Reload, Services, Status
 
 
@@ -23,6 +24,8 @@ class Running:
 
 def services_of(parts: Parts, running: Running) -> Services:
     """All that a handler may use."""
+    feed = IncidentFeed()
+    parts.incidents.book.subscribe(feed.heard)
     return Services(
         config_in_force=running.config_in_force,
         status=running.status,
@@ -58,6 +61,7 @@ def services_of(parts: Parts, running: Running) -> Services:
         tokens=parts.people.tokens,
         settings=parts.settings,
         incidents=parts.incidents.book,
+        incident_feed=feed,
         oncall=parts.oncall,
         callable_people=lambda: sorted(parts.oncall.roster.people),
         status_page=parts.status_page.desk,
