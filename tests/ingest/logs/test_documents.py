@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.ingest.logs.documents import records_of
+from tocsin.ingest.logs.documents import read, records_of
 from tocsin.ingest.logs.fields import flattened, record_of
 from tocsin.ingest.logs.stamps import all_nanoseconds
 from tocsin.kit.timestamps import nanoseconds
@@ -45,6 +46,54 @@ def test_a_field_may_have_another_kind_of_value_in_each_document(found: list[Any
     documents = [{"message": "m", "a": {"b": value}, "level": value} for value in found]
     texts = ["x"] * len(documents)
     assert records_of(documents, texts, now_ns=NOW_NS) == one_by_one(documents, texts)
+
+
+@given(
+    st.dictionaries(names, values, max_size=4),
+    st.lists(st.dictionaries(names, values, max_size=4), max_size=2),
+    st.booleans(),
+)
+def test_lines_are_read_as_their_documents_are_one_by_one(
+    usual: dict[str, Any], others: list[dict[str, Any]], turned: bool
+) -> None:
+    documents = [*[usual] * 40, *others]
+    if turned:
+        documents[20] = dict(reversed(usual.items()))
+    lines = [msgspec.json.encode(one) for one in documents]
+    documents = [msgspec.json.decode(one) for one in lines]
+    found = read(lines, now_ns=NOW_NS)
+    assert not found.problems
+    assert found.records == one_by_one(documents, [one.decode() for one in lines])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param('{"n":1}', '{"n":1.0}', id="a number, whole or not"),
+        pytest.param('{"n":1}', '{"n":true}', id="a number or a truth value"),
+        pytest.param('{"n":1}', '{"n":123456789012345678901234567890}', id="a very large number"),
+        pytest.param('{"n":"1"}', '{"n":null}', id="a text or nothing"),
+        pytest.param('{"n":{"a":1}}', '{"n":{"a":1,"b":2}}', id="another field within"),
+        pytest.param('{"n":1,"m":2}', '{"m":2,"n":1}', id="another order"),
+        pytest.param('{"n":1}', '{"n":1,"n":2}', id="the same field twice"),
+        pytest.param('{"a.b":1,"a":{"b":2}}', '{"a.b":3,"a":{"b":4}}', id="the same name twice"),
+        pytest.param('{"n":[1,{}]}', '{"n":[]}', id="lists"),
+        pytest.param("{}", '{"":{}}', id="nothing, and an empty name"),
+    ],
+)
+def test_lines_that_differ_are_each_read_as_they_are(first: str, second: str) -> None:
+    texts = [first] * 40 + [second] * 40
+    documents = [msgspec.json.decode(one) for one in texts]
+    assert read([one.encode() for one in texts], now_ns=NOW_NS).records == one_by_one(
+        documents, texts
+    )
+
+
+@pytest.mark.parametrize("wrong", [b"[1]", b"{", b'{"a":"\xff"}', b'{"a":1}{"a":2}', b"", b"null"])
+def test_lines_that_are_no_objects_are_told_by_their_places(wrong: bytes) -> None:
+    found = read([*[b'{"a":1}'] * 40, wrong, b'{"a":2}'], now_ns=NOW_NS)
+    assert list(found.problems) == [40]
+    assert [one.body for one in found.records] == [*['{"a":1}'] * 40, '{"a":2}']
 
 
 def test_what_is_nested_too_deeply_is_kept_as_text_in_many_documents_too() -> None:

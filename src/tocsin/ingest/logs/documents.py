@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from types import NoneType
 
 import msgspec
 
+from tocsin.ingest.logs.alike import fields_of
 from tocsin.ingest.logs.fields import (
     DEEPEST,
     flattened,
@@ -26,9 +28,41 @@ from tocsin.model.logs import LogRecord
 
 _FEW = 8
 """So few of a kind are read one by one."""
+_MANY = 32
+"""So many are worth a type of their own."""
 _SCALARS = {str, int, float, bool}
 
 Document = dict[str, object]
+
+_decode = msgspec.json.Decoder(dict[str, object]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The records of the lines that are JSON objects, in order, and why others are none, by their
+    place among all."""
+
+    records: list[LogRecord]
+    problems: dict[int, str]
+
+
+def read(lines: Sequence[bytes], *, now_ns: int) -> Read:
+    """The record of each line, as `record_of(flattened(document))` has it."""
+    fields = fields_of(lines) if len(lines) >= _MANY else None
+    if fields is not None:
+        return Read(_of_fields(fields, [*map(bytes.decode, lines)], now_ns), {})
+    documents: list[Document] = []
+    texts: list[str] = []
+    problems: dict[int, str] = {}
+    for place, line in enumerate(lines):
+        try:
+            document, text = _decode(line), line.decode()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            problems[place] = f"failed to parse: {error}"
+        else:
+            documents.append(document)
+            texts.append(text)
+    return Read(records_of(documents, texts, now_ns=now_ns), problems)
 
 
 def records_of(

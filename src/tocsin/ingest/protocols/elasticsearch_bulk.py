@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tocsin.ingest.logs.documents import records_of
-from tocsin.ingest.logs.fields import flattened, record_of
+from tocsin.ingest.logs.documents import read
 from tocsin.kit.fault import Rejected, TooLarge
 from tocsin.model.logs import LogRecord
 
@@ -65,7 +64,6 @@ class Bulk:
 _MOST_LINES = 1_000_000
 _ACTIONS = ("index", "create", "update", "delete")
 _decode_action = msgspec.json.Decoder(_Action).decode
-_decode_document = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
@@ -79,12 +77,12 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
     actions, documents = _asked(body, index)
     items = [action.item for action in actions]
     wanted = [place for place, item in enumerate(items) if not item.problem]
-    found = _decoded([documents[place] for place in wanted])
+    found = read([documents[place] for place in wanted], now_ns=now_ns)
     if found.problems:
         for number, problem in found.problems.items():
             items[wanted[number]] = msgspec.structs.replace(items[wanted[number]], problem=problem)
         wanted = [one for number, one in enumerate(wanted) if number not in found.problems]
-    records = records_of(found.documents, found.texts, now_ns=now_ns)
+    records = found.records
     for place, record in zip(wanted, records, strict=True):
         _complete(record, items[place])
     carries_times = all(one.ts_ns != now_ns for one in records)
@@ -120,40 +118,14 @@ def _asked(body: bytes, index: str) -> tuple[list[_Understood], list[bytes]]:
     return actions, documents
 
 
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """The documents that are some, as values and as text, and why others are none, by place."""
-
-    documents: list[dict[str, object]]
-    texts: list[str]
-    problems: dict[int, str]
-
-
-def _decoded(lines: Sequence[bytes]) -> _Decoded:
-    try:
-        return _Decoded([_decode_document(one) for one in lines], [*map(bytes.decode, lines)], {})
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # which one it is, is found one by one
-    found = _Decoded([], [], {})
-    for place, one in enumerate(lines):
-        try:
-            document, text = _decode_document(one), one.decode()
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            found.problems[place] = f"failed to parse: {error}"
-        else:
-            found.documents.append(document)
-            found.texts.append(text)
-    return found
-
-
 def decode_document(
     body: bytes, *, index: str, document_id: str, now_ns: int
 ) -> tuple[LogRecord, int]:
     """The record of one document, and its name if it has an id. Raises Rejected when it is none."""
-    found = _decoded([body])
+    found = read([body], now_ns=now_ns)
     if found.problems:
         raise Rejected(found.problems[0])
-    record = record_of(flattened(found.documents[0]), now_ns=now_ns, original=found.texts[0])
+    (record,) = found.records
     action = _Understood(Item("index", index, document_id), has_document=True, comes_again=False)
     _complete(record, action.item)
     return record, _names([action], [b""])[0]
