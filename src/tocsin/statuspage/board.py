@@ -137,6 +137,10 @@ class Board:
         self._monitors = {one.key: self._monitors.get(one.key) for one in shown}
         self._changed.set()
 
+    def refresh(self) -> None:
+        """Look at everything at once."""
+        self._changed.set()
+
     def state_of(self, component: str) -> ComponentState | None:
         """As it is shown now."""
         return next((one.state for one in self.snapshot.components if one.id == component), None)

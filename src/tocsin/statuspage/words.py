@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 WORDS: Mapping[str, str] = MappingProxyType(
@@ -78,6 +78,6 @@ WORDS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def words_with(given: Mapping[str, str]) -> Mapping[str, str]:
+def words_with(given: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     """All words, these in place of our own."""
-    return MappingProxyType({**WORDS, **given})
+    return {**WORDS, **{str(name): text for name, text in given}}

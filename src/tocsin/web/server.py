@@ -44,6 +44,7 @@ from tocsin.web.api import (
     slack_actions,
     slack_commands,
     slos,
+    status_page,
 )
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.guard import Front, Guard
@@ -77,6 +78,7 @@ ADDRESSES: Addresses = (
     *alertmanager.ADDRESSES,
     *silences.ADDRESSES,
     *slos.ADDRESSES,
+    *status_page.ADDRESSES,
     *rules_made.ADDRESSES,
     *receipts.ADDRESSES,
     *routing.ADDRESSES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tocsin.statuspage.board import Board, Document
@@ -28,6 +28,14 @@ _POLICY = "; ".join(
 _CACHED = "public, max-age=30, stale-while-revalidate=60, stale-if-error=86400"
 _PAGES = "text/html"
 _OWN_HOST = "tocsin.status_host"
+_ASKED_FOR = (f"{BELOW}/subscribe", f"{BELOW}/subscription/", f"{BELOW}/unsubscribe/")
+"""What visitors ask for: the addresses of `pages.status`."""
+_PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
 _SHARED = ("/static/", "/favicon.ico")
 
 
@@ -48,11 +56,29 @@ class StatusDoor:
         scope = _with_path_below(scope, headers, board)
         path: str = scope["path"]
         if path == BELOW or path.startswith(f"{BELOW}/"):
-            found = _found(board, path, is_own=is_own_host(scope))
-            if found is not None and scope["method"] in ("GET", "HEAD"):
-                await _answer(found, headers)(scope, receive, send)
+            answer = _answered(board, scope, headers)
+            if answer is not None:
+                await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _answered(board: Board, scope: Scope, headers: Headers) -> Response | None:
+    """None for what an address of the application answers: whoever subscribes."""
+    path, method = scope["path"], scope["method"]
+    if path.startswith(_ASKED_FOR):
+        return None
+    if method == "OPTIONS":
+        return Response(status_code=204, headers=_PREFLIGHT)
+    if method not in ("GET", "HEAD"):
+        return PlainTextResponse("this is only read\n", 405, {"Allow": "GET, HEAD"})
+    found = _found(board, path, is_own=is_own_host(scope))
+    if found is not None:
+        return _answer(found, headers)
+    if not board.site:
+        words = "the status page is being made; try again in a few seconds\n"
+        return PlainTextResponse(words, 503, {"Retry-After": "5", "Cache-Control": "no-store"})
+    return PlainTextResponse("there is nothing here\n", 404, {"Cache-Control": "max-age=30"})
 
 
 def is_own_host(scope: Scope) -> bool:

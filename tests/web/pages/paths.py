@@ -33,6 +33,7 @@ PATHS = (
     "/logs/patterns",
     "/logs/compare",
     "/logs/compare?kind=question",
+    "/status-admin",
     "/browse",
     "/browse?metric=up",
     "/browse/cardinality",

@@ -33,6 +33,8 @@ from tocsin.web.pages import (
     silence_actions,
     silences,
     slos,
+    status,
+    status_admin,
     system,
     targets,
 )
@@ -57,6 +59,8 @@ PAGES: Addresses = (
     *silences.ADDRESSES,
     *silence_actions.ADDRESSES,
     *slos.ADDRESSES,
+    *status.ADDRESSES,
+    *status_admin.ADDRESSES,
     *explore.ADDRESSES,
     *logs.ADDRESSES,
     *log_patterns.ADDRESSES,

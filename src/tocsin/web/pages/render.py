@@ -44,6 +44,7 @@ PLACES = (  # the first four stand at the bottom of a phone
     Place("/routing", "Routing", "routing", "w"),
     Place("/notifications", "Notifications", "mail", "n"),
     Place("/silences", "Silences", "clock", "z"),
+    Place("/status-admin", "Status page", "eye", "p"),
     Place("/browse", "Metrics", "metrics", "m"),
     Place("/targets", "Targets", "targets", "t"),
     Place("/system", "System", "system", "y"),
