@@ -47,6 +47,7 @@ from tocsin.web.api import (
     status_page,
 )
 from tocsin.web.authenticator import Authenticator
+from tocsin.web.compressed import Compressed
 from tocsin.web.guard import Front, Guard
 from tocsin.web.measured import Measured
 from tocsin.web.pages import PAGES
@@ -131,7 +132,8 @@ def _application(
     app.state.addresses = addresses
     app.router.redirect_slashes = False
     door = StatusDoor(app, lambda: parts.status_page.board)
-    return Measured(Front(door, people), {route.endpoint: route.path for route in routes})
+    front = Compressed(Front(door, people))
+    return Measured(front, {route.endpoint: route.path for route in routes})
 
 
 def _check(addresses: Addresses) -> None:
