@@ -47,9 +47,7 @@ async def _role(book: IncidentBook, number: str, form: Form, author: Author) -> 
 
 
 async def _severity(book: IncidentBook, number: str, form: Form, author: Author) -> str:
-    one = await book.set_severity(
-        number, form.get("severity", ""), author, why=form.get("why", "")
-    )
+    one = await book.set_severity(number, form.get("severity", ""), author, why=form.get("why", ""))
     return f"It is {one.severity} now."
 
 
@@ -197,18 +195,24 @@ async def _edit(request: Request) -> Response:
         await book.edit(number, changes, author, version=known)
     except Rejected as error:
         # What was typed stays; sent once more it replaces what the others wrote, now seen.
-        return _edit_page(request, await book.get(number), form, error)
+        one = await book.get(number)
+        return _edit_page(request, one, {**_values(one), **_typed(form)}, error)
     return RedirectResponse(f"/incidents/{number}", 303)
 
 
-def _changed(form: Form, now: float) -> Edit:
+def _typed(form: Form) -> Form:
     """What the person changed of what the form said at first: the rest is left to others."""
-    typed = {
+    return {
         key: text
         for key, value in form.items()
-        if (text := value.replace("\r\n", "\n").strip())
-        != form.get(f"was_{key}", "").replace("\r\n", "\n").strip()
+        if f"was_{key}" in form
+        and (text := value.replace("\r\n", "\n").strip())
+        != form[f"was_{key}"].replace("\r\n", "\n").strip()
     }
+
+
+def _changed(form: Form, now: float) -> Edit:
+    typed = _typed(form)
     started = typed.get("started")
     return Edit(
         title=typed.get("title"),
