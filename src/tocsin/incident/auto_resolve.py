@@ -38,20 +38,19 @@ class AutoResolve:
 
     def plan(self, before: Incident | None, after: Incident, entries: Sequence[Entry]) -> Plan:
         """What follows from a change."""
+        if after.is_over:
+            return NOTHING  # should it still be due, it finds that there is nothing to do
         was, now_is = before is not None and _ends(before), _ends(after)
-        if was == now_is:
-            return NOTHING
-        if not now_is:
+        if (before is not None and before.is_over) or (was and not now_is):
             return Plan(cancel_subjects=((KIND, after.number),))
         delay_ms = self._book.config.auto_resolve.ms
-        if not delay_ms:
+        if was or not now_is or not delay_ms:
             return NOTHING
-        at_ms = max((entry.at_ms for entry in entries), default=after.opened_ms)
         errand = Errand(
             kind=KIND,
             key=f"{KIND}/{after.number}/{after.version}",
             subject=after.number,
-            due_ms=at_ms + delay_ms,
+            due_ms=max(link.ends_ms for link in after.of_kind("alert")) + delay_ms,
         )
         return Plan(put=(errand,))
 

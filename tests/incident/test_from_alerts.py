@@ -1,0 +1,362 @@
+"""Alerts that become incidents by themselves, on virtual time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.incident.alert_world import NIGHT, Node, database_in, incidents_config, night
+from tocsin.incident.book import Author, Draft, Firing, Resolution
+from tocsin.incident.sighting import link_of
+from tocsin.kit.clock import FakeClock
+from tocsin.model.alerts import Alert
+from tocsin.model.incidents import Status
+from tocsin.model.labels import from_mapping
+
+ANA = Author("ana", "page")
+DOWN = {"alertname": "DatabaseDown", "service": "orders", "severity": "critical"}
+SLOW = {"alertname": "HighLatency", "service": "orders", "severity": "warning"}
+
+
+async def test_a_critical_alert_opens_a_p0_and_says_what_is_wrong(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        ref = await node.fire(title="The orders database does not answer", **DOWN)
+        one = await node.only()
+        assert (one.severity, one.status, one.source) == ("P0", Status.OPEN, "alerts")
+        assert one.title == "The orders database does not answer"
+        assert one.services == ("orders",)
+        assert [(link.kind, link.ref, link.ends_ms) for link in one.links] == [("alert", ref, 0)]
+        assert await node.told() == [
+            "opened tocsin: P0 opened: The orders database does not answer"
+        ]
+
+
+async def test_alerts_of_one_service_are_one_incident_as_severe_as_the_worst(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(**SLOW)
+        await node.fire(**DOWN)
+        await node.fire(alertname="Other", service="search", severity="high")
+        first, second = await node.incidents()
+        assert (first.severity, len(first.links)) == ("P0", 2)
+        assert (second.severity, second.services) == ("P1", ("search",))
+        assert await node.told(first.number) == [
+            "opened tocsin: P2 opened: HighLatency on orders",
+            "alert_fired tocsin: DatabaseDown fired",
+            "severity tocsin: Severity P2 → P0: DatabaseDown fired",
+        ]
+
+
+async def test_what_fires_in_one_round_is_one_incident_named_by_the_worst(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        await node.tell(**SLOW)
+        await node.tell(title="Down", **DOWN)
+        for number in range(40):
+            await node.tell(instance=f"i{number}", **SLOW)
+        await node.look()
+        one = await node.only()
+        assert (one.title, one.severity, len(one.links)) == ("Down", "P0", 42)
+        assert one.version == 1
+
+
+async def test_alerts_of_one_group_are_one_incident(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(alertname="A", service="a", cluster="eu", severity="high")
+        await node.fire(alertname="B", service="b", cluster="eu", severity="high")
+        await node.fire(alertname="C", service="b", cluster="us", severity="high")
+        (one,) = await node.incidents()
+        assert one.services == ("a", "b")
+        assert len(one.links) == 3
+
+
+async def test_low_alerts_and_those_that_say_so_open_nothing(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(alertname="Disk", service="a", severity="low")
+        await node.fire(alertname="Disk", service="a", severity="info")
+        await node.fire(alertname="Disk", service="a")
+        await node.fire(incident="none", **DOWN)
+        assert await node.incidents() == []
+        await node.fire(alertname="Disk", service="a", incident="p1")
+        assert (await node.only()).severity == "P1"
+
+
+async def test_a_silenced_alert_opens_one_when_its_silence_is_over(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        await node.silence("service", "orders", 600)
+        await node.fire(**DOWN)
+        await node.pass_time(540, repeats=(DOWN,))
+        assert await node.incidents() == []
+        await node.pass_time(120, repeats=(DOWN,))
+        assert (await node.only()).severity == "P0"
+
+
+async def test_a_silenced_alert_opens_one_at_once_when_configured_so(tmp_path: Path) -> None:
+    async with night(tmp_path, "even_when: [silence]") as node:
+        await node.silence("service", "orders", 600)
+        await node.fire(**DOWN)
+        assert len(await node.incidents()) == 1
+
+
+async def test_an_incident_resolves_by_itself_once_its_alerts_are_over(tmp_path: Path) -> None:
+    async with night(tmp_path, "auto_resolve: 10m") as node:
+        await node.fire(**DOWN)
+        await node.fire(**SLOW)
+        await node.pass_time(300, repeats=(DOWN, SLOW))
+        await node.end(**DOWN)
+        await node.pass_time(900, repeats=(SLOW,))
+        assert not (await node.only()).is_over
+        await node.end(**SLOW)
+        await node.pass_time(540)
+        assert not (await node.only()).is_over
+        await node.pass_time(120)
+        one = await node.only()
+        assert one.status is Status.RESOLVED
+        assert (await node.told())[-3:] == [
+            "alert_resolved tocsin: DatabaseDown resolved; 1 still fires",
+            "alert_resolved tocsin: HighLatency resolved; none fires any more",
+            "resolved tocsin: Resolved: All of its alerts have resolved.",
+        ]
+
+
+async def test_an_alert_that_fires_again_meanwhile_keeps_it_open(tmp_path: Path) -> None:
+    async with night(tmp_path, "auto_resolve: 10m") as node:
+        await node.fire(**DOWN)
+        await node.end(**DOWN)
+        await node.pass_time(480)
+        await node.fire(**DOWN)
+        await node.pass_time(900, repeats=(DOWN,))
+        assert not (await node.only()).is_over
+        await node.end(**DOWN)
+        await node.pass_time(660)
+        assert (await node.only()).status is Status.RESOLVED
+
+
+async def test_what_people_opened_is_not_resolved_by_itself(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        draft = Draft(severity="P2", title="Orders are slow", services=("orders",))
+        await node.book.open(draft, ANA)
+        await node.fire(**DOWN)
+        one = await node.only()
+        assert (one.severity, len(one.links)) == ("P0", 1)
+        await node.end(**DOWN)
+        await node.pass_time(3600)
+        assert not (await node.only()).is_over
+
+
+async def test_an_alert_that_comes_back_soon_opens_the_same_one_again(tmp_path: Path) -> None:
+    async with night(tmp_path, "{auto_resolve: 5m, join: {reopen: 20m}}") as node:
+        await node.fire(**DOWN)
+        await node.book.acknowledge((await node.only()).number, ANA)
+        await node.end(**DOWN)
+        await node.pass_time(600)
+        assert (await node.only()).is_over
+        await node.fire(**DOWN)
+        one = await node.only()
+        assert (one.status, one.acknowledged_ms) == (Status.OPEN, 0)
+        assert "reopened tocsin: Opened again: DatabaseDown fires again" in await node.told()
+        await node.end(**DOWN)
+        await node.pass_time(2400)
+        await node.fire(**DOWN)
+        assert [one.status.value for one in await node.incidents()] == ["resolved", "open"]
+
+
+async def test_what_people_resolved_while_it_fires_is_not_opened_again_by_the_same_alert(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(**DOWN)
+        number = (await node.only()).number
+        await node.pass_time(120, repeats=(DOWN,))
+        await node.book.resolve(number, Resolution(resolution="It is fine"), ANA)
+        await node.pass_time(7200, repeats=(DOWN,))
+        assert (await node.only()).status is Status.RESOLVED
+        again = Node(node.database, node.clock, node.config)
+        await again.start()
+        await again.pass_time(300, repeats=(DOWN,))
+        assert (await node.only()).status is Status.RESOLVED
+        await again.end(**DOWN)
+        await again.clock.advance(60)
+        await again.fire(**DOWN)
+        assert [one.status.value for one in await node.incidents()] == ["resolved", "open"]
+
+
+async def test_what_people_opened_again_is_theirs_to_resolve(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(**DOWN)
+        number = (await node.only()).number
+        await node.end(**DOWN)
+        await node.pass_time(300)
+        await node.book.resolve(number, Resolution(), ANA)
+        await node.book.reopen(number, ANA, "Not yet")
+        await node.pass_time(3600)
+        assert (await node.only()).status is Status.OPEN
+
+
+async def test_an_old_incident_whose_alerts_are_long_over_takes_no_new_ones(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path, "{auto_resolve: 0, join: {window: 30m}}") as node:
+        await node.fire(**DOWN)
+        await node.end(**DOWN)
+        await node.pass_time(2400)
+        await node.fire(**SLOW)
+        first, second = await node.incidents()
+        assert (first.status, second.status) == (Status.OPEN, Status.OPEN)
+        assert first.join_key == ""
+        await node.fire(**{**SLOW, "alertname": "Errors"})
+        assert len((await node.incidents())[1].links) == 2
+
+
+async def test_after_a_restart_what_fired_and_ended_meanwhile_is_made_up_for(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(**DOWN)
+        await node.tell(alertname="Late", service="search", severity="high")  # and then it dies
+        await node.clock.advance(900)
+        again = Node(node.database, node.clock, node.config)
+        await again.start()
+        await again.tell(alertname="Late", service="search", severity="high")
+        await again.look(is_whole=True)
+        assert [one.severity for one in await again.incidents()] == ["P0", "P1"]
+        late = {"alertname": "Late", "service": "search", "severity": "high"}
+        await again.pass_time(240, repeats=(late,))
+        first, second = await again.incidents()
+        assert first.links[0].ends_ms > 0
+        assert second.links[0].ends_ms == 0
+
+
+async def test_two_nodes_open_one_incident_and_neither_ends_what_the_other_sees_firing(
+    tmp_path: Path,
+) -> None:
+    async with database_in(tmp_path) as database:
+        clock, config = FakeClock(NIGHT), incidents_config("{}")
+        one, two = (Node(database, clock, config) for _ in range(2))
+        await one.start()
+        await two.start()
+        await one.tell(**DOWN)
+        await two.tell(**DOWN)
+        await one.look()
+        await two.look()
+        assert len(await one.incidents()) == 1
+        for _ in range(10):
+            await one.pass_time(60, repeats=(DOWN,))
+            await two.look(is_whole=True)
+        (incident,) = await two.incidents()
+        assert incident.links[0].ends_ms == 0
+        assert len(await one.told()) == 1
+
+
+async def test_two_nodes_that_opened_one_each_by_other_keys_make_one_of_them(
+    tmp_path: Path,
+) -> None:
+    async with database_in(tmp_path) as database:
+        clock, config = FakeClock(NIGHT), incidents_config("{}")
+        one, two = (Node(database, clock, config) for _ in range(2))
+        await one.start()
+        await two.start()
+        await one.fire(alertname="A", service="a", cluster="eu", severity="high")
+        opened = await two.book.open(
+            Draft(severity="P0", title="B", join_key="service=b", services=("b",)),
+            Author("tocsin", "alerts"),
+        )
+        await two.book.alerts_fired(
+            opened.number,
+            _firing(alertname="B", service="b", cluster="eu"),
+            Author("tocsin", "alerts"),
+        )
+        await two.from_alerts._only_one(await two.book.get(opened.number))
+        first, second = await one.incidents()
+        assert second.merged_into == first.number
+        assert (first.severity, first.services) == ("P0", ("a", "b"))
+
+
+async def test_an_alert_that_flaps_does_not_fill_the_timeline(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        for _ in range(50):
+            await node.fire(**DOWN)
+            await node.clock.advance(60)
+            await node.end(**DOWN)
+            await node.clock.advance(60)
+        one = await node.only()
+        assert len(await node.told()) < 20
+        assert one.links[0].ends_ms > 0
+        assert any("again and again" in text for text in await node.told())
+
+
+async def test_taking_on_an_incident_takes_on_its_alerts_and_giving_it_back_gives_them_back(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        down, slow = await node.fire(**DOWN), await node.fire(**SLOW)
+        number = (await node.only()).number
+        await node.book.acknowledge(number, ANA)
+        await node.look()
+        now = node.clock.now_ms()
+        found = [node.acks.of(ref, now) for ref in (down, slow)]
+        assert [(one.by, one.note, one.source) for one in found if one] == [
+            ("ana", number, "incident"),
+            ("ana", number, "incident"),
+        ]
+        third = await node.fire(alertname="Third", service="orders", severity="critical")
+        await node.look()
+        assert node.acks.of(third, now) is not None
+        await node.book.unacknowledge(number, ANA)
+        await node.look()
+        assert [node.acks.of(ref, now) for ref in (down, slow, third)] == [None] * 3
+
+
+async def test_taking_on_an_alert_in_slack_takes_on_its_incident_once(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        node.acks.subscribe(node.sync.heard)
+        down, slow = await node.fire(**DOWN), await node.fire(**SLOW)
+        await node.take_on(down, "ben", **DOWN)
+        await _carry(node)
+        one = await node.only()
+        assert (one.acknowledged_by, one.status) == ("ben", Status.INVESTIGATING)
+        now = node.clock.now_ms()
+        mine, other = node.acks.of(down, now), node.acks.of(slow, now)
+        assert mine is not None
+        assert mine.source == "slack"
+        assert other is not None
+        assert (other.by, other.source) == ("ben", "incident")
+        assert sum("Acknowledged" in text for text in await node.told()) == 1
+        await node.acks.clear(down, "ben", "slack")
+        await _carry(node)
+        assert (await node.only()).acknowledged_by == "ben"
+        await node.acks.clear(slow, "ben", "slack")
+        await _carry(node)
+        assert (await node.only()).acknowledged_by == ""
+
+
+async def test_a_drill_opens_a_drill_and_only_when_it_says_so(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(drill="d1", **DOWN)
+        assert await node.incidents() == []
+        await node.fire(drill="d1", incident="P1", **DOWN)
+        one = await node.only()
+        assert one.is_drill
+        assert one.title == "DRILL: DatabaseDown on orders"
+        await node.fire(**DOWN)
+        assert [one.is_drill for one in await node.incidents()] == [True, False]
+
+
+async def test_with_incidents_off_alerts_open_none(tmp_path: Path) -> None:
+    async with night(tmp_path, "enabled: no") as node:
+        await node.fire(**DOWN)
+        assert await node.incidents() == []
+
+
+async def _carry(node: Node) -> None:
+    """What listeners of acknowledgements are told is told by a task."""
+    while not node.acks._waiting.empty():
+        await node.sync.heard(node.acks._waiting.get_nowait())
+    await node.sync.turn()
+    while not node.acks._waiting.empty():
+        await node.sync.heard(node.acks._waiting.get_nowait())
+    await node.sync.turn()
+
+
+def _firing(**labels: str) -> Firing:
+    alert = Alert(labels=from_mapping(labels), starts_ms=round(NIGHT * 1000))
+    return Firing(links=(link_of(alert),))
