@@ -272,8 +272,9 @@ def resolved(one: Incident, how: Resolution, author: Author, now: int) -> Change
         next_update_ms=0,
     )
     words = f"Resolved: {after.resolution}" if how.resolution else "Resolved"
-    fields = told[0].data[FIELDS] if told else ""
-    data = {FIELDS: f"{fields} status next_update".strip(), "from": one.status.value}
+    said = dict(told[0].data) if told else {}
+    fields = f"{said.pop(FIELDS, '')} status next_update".strip()
+    data = {**said, FIELDS: fields, "from": one.status.value}
     return after, (entry("resolved", author, now, words, data),)
 
 
