@@ -21,6 +21,7 @@ from tocsin.web.api import admin
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.guard import Front, Guard
 from tocsin.web.identity import identity
+from tocsin.web.incident_feed import IncidentFeed
 from tocsin.web.people import People
 from tocsin.web.problem import problem
 from tocsin.web.routing import Access, Address
@@ -76,6 +77,7 @@ class Site:
             config=config,
             status=lambda: SimpleNamespace(ready=True),
             scrape=SimpleNamespace(targets=tuple),
+            incident_feed=IncidentFeed(),
         )
         self.app = Front(app, self.people)
 

@@ -21,6 +21,7 @@ from tocsin.app.receipts import KeptReceipts
 from tocsin.kit.fault import Rejected
 from tocsin.state.database import Database
 from tocsin.web.api import receipts
+from tocsin.web.incident_feed import IncidentFeed
 from tocsin.web.pages import receipt
 
 ROUTING = """
@@ -67,6 +68,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             config=SimpleNamespace(auth_off=False, version="9"),
             status=lambda: SimpleNamespace(ready=True),
             scrape=SimpleNamespace(targets=list),
+            incident_feed=IncidentFeed(),
         )
         found.app = app
         await made.tell(alertname="Db", service="db")

@@ -134,6 +134,8 @@ class Tocsin:
         await self._evaluate()
         self._watch.start(self.tasks)
         parts.incidents.start(self.tasks)
+        feed, book = self._services.incident_feed, parts.incidents.book
+        self.tasks.start("incident_feed", lambda: feed.run(book, parts.clock))
         await self._background.start(self.tasks, statsd_address=config.listen.statsd)
         await parts.logs.syslog.start(self.tasks, self.loaded.folder)
         self.tasks.start("retention", parts.retention.run)

@@ -17,6 +17,7 @@ from tocsin.kit.clock import FakeClock
 from tocsin.state.tokens import TokenKind
 from tocsin.state.users import Role
 from tocsin.web.guard import Guard
+from tocsin.web.incident_feed import IncidentFeed
 from tocsin.web.pages import settings
 
 
@@ -53,6 +54,7 @@ async def person(site: Site, name: str) -> Person:
         ),
         status=lambda: SimpleNamespace(ready=True, reason=""),
         scrape=SimpleNamespace(targets=tuple),
+        incident_feed=IncidentFeed(),
     )
     browser, csrf = await site.logged_in(name)
     return Person(Browser(app, cookies=browser.cookies), csrf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from tocsin.model.incidents import Incident
 from tocsin.web.pages import assets, filters, log_filters, modules, timerange
 from tocsin.web.pages.timerange import TimeRange
 from tocsin.web.services import Services, services
@@ -172,6 +173,8 @@ def _alarm(given: Services) -> Alarm | None:
     status = given.status()
     if not status.ready:
         return Alarm("critical", f"Tocsin is not ready: {status.reason}", "/system")
+    if found := given.incident_feed.open:
+        return _incident_alarm(found, given.clock.now())
     targets = given.scrape.targets()
     down = [state.target.job for state in targets if state.health == "down"]
     if not down:
@@ -185,6 +188,21 @@ def _alarm(given: Services) -> Alarm | None:
 def html(template: str, frame: Frame, **values: Any) -> str:  # Any: each template has its own
     """The text of one template."""
     return environment().get_template(template).render(frame=frame, **values)
+
+
+def _incident_alarm(found: Sequence[Incident], now: float) -> Alarm:
+    """Red while nobody has one of them; where the only one is, else where all are."""
+    since = filters.ago(found[0].opened_ms / 1000, now)
+    path = f"/incidents/{found[0].number}" if len(found) == 1 else "/incidents"
+    waiting = sum(not one.acknowledged_ms for one in found)
+    if len(found) == 1:
+        one = found[0]
+        words = f"{one.severity} {one.number}: {one.title}, {since}"
+    else:
+        words = f"{len(found)} incidents are open, the oldest since {since}"
+    if waiting:
+        words += "; nobody has it" if len(found) == 1 else f"; nobody has {waiting} of them"
+    return Alarm("critical" if waiting else "warning", words, path)
 
 
 def page(
