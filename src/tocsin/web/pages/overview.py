@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.ingest.intake import Sender
+from tocsin.model.incidents import Incident
 from tocsin.scrape.host import HOST_JOB
 from tocsin.store.series import Cardinality
 from tocsin.web.pages import connect, filters, scrape_view
@@ -265,6 +266,21 @@ def firing_of(alerts: AlertsView) -> list[Attention]:
     return found
 
 
+def open_incidents(found: Sequence[Incident]) -> list[Attention]:
+    """Each incident that is open, with who has it."""
+    return [
+        Attention(
+            "warning" if one.acknowledged_ms else "critical",
+            f"{one.severity} {one.number}: {one.title}",
+            f"{one.assignee or one.acknowledged_by or 'nobody'} has it, {one.status.value}",
+            f"/incidents/{one.number}",
+            "Incident",
+            one.opened_ms / 1000,
+        )
+        for one in found
+    ]
+
+
 async def _overview(request: Request) -> Response:
     given = services(request)
     status = given.status()
@@ -283,17 +299,18 @@ async def _overview(request: Request) -> Response:
         scrape_view.with_since(found, given.source, given.clock.now_ms()), ask(given, window_s)
     )
     firing = firing_of(alerts_view(given.rules.groups, "firing"))
+    incidents = open_incidents(given.incident_feed.open)
     view = await asyncio.to_thread(
         values,
         rows,
         cost,
         senders=given.intake.senders,
         status=status,
-        notices=[*firing, *notices_of(status, _unsaid(given.config), offenders)],
+        notices=[*incidents, *firing, *notices_of(status, _unsaid(given.config), offenders)],
         asked=asked,
     )
     alarm = None
-    if firing or any(one.state in ("critical", "warning") for one in view.services):
+    if incidents or firing or any(one.state in ("critical", "warning") for one in view.services):
         oldest = min((a.since_s for a in view.attention if a.since_s), default=None)
         since = f", oldest {filters.ago(oldest, now)}" if oldest else ""
         alarm = Alarm(view.state, f"{view.verdict}{since}", "#attention")
