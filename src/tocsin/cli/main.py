@@ -18,6 +18,7 @@ from tocsin.cli import (
     keep,
     logs,
     notifications,
+    oncall,
     query,
     routes,
     serve,
@@ -71,6 +72,7 @@ app.add_typer(test.app, name="test")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(silence.app, name="silence")
+app.add_typer(oncall.app, name="oncall")
 
 
 def main() -> None:

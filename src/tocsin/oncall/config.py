@@ -8,6 +8,7 @@ import msgspec
 
 from tocsin.kit.document import Document
 from tocsin.kit.quantity import Duration
+from tocsin.oncall.paging.config import PagingConfig
 
 
 class OnCallConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,10 @@ class OnCallConfig(msgspec.Struct, frozen=True, kw_only=True):
     at_end, fallback, urgency}` by name."""
     escalation_matrix: Document | None = None
     """Roles and whom each escalates to: `{role, escalate_after, escalate_to}` by name."""
+    roles: dict[str, str] = {}
+    """What people call each other, such as `on-call-engineer: schedule:primary` or `team-lead:
+    ana`: names that policies and `severities` may use."""
+    paging: PagingConfig = PagingConfig()
     default_schedule: str = ""
     """The one that is meant where none is named; the first one without this."""
 
@@ -93,7 +98,8 @@ class LayerEntry(msgspec.Struct, frozen=True, kw_only=True):
     rotation: str = "weekly"
     """`daily`, `weekly`, or a length such as `12h`, `3 days` or `2 weeks`."""
     handoff: str = ""
-    """When a turn begins: `09:00`, or with a day, `Mon 09:00`."""
+    """When a turn begins: `09:00`, or with a day, `Mon 09:00`. Without it when the first of the
+    restrictions begins, or 09:00."""
     start: str = ""
     """The first day on which the layer counts, and that of the first one's turn."""
     end: str = ""

@@ -26,6 +26,7 @@ _LENGTH = re.compile(r"(\d{1,3})\s*(h|hours?|d|days?|w|weeks?)", re.ASCII)
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 _WORDS = {"hourly": 1, "daily": 24, "weekly": 7 * 24}
 _LONGEST = timedelta(weeks=52)
+_DAY_MINUTES = 24 * 60
 _WEEK = timedelta(weeks=1)
 _FIRST_DAY = date(2024, 1, 1)
 """A Monday: turns are counted from there when a layer has no start."""
@@ -101,7 +102,9 @@ class LayerReader:
         self._tried("timezone", lambda: zone(self._zone))
         hours = self._restrictions() if entry.restrictions else ()
         length = self._tried("rotation", lambda: parse_length(entry.rotation))
-        handoff = self._tried("handoff", lambda: parse_day_and_time(entry.handoff or "09:00"))
+        usual = divmod(hours[0].begins % _DAY_MINUTES, 60) if hours else (9, 0)
+        written = entry.handoff or f"{usual[0]:02d}:{usual[1]:02d}"
+        handoff = self._tried("handoff", lambda: parse_day_and_time(written))
         start = self._tried("start", lambda: parse_date(entry.start)) if entry.start else None
         end = self._tried("end", lambda: parse_date(entry.end)) if entry.end else None
         if length is None or handoff is None or len(self._mistakes.found) > before:

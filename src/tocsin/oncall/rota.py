@@ -121,7 +121,7 @@ class Rota:
             raise Rejected("rank is 0, who is first on call, or 1, who is second")
         made = msgspec.structs.replace(
             wanted,
-            id=uuid.uuid4().hex,
+            id=uuid.uuid4().hex[:12],
             schedule=self._roster.schedule(wanted.schedule).name,
             person=self._known(wanted.person),
             starts_ms=max(wanted.starts_ms, now),
@@ -155,7 +155,7 @@ class Rota:
         now = self._clock.now_ms()
         made = msgspec.structs.replace(
             wanted,
-            id=uuid.uuid4().hex,
+            id=uuid.uuid4().hex[:12],
             schedule=self._roster.schedule(wanted.schedule).name,
             asked_by=self._known(wanted.asked_by),
             starts_ms=max(wanted.starts_ms, now),
@@ -243,7 +243,7 @@ class Rota:
 
     def _instead(self, swap: Swap, person: str, span: tuple[int, int], now_ms: int) -> Override:
         return Override(
-            id=uuid.uuid4().hex,
+            id=uuid.uuid4().hex[:12],
             schedule=swap.schedule,
             person=person,
             starts_ms=span[0],
