@@ -7,11 +7,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from tests.store.test_log_writer import writing
 from tests.store.test_source import Node, running
-from tocsin.incident.evidence.bundle import Change, FrozenAlert, FrozenReceipt, FrozenRule
+from tocsin.incident.evidence.bundle import (
+    Bundle,
+    Change,
+    FrozenAlert,
+    FrozenLine,
+    FrozenReceipt,
+    FrozenRule,
+    Graph,
+    Image,
+    LeftOut,
+    Points,
+)
 from tocsin.incident.evidence.ports import Sources
 from tocsin.kit.clock import SystemClock
 from tocsin.model.incidents import Entry, Incident, Link, Status
@@ -179,3 +191,58 @@ async def _write_samples(node: Node, now: int) -> None:
         values = np.cumsum(np.full(count, 15.0 * (1 if service == "db" else 0.1) / 7))
         values[50 : 50 + len(BITS)] = np.array(BITS, np.uint64).view(np.float64)
         await node.writer.write(SampleBatch(batch.refs, batch.ts, values))
+
+
+def bundle() -> Bundle:
+    """A small one with everything hostile in it."""
+    now = 1_700_000_000_000
+    incident = incident_at(now)
+    ts = tuple(range(now - 3_600_000, now, 15_000))
+    series = tuple(
+        Points(
+            labels={"service": one, "odd": HOSTILE},
+            ts=ts,
+            values=tuple(at / 7 for at in range(240)),
+        )
+        for one in ("db", "web")
+    )
+    lines = tuple(
+        FrozenLine(
+            id=str(n),
+            ts_ns=str((now + n) * 1_000_000),
+            service="db",
+            level="error",
+            body=f"connection {n} refused {HOSTILE}",
+        )
+        for n in range(100)
+    )
+    graph = Graph(
+        id="g0",
+        title=HOSTILE,
+        query="db_errors",
+        thresholds=(20.0,),
+        start_ms=ts[0],
+        end_ms=now,
+        step_ms=15_000,
+        series=series,
+    )
+    entry = Entry(at_ms=now, kind="note", author=HOSTILE, source="page", text=HOSTILE)
+    image = Image(id=1, name="x.png", media_type="image/gif", content=_PIXEL)
+    return Bundle(
+        tocsin="1",
+        moment="resolved",
+        frozen_ms=now,
+        start_ms=ts[0],
+        end_ms=now,
+        incident=msgspec.to_builtins(incident),
+        timeline=(msgspec.to_builtins(entry),),
+        graphs=(graph,),
+        lines=lines,
+        images=(image,),
+        routing=HOSTILE,
+        configuration=HOSTILE,
+        left_out=(LeftOut(what=HOSTILE, why=HOSTILE),),
+    )
+
+
+_PIXEL = "R0lGODlhAQABAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="

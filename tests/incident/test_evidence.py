@@ -17,13 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
-from tests.incident.evidence_world import CANARY, EXPR, HOSTILE, MINUTE, World, incident_at, world
+from tests.incident.evidence_world import (
+    CANARY,
+    EXPR,
+    HOSTILE,
+    MINUTE,
+    World,
+    bundle,
+    incident_at,
+    world,
+)
 from tocsin.incident.evidence.bundle import (
-    Bundle,
-    FrozenLine,
     Graph,
-    Image,
-    LeftOut,
     Points,
     number,
     value_of,
@@ -36,7 +41,6 @@ from tocsin.incident.evidence.ports import Limits, Sources
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.errands import NOTHING, Done
-from tocsin.model.incidents import Entry
 from tocsin.model.labels import Matcher, MatchOp, from_mapping
 from tocsin.state.database import Database
 from tocsin.state.incidents import IncidentTable
@@ -273,66 +277,12 @@ async def test_nothing_in_it_runs_or_fetches(store: Store, tmp_path: Path) -> No
     assert not re.search(r"@import|url\(", text.partition("</style>")[0])
 
 
-def _bundle() -> Bundle:
-    now = 1_700_000_000_000
-    incident = incident_at(now)
-    ts = tuple(range(now - 3_600_000, now, 15_000))
-    series = tuple(
-        Points(
-            labels={"service": one, "odd": HOSTILE},
-            ts=ts,
-            values=tuple(at / 7 for at in range(240)),
-        )
-        for one in ("db", "web")
-    )
-    lines = tuple(
-        FrozenLine(
-            id=str(n),
-            ts_ns=str((now + n) * 1_000_000),
-            service="db",
-            level="error",
-            body=f"connection {n} refused {HOSTILE}",
-        )
-        for n in range(100)
-    )
-    graph = Graph(
-        id="g0",
-        title=HOSTILE,
-        query="db_errors",
-        thresholds=(20.0,),
-        start_ms=ts[0],
-        end_ms=now,
-        step_ms=15_000,
-        series=series,
-    )
-    entry = Entry(at_ms=now, kind="note", author=HOSTILE, source="page", text=HOSTILE)
-    image = Image(id=1, name="x.png", media_type="image/gif", content=_PIXEL)
-    return Bundle(
-        tocsin="1",
-        moment="resolved",
-        frozen_ms=now,
-        start_ms=ts[0],
-        end_ms=now,
-        incident=msgspec.to_builtins(incident),
-        timeline=(msgspec.to_builtins(entry),),
-        graphs=(graph,),
-        lines=lines,
-        images=(image,),
-        routing=HOSTILE,
-        configuration=HOSTILE,
-        left_out=(LeftOut(what=HOSTILE, why=HOSTILE),),
-    )
-
-
-_PIXEL = "R0lGODlhAQABAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
-
-
 @pytest.mark.browser
 def test_it_opens_from_disk_without_a_request_or_a_complaint(
     chromium: Browser, tmp_path: Path
 ) -> None:
     file = tmp_path / "evidence.html"
-    file.write_text(page(_bundle()), "utf-8")
+    file.write_text(page(bundle()), "utf-8")
     page_ = chromium.new_page(viewport={"width": 1200, "height": 900})
     asked: list[str] = []
     said: list[str] = []

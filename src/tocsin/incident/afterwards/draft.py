@@ -20,6 +20,8 @@ _MOST_ENTRIES = 200
 _MOST_LINES = 50
 _LONGEST = 400
 _QUIET_KINDS = frozenset(("pinned", "unpinned", "postmortem"))
+_FIRST = re.compile(r"^(\d{0,9})([#+~=.)-])")
+"""What would begin a block at the beginning of a line."""
 _MARKS = re.compile(r"([\\`*\[\]<>|])")
 
 OWN: Mapping[str, str] = {
@@ -283,7 +285,7 @@ def inline(text: str) -> str:
     flat = " ".join(text.split())
     if len(flat) > _LONGEST:
         flat = f"{flat[:_LONGEST]}…"
-    return _MARKS.sub(r"\\\1", flat)
+    return _FIRST.sub(r"\1\\\2", _MARKS.sub(r"\\\1", flat))
 
 
 def _at(at_ms: int) -> datetime:

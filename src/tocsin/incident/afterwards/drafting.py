@@ -1,4 +1,4 @@
-"""When is a document begun, and what follows from an alert that comes again? Errands of incidents."""
+"""When is a document begun, and what follows from an alert that comes again?"""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def svg(graph: Graph, marks: Sequence[Mark] = ()) -> Markup:
     is none. Its classes are `evidence/page.css`'s; without them the attributes do."""
     shown, thresholds = graph.series[:DRAWN], graph.thresholds
     start_ms, end_ms = graph.start_ms, graph.end_ms
-    low, high, ticks = scale(_finite(shown), thresholds)
+    low, high, ticks = scale(finite(shown), thresholds)
     frame = _Frame(start_ms, max(end_ms, start_ms + 1), low, high)
     parts = [
         Markup(
@@ -80,7 +80,8 @@ def svg(graph: Graph, marks: Sequence[Mark] = ()) -> Markup:
     return Markup("").join(parts)
 
 
-def _finite(series: Iterable[Points]) -> list[float]:
+def finite(series: Iterable[Points]) -> list[float]:
+    """Every value that can be drawn."""
     found = (value_of(one) for points in series for one in points.values)
     return [one for one in found if math.isfinite(one)]
 
@@ -166,28 +167,36 @@ def _mark(frame: _Frame, mark: Mark) -> Markup:
 
 
 def _line(frame: _Frame, points: Points, step_ms: int, at: int) -> list[Markup]:
-    pieces: list[list[tuple[float, float]]] = [[]]
+    return [
+        _piece([(frame.x(ts), frame.y(value)) for ts, value in piece], at)
+        for piece in pieces(points, step_ms)
+    ]
+
+
+def pieces(points: Points, step_ms: int) -> list[list[tuple[int, float]]]:
+    """The times and finite values of a series between its gaps."""
+    found: list[list[tuple[int, float]]] = [[]]
     before = 0
     for ts, written in zip(points.ts, points.values, strict=True):
         value = value_of(written)
-        if not math.isfinite(value) or (pieces[-1] and ts - before > 2 * step_ms):
-            pieces.append([])
+        if not math.isfinite(value) or (found[-1] and ts - before > 2 * step_ms):
+            found.append([])
         if math.isfinite(value):
-            pieces[-1].append((frame.x(ts), frame.y(value)))
+            found[-1].append((ts, value))
             before = ts
-    return [_piece(piece, at) for piece in pieces if piece]
+    return [piece for piece in found if piece]
 
 
-_STROKES = ("#3b6fd4", "#c8742a", "#2a9d6f", "#8a56c2", "#b8476b", "#4a9ab5", "#8a8326", "#777f8f")
+STROKES = ("#3b6fd4", "#c8742a", "#2a9d6f", "#8a56c2", "#b8476b", "#4a9ab5", "#8a8326", "#777f8f")
 
 
 def _piece(piece: Sequence[tuple[float, float]], at: int) -> Markup:
     colour = at % COLOURS
     if len(piece) == 1:
         return Markup('<circle class="s{}" fill="{}" cx="{:.1f}" cy="{:.1f}" r="2"/>').format(
-            colour, _STROKES[colour], *piece[0]
+            colour, STROKES[colour], *piece[0]
         )
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in piece)
     return Markup('<path class="s{}" stroke="{}" fill="none" stroke-width="1.5" d="M{}"/>').format(
-        colour, _STROKES[colour], path
+        colour, STROKES[colour], path
     )
