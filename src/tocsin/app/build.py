@@ -14,6 +14,7 @@ from tocsin.alert.rules.ports import Surroundings
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
+from tocsin.app.escalations import Escalations, check_escalations
 from tocsin.app.incident_alerts import IncidentAlerts
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import log_folder, open_kept
@@ -66,6 +67,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     rule_plan(loaded)  # so that a mistake is told before anything is opened
     check_receivers(loaded, clock)
     check_status_page(loaded, clock)
+    check_escalations(loaded, clock)
     config = loaded.config
     kept = await open_kept(config, clock)
     alerting = Alerting(kept.database, clock)
@@ -92,6 +94,10 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     status_page = StatusPages(kept.database, settings, clock, incidents, *watched)
     incidents.add(status_page)
     incidents.add(IncidentAlerts(incidents, alerting, clock))
+    oncall = on_call_of(kept.database, incidents, alerting, clock)
+    desk = alerting.notifications.desk
+    paging = Escalations(kept.database, settings, incidents, desk, lambda: oncall.roster, clock)
+    incidents.add(paging)
     parts = Parts(
         clock=clock,
         kept=kept,
@@ -116,7 +122,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         settings=settings,
         logs=logs,
         incidents=incidents,
-        oncall=on_call_of(kept.database, incidents, alerting, clock),
+        oncall=oncall,
+        paging=paging,
         status_page=status_page,
     )
     return Tocsin(loaded, plan, parts, web_config)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.manager import RuleManager
 from tocsin.app.alerting import Alerting
+from tocsin.app.escalations import Escalations
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import Kept
 from tocsin.app.log_keeping import LogKeeping
@@ -53,4 +54,5 @@ class Parts:
     logs: LogKeeping
     incidents: Incidents
     oncall: OnCall
+    paging: Escalations
     status_page: StatusPages

@@ -13,6 +13,7 @@ from tocsin.alert.rules.template import World
 from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
+from tocsin.app.escalations import check_escalations
 from tocsin.app.made_rules import KeptMadeRules
 from tocsin.app.oncall import on_call_plan
 from tocsin.app.parts import Parts
@@ -156,6 +157,7 @@ class Tocsin:
         check_receivers(loaded, parts.clock)
         await asyncio.to_thread(on_call_plan, loaded, parts.clock.now_ms())
         check_status_page(loaded, parts.clock)
+        await asyncio.to_thread(check_escalations, loaded, parts.clock)
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )

@@ -63,6 +63,7 @@ def services_of(parts: Parts, running: Running) -> Services:
         incidents=parts.incidents.book,
         incident_feed=feed,
         oncall=parts.oncall,
+        pager=parts.paging.pager(),
         callable_people=lambda: sorted(parts.oncall.roster.people),
         status_page=parts.status_page.desk,
     )

@@ -30,7 +30,8 @@ class TwilioConfig(HttpConfig, frozen=True, kw_only=True):
 
     `type` is `sms` or `voice`. Ends are told by SMS and not by a call unless `send_resolved` says
     otherwise. A text is cut to `max_segments` parts (each is paid for); a call says it `repeat`
-    times. Log in by `auth_token`, or by `api_key` and `api_key_secret`.
+    times. Log in by `auth_token`, or by `api_key` and `api_key_secret`. With an `answer_url` a call
+    waits for a digit and sends it there.
     """
 
     type: Literal["sms", "voice"] = "sms"
@@ -49,6 +50,7 @@ class TwilioConfig(HttpConfig, frozen=True, kw_only=True):
     voice: str = ""
     language: str = ""
     repeat: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
+    answer_url: str = ""
 
     def __post_init__(self) -> None:
         exactly_one(self, "auth_token", "auth_token_file", "api_key")
@@ -69,7 +71,11 @@ def _requests(config: TwilioConfig, fill: Filling) -> list[Request]:
     to = {"To": fill(config.to)}
     if config.type == "voice":
         source = config.message or '{{ template "twilio.default.speech" . }}'
-        form = {**to, "From": config.from_number, "Twiml": _twiml(config, fill(source))}
+        form = {
+            **to,
+            "From": config.from_number,
+            "Twiml": _twiml(config, fill(source), fill(config.answer_url)),
+        }
         resource = "Calls.json"
     else:
         source = config.message or '{{ template "twilio.default.sms" . }}'
@@ -97,12 +103,18 @@ def _page(fill: Filling) -> str:
     return f"\n{address}" if address else ""
 
 
-def _twiml(config: TwilioConfig, text: str) -> str:
-    """https://www.twilio.com/docs/voice/twiml/say; whole words, as many as Twilio takes."""
+def _twiml(config: TwilioConfig, text: str, answer_url: str) -> str:
+    """https://www.twilio.com/docs/voice/twiml/say and gather; whole words, as many as Twilio
+    takes."""
     attributes = {"voice": config.voice, "language": config.language}
     said = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items() if value)
     loop = f' loop="{config.repeat}"' if config.repeat > 1 else ""
-    frame = f"<Response><Say{said}{loop}>%s</Say></Response>"
+    frame = f"<Say{said}{loop}>%s</Say>"
+    if answer_url:
+        action = quoteattr(answer_url).replace("%", "%%")
+        ask = f'<Gather numDigits="1" timeout="10" method="POST" action={action}>'
+        frame = f"{ask}{frame}</Gather>"
+    frame = f"<Response>{frame}</Response>"
     words = " ".join("".join(char for char in text if char.isprintable() or char.isspace()).split())
     while len(frame % escape(words)) > _LONGEST_TWIML:
         words = words.rpartition(" ")[0] or words[: len(words) // 2]

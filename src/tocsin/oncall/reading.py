@@ -23,7 +23,7 @@ from tocsin.oncall.reading_schedule import ScheduleReader
 from tocsin.oncall.roster import NO_ROSTER, Roster
 from tocsin.oncall.schedule import Schedule
 
-METHOD_KINDS = ("push", "sms", "call", "email", "slack", "telegram", "channel")
+METHOD_KINDS = ("push", "sms", "call", "email", "slack", "telegram", "pagerduty", "channel")
 """How people can be reached; all but push need an address."""
 
 

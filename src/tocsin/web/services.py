@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from tocsin.store.series import SeriesRegistry
     from tocsin.store.writer import Writer
     from tocsin.web.answer_doors import AnswerDoors
+    from tocsin.web.pager import Pager
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,7 @@ class Services:
     made_rules: MadeRules
     incidents: IncidentBook
     oncall: OnCallDesk
+    pager: Pager
     status_page: StatusDesk
     callable_people: Callable[[], Sequence[str]] = tuple
     """Who can be called, by name."""
