@@ -18,7 +18,7 @@ from tocsin.query.logql.labels import LINE, STREAM, label_sql, labels_of, line_o
 from tocsin.query.logql.parsers import ERROR
 from tocsin.query.logql.process import Entry, Step, compiled
 from tocsin.query.logql.pushdown import Plan, only_counts, plan
-from tocsin.query.logql.windows import Floats, Steps, folded, per_second, rolled
+from tocsin.query.logql.windows import Floats, Samples, Steps, folded, per_second, rolled
 from tocsin.query.logs.pages import pages
 from tocsin.query.logs.search import Line, LogSearch, Span, within
 
@@ -129,6 +129,7 @@ def _place_sql(steps: Steps) -> str:
 class _Samples:
     ts: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    weights: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -153,12 +154,12 @@ class _Gathering:
         for line in page:
             entry = Entry(line.ts_ns, line_of(line), labels_of(line))
             if self.run(entry):
-                self._add(entry)
+                self._add(entry, line.weight)
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry, weight: int) -> None:
         value = self._value(entry)
         if value is None:
-            self.failed += 1
+            self.failed += weight
             return
         labels = make(self._labels(entry).items())
         if labels not in self.series and len(self.series) >= MOST_SERIES:
@@ -166,6 +167,7 @@ class _Gathering:
         samples = self.series[labels]
         samples.ts.append(entry.ts_ns)
         samples.values.append(value)
+        samples.weights.append(weight)
 
     def _value(self, entry: Entry) -> float | None:
         if self.leaf.lines.unwrap is not None:
@@ -205,8 +207,11 @@ def _folded(gathering: _Gathering, leaf: ast.RangeOf, steps: Steps) -> Series:
         labels: folded(
             leaf.op,
             leaf.param,
-            np.array(samples.ts, np.int64),
-            np.array(samples.values),
+            Samples(
+                np.array(samples.ts, np.int64),
+                np.array(samples.values),
+                np.array(samples.weights, np.float64),
+            ),
             steps,
         )
         for labels, samples in gathering.series.items()

@@ -72,7 +72,8 @@ async def streams(
 async def size(search: LogSearch, span: Span, matchers: Sequence[Matcher]) -> dict[str, int]:
     """How many streams, lines and bytes there are."""
     rows: list[list[int]] = await search.ask(
-        f"SELECT uniq(service, level, source, host, environment), count(), sum(length({LINE}))"
+        f"SELECT uniq(service, level, source, host, environment), sum(weight),"
+        f" sum(length({LINE}) * weight)"
         f" FROM logs WHERE {_where(span, matchers)}",
         list,
     )
@@ -87,7 +88,7 @@ async def volume(
     keys = [f"{label_sql(name)} AS k{place}" for place, name in enumerate(by)]
     group = ", ".join(f"k{place}" for place in range(len(by)))
     rows: list[list[Any]] = await search.ask(
-        f"SELECT {', '.join([*keys, f'sum(length({LINE})) AS size'])} FROM logs"
+        f"SELECT {', '.join([*keys, f'sum(length({LINE}) * weight) AS size'])} FROM logs"
         f" WHERE {_where(span, matchers)} GROUP BY {group} ORDER BY size DESC LIMIT {limit}",
         list,
     )
@@ -163,10 +164,10 @@ async def patterns(
     """Templates with their counts by step, the most frequent first."""
     at = f"toInt64(intDiv(toUnixTimestamp(toDateTime(ts)), {step_s})) * {step_s}"
     sql = (
-        f"SELECT toString(pattern) AS id, {at} AS at, count() FROM logs"
+        f"SELECT toString(pattern) AS id, {at} AS at, sum(weight) FROM logs"
         f" WHERE {_where(span, matchers)} AND pattern != 0 AND pattern IN"
         f" (SELECT pattern FROM logs WHERE {_where(span, matchers)} AND pattern != 0"
-        " GROUP BY pattern ORDER BY count() DESC LIMIT 300)"
+        " GROUP BY pattern ORDER BY sum(weight) DESC LIMIT 300)"
         " GROUP BY id, at ORDER BY at LIMIT 200000"
     )
     rows: list[list[Any]] = await search.ask(sql, list)

@@ -47,26 +47,56 @@ class Steps:
         return 0 if self.range_ms % self.step_ms else self.range_ms // self.step_ms
 
 
-Fold = Callable[[Floats, Ints], float]
-"""A window's value, of its samples' values and times in nanoseconds."""
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Values by their times in nanoseconds, and for how many lines each one stands."""
+
+    ts: Ints
+    values: Floats
+    weights: Floats
+
+    def part(self, place: slice) -> Samples:
+        """Those of a window."""
+        return Samples(self.ts[place], self.values[place], self.weights[place])
 
 
-def _increase(values: Floats, _ts: Ints) -> float:
+Fold = Callable[[Samples], float]
+"""A window's value, of its samples."""
+
+
+def _increase(window: Samples) -> float:
     """How much a counter grew, whatever resets there were."""
-    grown = np.diff(values)
-    return float(np.where(grown < 0, values[1:], grown).sum())
+    grown = np.diff(window.values)
+    return float(np.where(grown < 0, window.values[1:], grown).sum())
+
+
+def _mean(window: Samples) -> float:
+    return float(np.average(window.values, weights=window.weights))
+
+
+def _variance(window: Samples) -> float:
+    return float(np.average((window.values - _mean(window)) ** 2, weights=window.weights))
+
+
+def _quantile(window: Samples, share: float) -> float:
+    """As of a list in which each value stands as often as it counts, between its neighbours."""
+    order = np.argsort(window.values)
+    values, ends = window.values[order], np.cumsum(window.weights[order])
+    rank = share * (ends[-1] - 1)
+    low, high = values[np.searchsorted(ends, [math.floor(rank), math.ceil(rank)], side="right")]
+    return float(low + (high - low) * (rank - math.floor(rank)))
 
 
 _FOLDS: Mapping[str, Fold] = {
-    "sum_over_time": lambda values, _: float(values.sum()),
-    "avg_over_time": lambda values, _: float(values.mean()),
-    "min_over_time": lambda values, _: float(values.min()),
-    "max_over_time": lambda values, _: float(values.max()),
-    "first_over_time": lambda values, _: float(values[0]),
-    "last_over_time": lambda values, _: float(values[-1]),
-    "stddev_over_time": lambda values, _: float(values.std()),
-    "stdvar_over_time": lambda values, _: float(values.var()),
-    "count_over_time": lambda values, _: float(len(values)),
+    "sum_over_time": lambda window: float((window.values * window.weights).sum()),
+    "avg_over_time": _mean,
+    "min_over_time": lambda window: float(window.values.min()),
+    "max_over_time": lambda window: float(window.values.max()),
+    "first_over_time": lambda window: float(window.values[0]),
+    "last_over_time": lambda window: float(window.values[-1]),
+    "stddev_over_time": lambda window: math.sqrt(_variance(window)),
+    "stdvar_over_time": _variance,
+    "count_over_time": lambda window: float(window.weights.sum()),
     "rate_counter": _increase,
 }
 _PER_SECOND = ("rate", "bytes_rate", "rate_counter")
@@ -77,8 +107,8 @@ def fold_of(op: str, param: float) -> Fold:
     if op == "quantile_over_time":
         if math.isnan(param) or param < 0 or param > 1:
             limit = -math.inf if param < 0 else math.inf if param > 1 else math.nan
-            return lambda _values, _ts: limit
-        return lambda values, _ts: float(np.quantile(values, param))
+            return lambda _window: limit
+        return lambda window: _quantile(window, param)
     return _FOLDS.get(op, _FOLDS["sum_over_time"])
 
 
@@ -87,16 +117,16 @@ def per_second(op: str, range_ms: int) -> float:
     return range_ms / 1000 if op in _PER_SECOND else 1.0
 
 
-def folded(op: str, param: float, ts: Ints, values: Floats, steps: Steps) -> Floats:
-    """A series' values at all steps, NaN where its window is empty. `ts` must rise."""
+def folded(op: str, param: float, samples: Samples, steps: Steps) -> Floats:
+    """A series' values at all steps, NaN where its window is empty. Times must rise."""
+    ts = samples.ts
     ends = (steps.times_ms - steps.offset_ms) * 10**6
     first = np.searchsorted(ts, ends - steps.range_ms * 10**6, side="right")
     last = np.searchsorted(ts, ends, side="right")
     found = np.full(steps.count, np.nan)
     fold = fold_of(op, param)
     for place in np.flatnonzero(last > first).tolist():
-        part = slice(int(first[place]), int(last[place]))
-        found[place] = fold(values[part], ts[part])
+        found[place] = fold(samples.part(slice(int(first[place]), int(last[place]))))
     return found / per_second(op, steps.range_ms)
 
 

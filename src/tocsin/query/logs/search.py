@@ -25,7 +25,8 @@ _FIRST_SHARE, _LARGER = 64, 8
 """The newest lines are looked for in the last part of the range first, then in ever more of it."""
 COLUMNS = (
     "toUnixTimestamp64Nano(ts), service, level, severity, body, host, environment, source,"
-    " trace_id, span_id, user_id, toString(pattern), attributes, original, toString(batch), number"
+    " trace_id, span_id, user_id, toString(pattern), attributes, original, toString(batch),"
+    " number, weight"
 )
 _SETTINGS: dict[str, str | int] = {
     "output_format_json_quote_64bit_integers": 0,
@@ -37,7 +38,7 @@ T = TypeVar("T")
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
-    """One line as it is kept; `batch` and `number` name it."""
+    """One line as it is kept; `batch` and `number` name it, `weight` is for how many it stands."""
 
     ts_ns: int
     service: str
@@ -55,6 +56,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     original: str
     batch: str
     number: int
+    weight: int = 1
 
     @property
     def id(self) -> str:

@@ -125,6 +125,7 @@ def arrived(record: LogRecord, batch: LogBatch, number: int) -> Line:
         original=record.original,
         batch=str(batch.key),
         number=number,
+        weight=record.weight,
     )
 
 
