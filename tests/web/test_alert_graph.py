@@ -78,3 +78,10 @@ async def test_of_joined_and_renamed_series_the_right_one_is_left(
             dict(labels) | {"__name__": ""}
         ]
     assert len(all_of.labels) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoken", "unit"), [("ms", "seconds"), ("MiB", "bytes"), ("%", "ratio"), ("", ""), ("€", "")]
+)
+def test_the_axis_is_in_the_unit_in_which_the_rule_speaks(spoken: str, unit: str) -> None:
+    assert graph_of("latency > 2", spoken_unit=spoken).unit == unit

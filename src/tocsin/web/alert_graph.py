@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tocsin.alert.plain.narrow import narrowed
 from tocsin.alert.rules.doubt import data_of
+from tocsin.alert.rules.units import dimension_of
 from tocsin.alert.trying.proposal import Subject, number_of, subject_of
 from tocsin.model.labels import Labels, Matcher, MatchOp
 from tocsin.query.promql import ast
@@ -27,11 +28,14 @@ class Graph:
     thresholds: str = ""
     is_compared: bool = False
     """Whether the query is the value that a number is compared with."""
+    unit: str = ""
+    """As `tc-chart` takes it; empty: it guesses."""
 
 
-def graph_of(expr: str, recover: str = "", source: Labels = ()) -> Graph:
+def graph_of(expr: str, recover: str = "", source: Labels = (), *, spoken_unit: str = "") -> Graph:
     """The graph of a rule's expression, as read by `parse`; of the one series with the labels
-    `source` when they are given. Of conditions that must hold together the first is drawn."""
+    `source` when they are given. Of conditions that must hold together the first is drawn. Its
+    axis is in the unit in which the rule's author speaks."""
     compared = comparison(_first(expr))
     if compared is None:
         return Graph(of_series(data_of(expr) or expr, source))
@@ -40,7 +44,10 @@ def graph_of(expr: str, recover: str = "", source: Labels = ()) -> Graph:
     if back is not None:
         lines.append(_line(back.op, back.threshold, "ok", "recovers "))
     return Graph(
-        of_series(compared.query, source), "; ".join(one for one in lines if one), is_compared=True
+        of_series(compared.query, source),
+        "; ".join(one for one in lines if one),
+        is_compared=True,
+        unit=dimension_of(spoken_unit),
     )
 
 

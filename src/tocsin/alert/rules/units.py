@@ -25,3 +25,9 @@ _ALL = {"%": PERCENT, **TIMES, **SIZES}
 def in_unit(value: float, unit: str) -> float:
     """A value of PromQL's basic unit as so many of this one; as it is where the unit is unknown."""
     return value / _ALL.get(unit, 1.0)
+
+
+def dimension_of(unit: str) -> str:
+    """What its basic unit is called: "seconds", "bytes", "ratio"; empty where it is unknown."""
+    kinds = (("seconds", TIMES), ("bytes", SIZES), ("ratio", {"%": PERCENT}))
+    return next((name for name, units in kinds if unit in units), "")

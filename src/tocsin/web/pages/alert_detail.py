@@ -173,7 +173,7 @@ def _graph(given: Services, rule: Rule | None, labels: Labels) -> Graph | None:
         return None
     own = {"alertname", *(name for name, _ in rule.labels)}
     source = tuple(pair for pair in of_rule(given, labels) if pair[0] not in own)
-    return graph_of(rule.expr, rule.recover, source)
+    return graph_of(rule.expr, rule.recover, source, spoken_unit=rule.unit)
 
 
 def _notes(since_s: float, ended_s: float, hold_ms: int) -> str:

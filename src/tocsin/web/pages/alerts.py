@@ -163,7 +163,7 @@ def _group(key: str, rows: list[BoardAlert], by: str) -> AlertGroup:
         rows=rows,
         more=0,
         silence=silence_address(shared) if (shared := _shared(rows, by)) else "",
-        graph=graph_of(rule.expr) if rule else None,
+        graph=graph_of(rule.expr, spoken_unit=rule.unit) if rule else None,
         place=rule_address(rule.group, rule.name) if rule else "",
     )
 

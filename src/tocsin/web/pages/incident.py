@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -19,8 +19,9 @@ from tocsin.web.alert_graph import Graph, graph_of
 from tocsin.web.identity import identity
 from tocsin.web.incident_changes import Changes, changes_of
 from tocsin.web.incident_feed import turns
+from tocsin.web.pages import timerange
 from tocsin.web.pages.incidents import tone_of
-from tocsin.web.pages.render import page
+from tocsin.web.pages.render import frame, html, page, respond
 from tocsin.web.people import people
 from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import Services, services
@@ -30,6 +31,8 @@ _FIRING = 50
 _ENTRIES = 300
 _IDLE_SECONDS = 15.0
 _LOGS_MS = 900_000
+_GRAPH_BEFORE_MS = 1_800_000
+_GRAPH_AFTER_MS = 600_000
 _PEOPLE = frozenset(
     ("page", "api", "cli", "slack", "pagerduty", "push", "mail", "sms", "call", "telegram")
 )
@@ -144,7 +147,7 @@ async def view_of(given: Services, number: str, *, is_whole: bool = False) -> In
 
 
 def _graph(alert: BoardAlert) -> Graph | None:
-    return graph_of(alert.rule.expr) if alert.rule else None
+    return graph_of(alert.rule.expr, spoken_unit=alert.rule.unit) if alert.rule else None
 
 
 def _steps(incident: Incident) -> list[Step]:
@@ -195,7 +198,16 @@ async def _page(request: Request) -> Response:
     number = str(request.path_params["number"])
     is_whole = request.query_params.get("timeline") == "all"
     view = await view_of(services(request), number, is_whole=is_whole)
-    return page(request, "pages/incident.html", view=view, me=identity(request).name)
+    around = frame(request)
+    around = replace(around, time=timerange.read(_range(view.incident), around.now))
+    return respond(html("pages/incident.html", around, view=view, me=identity(request).name))
+
+
+def _range(one: Incident) -> dict[str, str]:
+    """From half an hour before it began until a little after its end."""
+    begin = (one.started_ms or one.opened_ms) - _GRAPH_BEFORE_MS
+    end = str(one.resolved_ms + _GRAPH_AFTER_MS) if one.resolved_ms else "now"
+    return {"from": str(begin), "to": end}
 
 
 async def _changes(request: Request) -> Response:

@@ -95,7 +95,9 @@ async def view_of(given: Services, path: str, number: int) -> RuleView:
         runbook=next((text for text in links if is_address(text)), ""),
         no_data=rule.no_data.value if rule.is_alert else "",
         on_error=rule.on_error.value if rule.is_alert else "",
-        graph=graph_of(rule.expr, rule.recover) if rule.is_alert else Graph(row.value_query),
+        graph=graph_of(rule.expr, rule.recover, spoken_unit=rule.unit)
+        if rule.is_alert
+        else Graph(row.value_query),
         doubts=row.doubts or _own_doubts(given, group, run),
         alerts=own[:_LISTED],
         alert_count=len(own),
