@@ -8,6 +8,7 @@ import msgspec
 
 from tocsin.alert.config import Condition
 from tocsin.alert.routing.matchers import matches_all
+from tocsin.incident.response.settings import ResponseConfig
 from tocsin.incident.severity import NOBODY, SHIPPED, SeverityLevel, completed
 from tocsin.kit.document import Document, nearest
 from tocsin.kit.fault import Rejected
@@ -87,7 +88,10 @@ class IncidentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     largest_image: Size = Size(10 << 20)
     """What a picture on a timeline may have."""
     templates: Document | None = None
-    """What is told to others, by name."""
+    """What is told to others at which moment: `{initial, update, resolution}`, each a template or
+    `{text, subject, public, customers, customers_subject, notation}`."""
+    response: ResponseConfig = ResponseConfig()
+    """What the severities' `actions` need to reach others."""
     post_mortem: Document | None = None
     """How documents about resolved incidents come about."""
 

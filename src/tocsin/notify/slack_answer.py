@@ -12,7 +12,7 @@ import msgspec
 from tocsin.kit.fault import Permanent, Temporary
 from tocsin.scrape.fetch import Answer
 
-_PASSING = frozenset(
+PASSING = frozenset(
     (
         "fatal_error",
         "internal_error",
@@ -66,6 +66,6 @@ def judged_json(answer: Answer) -> SlackAnswer:
         raise Permanent("Slack's answer is not the JSON that it announces") from error
     if found.ok:
         return found
-    if found.error in _PASSING:
+    if found.error in PASSING:
         raise Temporary(f"Slack cannot just now: {found.error}")
     raise SlackRefused(found.error)

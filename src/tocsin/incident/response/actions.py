@@ -104,11 +104,27 @@ def _each(
         else:
             step = _decoded(one)
         Check(one, response, known, usual).step(step)
-        identity = _identity(step)
-        seen[identity] = seen.get(identity, 0) + 1
-        if seen[identity] > 1:
-            identity = f"{identity}-{seen[identity]}"
-        yield Action(identity, step, index)
+        for single in _singles(step):
+            identity = _identity(single)
+            seen[identity] = seen.get(identity, 0) + 1
+            if seen[identity] > 1:
+                identity = f"{identity}-{seen[identity]}"
+            yield Action(identity, single, index)
+
+
+def _singles(step: Step) -> tuple[Step, ...]:
+    """One step for each channel, so that one that fails repeats no other."""
+    if not isinstance(step, Post) or len(step.names) == 1:
+        return (step,)
+    return tuple(
+        msgspec.structs.replace(
+            step,
+            channel=name,
+            channels=(),
+            name=f"{step.name} ({name})" if step.name else "",
+        )
+        for name in dict.fromkeys(step.names)
+    )
 
 
 def _decoded(part: Document) -> Step:
