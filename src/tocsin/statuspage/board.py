@@ -26,7 +26,7 @@ from tocsin.statuspage.judge import OpenWindow, decide, of_alerts, of_monitor
 from tocsin.statuspage.notes import Notes
 from tocsin.statuspage.post import Post, PostKind, PostStatus
 from tocsin.statuspage.posts import PostBook
-from tocsin.statuspage.recorder import Past, Recorder
+from tocsin.statuspage.recorder import Past, Recorder, Then
 from tocsin.statuspage.snapshot import (
     Look,
     ShownComponent,
@@ -358,18 +358,19 @@ class Board:
         if self._folder is not None:
             await asyncio.to_thread(_write, self._folder, snapshot, self.site)
 
-    def measured_then(
-        self, component: str, monitor: ComponentState | None, at_ms: int
-    ) -> ComponentState | None:
-        """What a component was in the past, from what its monitor said and what was announced;
+    def measured_then(self, component: str, start_ms: int, end_ms: int) -> Then:
+        """How to judge a component in the past: from what its monitor said and what was announced;
         None when that is not known."""
-        windows = self._measured.windows(at_ms, at_ms + 1)
-        posts: Sequence[Post] = self.posts.posts()
-        state = decide(component, (monitor,), posts, windows, None, at_ms)
+        windows = self._measured.windows(start_ms, end_ms)
+        posts = [one for one in self.posts.posts() if component in one.components]
         has_monitor = any(one.key == component and one.monitor for one in self._shown())
-        if monitor is None and state is ComponentState.OPERATIONAL and has_monitor:
-            return None
-        return state
+
+        def then(monitor: ComponentState | None, at_ms: int) -> ComponentState | None:
+            state = decide(component, (monitor,), posts, windows, None, at_ms)
+            is_unknown = monitor is None and state is ComponentState.OPERATIONAL and has_monitor
+            return None if is_unknown else state
+
+        return then
 
 
 def _around(now: int) -> tuple[int, int]:

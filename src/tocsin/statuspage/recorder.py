@@ -50,8 +50,11 @@ class Past(Protocol):
         Raises a Fault when that cannot be said now."""
 
 
-AtTheTime = Callable[[str, ComponentState | None, int], ComponentState | None]
-"""What a component was, from what its monitor said and what was announced for that moment."""
+Then = Callable[[ComponentState | None, int], ComponentState | None]
+"""What a component was at a moment, from what its monitor said then."""
+
+AtTheTime = Callable[[str, int, int], Then]
+"""How to judge a component within a stretch: by what was announced for it."""
 
 
 @dataclass(slots=True)
@@ -188,12 +191,15 @@ class Recorder:
         states: Sequence[ComponentState | None],
         at_the_time: AtTheTime,
     ) -> None:
-        one = self._days[name, day]
+        one, then = self._days[name, day], at_the_time(name, *gap)
+        found: dict[ComponentState, int] = {}
         for step, measured in enumerate(states):
             start = gap[0] + step * _STEP_MS
-            state = at_the_time(name, measured, start)
+            state = then(measured, start)
             if state is not None:
-                one = one.plus(state, (min(start + _STEP_MS, gap[1]) - start) / 1000)
+                found[state] = found.get(state, 0) + min(_STEP_MS, gap[1] - start)
+        for state, total in found.items():
+            one = one.plus(state, total / 1000)
         left = tuple(other for other in one.gaps if other != gap)
         self._put(name, day, msgspec.structs.replace(one, gaps=left))
 
