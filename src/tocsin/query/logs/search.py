@@ -21,8 +21,12 @@ _MOST_VALUES = 1_000
 _MINUTE_NS = 60_000_000_000
 _DAY_NS = 86_400_000_000_000
 _ON_LOOP_BYTES = 256 << 10
-_FIRST_SHARE, _LARGER = 64, 8
-"""The newest lines are looked for in the last part of the range first, then in ever more of it."""
+_FIRST_SHARE = 64
+"""The newest lines are looked for in the last part of the range first, then in as much of it as
+will have enough when they are as frequent there."""
+_FEW = 4
+"""Fewer tell nothing about how frequent they are."""
+_OF_TRACE = "trace_id = '"
 COLUMNS = (
     "toUnixTimestamp64Nano(ts), service, level, severity, body, host, environment, source,"
     " trace_id, span_id, user_id, toString(pattern), attributes, original, toString(batch),"
@@ -128,15 +132,17 @@ class LogSearch:
     ) -> list[Line]:
         """As `lines`, for a condition in SQL."""
         await self._pending.settle()
+        length = span.end_ns - span.start_ns
         # The lines of a trace are few, and its index finds them anywhere.
-        share = 1 if "trace_id = '" in where else _FIRST_SHARE
+        part_ns = length if _OF_TRACE in where else length // _FIRST_SHARE
         while True:
-            part = _end_of(span, share, newest_first=newest_first)
+            part = _end_of(span, part_ns, newest_first=newest_first)
             found = await self._read(where, part, limit, newest_first=newest_first, offset=offset)
             if len(found) == limit or part == span:
                 return found
-            # What is rare lies anywhere; of what is not, a larger part has enough.
-            share = share // _LARGER if len(found) * _LARGER >= limit else 1
+            # What is rare lies anywhere.
+            is_rare = len(found) < _FEW
+            part_ns = length if is_rare else part_ns * 3 * (limit + offset) // (2 * len(found))
 
     async def count(self, query: Query, span: Span) -> int:
         """How many lines there are."""
@@ -235,8 +241,12 @@ class LogSearch:
         self, where: str, span: Span, limit: int, *, newest_first: bool, offset: int = 0
     ) -> list[Line]:
         way = "DESC" if newest_first else "ASC"
+        # The engine would look at every line's time first, and at its trace behind that.
+        here = f"WHERE {within(span)} AND {where}"
+        if _OF_TRACE in where:
+            here = f"PREWHERE {where} WHERE {within(span)}"
         sql = (
-            f"SELECT {COLUMNS} FROM logs WHERE {within(span)} AND {where}"
+            f"SELECT {COLUMNS} FROM logs {here}"
             f" ORDER BY ts {way}, batch {way}, number {way} LIMIT {limit} OFFSET {offset}"
         )
         return await self._rows(sql, Line)
@@ -265,10 +275,10 @@ def within(span: Span) -> str:
     )
 
 
-def _end_of(span: Span, share: int, *, newest_first: bool) -> Span:
-    """A part of the range, at the end that is asked for first."""
-    part = (span.end_ns - span.start_ns) // share
-    if share == 1 or part <= _MINUTE_NS:
+def _end_of(span: Span, part: int, *, newest_first: bool) -> Span:
+    """So many nanoseconds of the range, at the end that is asked for first; all of it when that is
+    most of it, or when they are few."""
+    if part * 2 > span.end_ns - span.start_ns or part <= _MINUTE_NS:
         return span
     if newest_first:
         return Span(span.end_ns - part, span.end_ns)
