@@ -104,7 +104,7 @@ class AckSync:
 
     async def _to_alerts(self, change: Change) -> None:
         one, now = change.after, self._clock.now_ms()
-        firing = [link for link in one.of_kind("alert") if not link.ends_ms]
+        firing = [link for link in one.of_kind("alert") if not link.ends_ms and ":" not in link.ref]
         if not one.acknowledged_ms:
             by = next((e.author for e in change.entries if e.kind == "unacknowledged"), "")
             await self._give_back([link.ref for link in firing], by or one.number, now)

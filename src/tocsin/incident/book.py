@@ -210,6 +210,13 @@ class IncidentBook:
         self._tell(one, one, entries)
         return kept
 
+    async def image(self, incident_id: int, attachment_id: int) -> Attachment:
+        """One picture of an incident. Raises NotFound."""
+        found = await self.table.attachment(incident_id, attachment_id)
+        if found.kind != "image":
+            raise NotFound(f"attachment {attachment_id} is no picture")
+        return found
+
     async def pin(self, number: str, entry_id: int, author: Author) -> Incident:
         """Have that entry shown above the others. Raises NotFound when it is not one of its."""
         return await self._pinned(number, entry_id, author, "pinned")

@@ -271,11 +271,12 @@ class FromAlerts:
                 return
 
     async def _silently_gone(self, firing: set[str], now: int) -> dict[str, int]:
-        """Since when alerts of open incidents are over that nobody told of as resolved."""
+        """Since when alerts of open incidents are over that nobody told of as resolved; what other
+        tools told (`webhook:…`) they also end."""
         missing = {
             name: link
             for name, (_, link) in self._linked.items()
-            if not link.ends_ms and name not in firing
+            if not link.ends_ms and name not in firing and ":" not in name
         }
         if not missing or now - self._started_ms < _START_MS:
             return {}

@@ -115,6 +115,24 @@ DESCRIBED: Mapping[str, Described] = {
     "/api/analytics/page-performance": Described("How a page loaded.", media=(JSON,)),
     "/api/analytics/slow-render": Described("A component that rendered slowly.", media=(JSON,)),
     "/api/analytics/page-view": Described("A page that was seen.", media=(JSON,)),
+    "/api/incidents": Described(
+        parameters=(
+            Parameter("status", "all, or statuses with commas; what is not over if left out."),
+            Parameter("severity", "Severities with commas.", "P0,P1"),
+            Parameter("q", "Words of the title, the description, services, tags."),
+            Parameter("since", "Opened, or not over, since: a time, or a length such as 7d."),
+            Parameter("until", "Opened before: a time, or a length from now."),
+            Parameter("before", "Those with a smaller id than that, for the next page."),
+            Parameter("limit", "How many; 100 if left out, at most 1000."),
+        )
+    ),
+    "/api/incidents/{number}/timeline": Described(
+        parameters=(Parameter("after", "Only what came after that entry."),)
+    ),
+    "/api/incidents/{number}/images": Described(
+        parameters=(Parameter("name", "The file's name."), Parameter("text", "What it shows.")),
+        media=("image/png", "image/jpeg", "image/gif", "image/webp"),
+    ),
     "/api/logs": Described(
         media=(JSON,),
         example='{"logs": [{"level": "error", "message": "card declined", "url": "/checkout"}]}',
@@ -230,6 +248,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("/api/v1/read", "/federate", "/metrics"),
     ),
     ("What is scraped and known", "", ("/api/v1/",)),
+    ("Incidents", "Open, answer, note and resolve.", ("/api/incidents",)),
     (
         "Health",
         "Open to everybody; reload is for administrators.",
