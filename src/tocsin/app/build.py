@@ -16,6 +16,7 @@ from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.escalations import Escalations, check_escalations
 from tocsin.app.incident_alerts import IncidentAlerts
+from tocsin.app.incident_response import IncidentResponse, check_response
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import log_folder, open_kept
 from tocsin.app.log_keeping import log_keeping
@@ -68,6 +69,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     check_receivers(loaded, clock)
     check_status_page(loaded, clock)
     check_escalations(loaded, clock)
+    check_response(loaded, clock)
     config = loaded.config
     kept = await open_kept(config, clock)
     alerting = Alerting(kept.database, clock)
@@ -98,6 +100,10 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     desk = alerting.notifications.desk
     paging = Escalations(kept.database, settings, incidents, desk, lambda: oncall.roster, clock)
     incidents.add(paging)
+    response = IncidentResponse(incidents, desk, clock)
+    response.reach_people(paging, oncall)
+    response.tell_public(status_page)
+    incidents.add(response)
     parts = Parts(
         clock=clock,
         kept=kept,
@@ -122,6 +128,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         settings=settings,
         logs=logs,
         incidents=incidents,
+        response=response,
         oncall=oncall,
         paging=paging,
         status_page=status_page,

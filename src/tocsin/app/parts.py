@@ -8,6 +8,7 @@ from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.manager import RuleManager
 from tocsin.app.alerting import Alerting
 from tocsin.app.escalations import Escalations
+from tocsin.app.incident_response import IncidentResponse
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import Kept
 from tocsin.app.log_keeping import LogKeeping
@@ -53,6 +54,7 @@ class Parts:
     settings: Settings
     logs: LogKeeping
     incidents: Incidents
+    response: IncidentResponse
     oncall: OnCall
     paging: Escalations
     status_page: StatusPages

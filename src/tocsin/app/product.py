@@ -14,6 +14,7 @@ from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
 from tocsin.app.escalations import check_escalations
+from tocsin.app.incident_response import check_response
 from tocsin.app.made_rules import KeptMadeRules
 from tocsin.app.oncall import on_call_plan
 from tocsin.app.parts import Parts
@@ -158,6 +159,7 @@ class Tocsin:
         await asyncio.to_thread(on_call_plan, loaded, parts.clock.now_ms())
         check_status_page(loaded, parts.clock)
         await asyncio.to_thread(check_escalations, loaded, parts.clock)
+        await asyncio.to_thread(check_response, loaded, parts.clock)
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )
@@ -267,6 +269,7 @@ class Tocsin:
             *self._plan.warnings,
             *self.parts.alerting.warnings,
             *self.parts.oncall.warnings,
+            *self.parts.response.warnings,
             *self._rule_plan.warnings,
             *self._rule_advice.warnings(),
             *note,

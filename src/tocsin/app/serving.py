@@ -61,6 +61,7 @@ def services_of(parts: Parts, running: Running) -> Services:
         tokens=parts.people.tokens,
         settings=parts.settings,
         incidents=parts.incidents.book,
+        response=parts.response.desk,
         incident_feed=feed,
         oncall=parts.oncall,
         pager=parts.paging.pager(),

@@ -42,6 +42,8 @@ def config(
     Exit codes: 0 right, 1 wrong.
     """
     from tocsin.app.config import load_config
+    from tocsin.app.escalations import check_escalations
+    from tocsin.app.incident_response import check_response
     from tocsin.app.oncall import on_call_plan
     from tocsin.app.receivers import check_receivers
     from tocsin.app.rules import rule_plan
@@ -54,12 +56,22 @@ def config(
         evaluated = rule_plan(loaded)
         routed = check_receivers(loaded, SystemClock())
         on_call = on_call_plan(loaded, SystemClock().now_ms())
+        check_escalations(loaded, SystemClock())
+        responding = check_response(loaded, SystemClock())
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
     doubts = _without_level(loaded, evaluated.groups)
     absent = on_call_warnings(on_call.roster, SystemClock().now_ms())
-    told = (*loaded.warnings, *plan.warnings, *evaluated.warnings, *routed, *doubts, *absent)
+    told = (
+        *loaded.warnings,
+        *plan.warnings,
+        *evaluated.warnings,
+        *routed,
+        *doubts,
+        *absent,
+        *responding,
+    )
     for warning in dict.fromkeys(told):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
     read = (

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from tocsin.store.writer import Writer
     from tocsin.web.answer_doors import AnswerDoors
     from tocsin.web.pager import Pager
+    from tocsin.web.response import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,7 @@ class Services:
     backups: BackupMaker
     made_rules: MadeRules
     incidents: IncidentBook
+    response: Response
     oncall: OnCallDesk
     pager: Pager
     status_page: StatusDesk
