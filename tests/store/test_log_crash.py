@@ -78,6 +78,54 @@ async def test_what_is_there_is_not_inserted_again(store: Store) -> None:
     assert len(await kept(store)) == 4_200
 
 
+KEY = "minute, service, environment, level, pattern"
+COUNTS = KEY + ", sum({lines}) AS l, sum({bytes}) AS b"
+
+
+async def counts(store: Store) -> tuple[bytes, bytes]:
+    """The counts by minute as they are kept, and as the lines have them."""
+    kept_ones = COUNTS.format(lines="lines", bytes="bytes")
+    of_lines = COUNTS.format(lines="weight", bytes="length(body) + length(original)").replace(
+        "minute,", "toStartOfMinute(toDateTime(ts)) AS minute,"
+    )
+    end = (
+        "GROUP BY minute, service, environment, level, pattern HAVING l != 0 OR b != 0 ORDER BY ALL"
+    )
+    found = await store.fetch_bytes(f"SELECT {kept_ones} FROM logs_1m {end}", fmt="TSV")
+    wanted = await store.fetch_bytes(f"SELECT {of_lines} FROM logs {end}", fmt="TSV")
+    return found, wanted
+
+
+async def test_lines_whose_view_was_never_told_are_counted(store: Store) -> None:
+    before = [rows_of(batch(1, 0, 1))]
+    await insert_all(store, before, token="b", timeout_seconds=20)
+    rows = [rows_of(batch(2, 0, 1, 2)), rows_of(batch(3, 0, 0))]
+    view = await store.fetch_bytes("SHOW CREATE TABLE logs_1m_view", fmt="TSVRaw")
+    await store.command("DROP VIEW logs_1m_view")
+    await insert_all(store, rows, token="t", timeout_seconds=20)
+    await store.command(view.decode())
+    found, wanted = await counts(store)
+    assert found != wanted
+    for _ in range(2):
+        await insert_again(store, rows, token="t", timeout_seconds=20)
+        found, wanted = await counts(store)
+        assert found == wanted
+
+
+async def test_lines_that_were_counted_without_a_part_are_counted_once(store: Store) -> None:
+    rows = [rows_of(batch(1, 0, 1)), rows_of(batch(2, 1, 2, 2))]
+    await insert_all(store, rows, token="t", timeout_seconds=20)
+    day = datetime.fromtimestamp(NOW_NS / 1e9 - 86_400, UTC)
+    await store.command(f"ALTER TABLE logs DROP PARTITION {day:%Y%m%d}")
+    for optimized in (False, True):
+        await insert_again(store, rows, token="t", timeout_seconds=20)
+        if optimized:
+            await store.command("OPTIMIZE TABLE logs_1m FINAL")
+        found, wanted = await counts(store)
+        assert found == wanted
+        assert found.count(b"\n") == 3
+
+
 class _Picky:
     """Takes no block that holds a certain text."""
 
@@ -159,5 +207,7 @@ async def test_lines_survive_kill_9_of_the_engine_at_random_moments_once(tmp_pat
     await work
     assert len(sent) == SENDERS * ROUNDS
     assert await kept(store) == expected(sent)
+    found, wanted = await counts(store)
+    assert found == wanted
     await store.close()
     await child.stop()

@@ -1,7 +1,8 @@
 """Are rows in the store whose insert was repeated because nobody knew how the first one ended?
 
 The engine notes a token just before it adds the part: killed in between, it takes the repetition
-for a double and drops it. So one row of each part that must be there is looked for.
+for a double and drops it. So one row of each part that must be there is looked for. What views make
+of a part is written apart from it, so counts by minute are compared with the lines.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from tocsin.kit import log
 from tocsin.kit.fault import Fault, Temporary
+from tocsin.store import log_rollup
 from tocsin.store.client import quoted
 from tocsin.store.native_block import Block
 from tocsin.store.wal_insert import KEYED, Sink, insert_all, inserts_of
@@ -36,6 +38,7 @@ class Asked(Sink, Protocol):
     """A store that can also be asked."""
 
     async def fetch_bytes(self, sql: str, params: Mapping[str, str] | None = None) -> bytes: ...
+    async def command(self, sql: str, params: Mapping[str, int] | None = None) -> None: ...
 
 
 class _Row(msgspec.Struct):
@@ -62,6 +65,7 @@ async def insert_again(
             await insert_all(
                 store, [lost], token=secrets.token_hex(8), timeout_seconds=timeout_seconds
             )
+    await log_rollup.recount(store, [one for one in rows if one.table == log_rollup.TABLE])
 
 
 async def _insert_lost(store: Asked, rows: Sequence[Rows], timeout_seconds: float) -> None:
