@@ -49,7 +49,7 @@ async def test_each_minute_counts_as_the_state_that_held(here: World) -> None:
     today = here.recorder.days("website")[-1]
     assert today is not None
     assert dict(today.seconds) == {"operational": 660.0, "major_outage": 240.0}
-    days = [one.days for one in here.board.snapshot.components if one.id == "website"][0]
+    days = next(one.days for one in here.board.snapshot.components if one.id == "website")
     assert days[-1].state is S.MAJOR
     assert days[-1].down_s == 240
     assert days[-2].state is None

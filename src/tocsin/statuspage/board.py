@@ -7,7 +7,7 @@ there from the first moment of a start, and while the store and the database are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,12 @@ import msgspec
 
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Fault, Temporary
-from tocsin.model.labels import Labels
+from tocsin.kit.fault import Temporary
 from tocsin.statuspage.component_state import ComponentState, Impact, overall, worst
 from tocsin.statuspage.config import ComponentConfig, GroupConfig, StatusPageConfig, is_bare
 from tocsin.statuspage.days import SHOWN_DAYS, Day, day_of, percent_text, uptime
-from tocsin.statuspage.judge import OpenWindow, decide, of_alerts, of_monitor
+from tocsin.statuspage.judge import OpenWindow, decide
+from tocsin.statuspage.monitors import Measured, Monitors, of_component
 from tocsin.statuspage.notes import Notes
 from tocsin.statuspage.post import Post, PostKind, PostStatus
 from tocsin.statuspage.posts import PostBook
@@ -45,24 +45,9 @@ _state = gauge.gauge(
     "0 operational, 1 under maintenance, 2 degraded, 3 partial outage, 4 major outage.",
     ("component",),
 )
-_QUERY_SECONDS = 20.0
-_AT_ONCE = 4
 _CHANGED_SECONDS = 0.2
 _STALE_AFTER = 2.5
 """After so many intervals without a look at everything the page says how old it is."""
-
-
-class Measured(Protocol):
-    """What is measured and fires."""
-
-    async def values(self, expression: str, at_ms: int) -> list[float]:
-        """The values of PromQL at that moment. Raises a Fault when it cannot be asked."""
-
-    def firing(self) -> Iterable[Labels]:
-        """The labels of alerts that fire."""
-
-    def windows(self, after_ms: int, before_ms: int) -> Sequence[OpenWindow]:
-        """Public maintenance windows that are open in that time, even in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +97,7 @@ class Board:
         self._config = StatusPageConfig()
         self._look = Look()
         self._folder: Path | None = None
-        self._monitors: dict[str, ComponentState | None] = {}
+        self._monitors = Monitors(measured, clock)
         self._as_of_ms = 0
         self._changed = asyncio.Event()
         self.snapshot = Snapshot()
@@ -134,7 +119,7 @@ class Board:
         self._config, self._look, self._folder = config, look, folder
         shown = self._shown()
         self.recorder.configure({one.key: bool(one.monitor) for one in shown})
-        self._monitors = {one.key: self._monitors.get(one.key) for one in shown}
+        self._monitors.configure(shown)
         self._changed.set()
 
     def refresh(self) -> None:
@@ -150,8 +135,8 @@ class Board:
         now = self._clock.now_ms()
         said = [post.said_of(component.key, now) for post in self.posts.posts()]
         return {
-            "monitor": self._monitors.get(component.key),
-            "alerts": self._alerts(component, list(self._measured.firing())),
+            "monitor": self._monitors.state(component.key),
+            "alerts": of_component(component, self._measured.firing(), self._config.severities),
             "posts": worst(state for state in said if state is not None),
         }
 
@@ -200,7 +185,7 @@ class Board:
             self.site, self.snapshot = {}, Snapshot()
             return
         is_whole = await self._read_notes()
-        is_whole = await self._measure() and is_whole
+        is_whole = await self._monitors.measure() and is_whole
         now = self._clock.now_ms()
         if is_whole:
             self._as_of_ms = now
@@ -232,42 +217,14 @@ class Board:
             return False
         return True
 
-    async def _measure(self) -> bool:
-        """Whether every monitor could be asked; those that could not keep their last state."""
-        slots = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(component: ComponentConfig) -> bool:
-            async with slots:
-                return await self._measure_one(component)
-
-        asked = [one(component) for component in self._shown() if component.monitor]
-        return all(await asyncio.gather(*asked))
-
-    async def _measure_one(self, component: ComponentConfig) -> bool:
-        now = self._clock.now_ms()
-        try:
-            async with asyncio.timeout(_QUERY_SECONDS):
-                values = await self._measured.values(component.monitor, now)
-                slow: list[float] = []
-                if component.degraded:
-                    slow = await self._measured.values(component.degraded, now)
-        except (Temporary, TimeoutError) as error:
-            _log.warning("status_not_measured", component=component.key, error=str(error))
-            return False
-        except Fault as error:  # it can be asked, and makes no sense: nothing is known
-            _log.warning("status_monitor_wrong", component=component.key, error=str(error))
-            values, slow = [], []
-        self._monitors[component.key] = of_monitor(values, slow)
-        return True
-
     def _states(self, now: int) -> dict[str, ComponentState | None]:
         firing = list(self._measured.firing())
         windows = self._measured.windows(now, now + 1)
         posts = [one for one in self.posts.posts() if not one.status.is_over]
         found: dict[str, ComponentState | None] = {}
         for one in self._shown():
-            monitor = self._monitors.get(one.key)
-            measured = (monitor, self._alerts(one, firing))
+            monitor = self._monitors.state(one.key)
+            measured = (monitor, of_component(one, firing, self._config.severities))
             override = self.notes.override_of(one.key)
             state = decide(one.key, measured, posts, windows, override, now)
             is_unknown = bool(one.monitor) and monitor is None
@@ -277,12 +234,6 @@ class Board:
                 found[one.key] = state
                 _state.labels(one.key).set(state.rank)
         return found
-
-    def _alerts(self, one: ComponentConfig, firing: Iterable[Labels]) -> ComponentState | None:
-        if not one.alerts:
-            return None
-        severities = {**self._config.severities, **(one.severities or {})}
-        return of_alerts(one.alerts.conditions, firing, severities)
 
     def _shown(self) -> list[ComponentConfig]:
         return [one for group in self._config.shown for one in group.components]
