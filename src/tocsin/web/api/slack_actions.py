@@ -14,8 +14,10 @@ from starlette.responses import Response
 
 from tocsin.alert.deciding.answers import Who
 from tocsin.kit.fault import Fault, NotFound, Rejected
+from tocsin.notify.slack_incident import PREFIX
 from tocsin.notify.slack_status import ACKNOWLEDGE, GIVE_BACK, RESOLVE, SILENCE
 from tocsin.web.answer_doors import doors, recorded
+from tocsin.web.api.slack_incidents import SlackView, author_in_slack, pressed, submitted
 from tocsin.web.csrf import keep_body
 from tocsin.web.problem import problem
 from tocsin.web.routing import Access, Addresses, post
@@ -55,6 +57,9 @@ class SlackPayload(msgspec.Struct, frozen=True):
     user: SlackUser = SlackUser()
     actions: tuple[SlackPress, ...] = ()
     response_url: str = ""
+    trigger_id: str = ""
+    """What a form may be opened with, for three seconds."""
+    view: SlackView = SlackView()
 
 
 async def checked_form(request: Request) -> dict[str, str]:
@@ -88,22 +93,52 @@ async def _actions(request: Request) -> Response:
         payload = msgspec.json.decode(form.get("payload", ""), type=SlackPayload)
     except msgspec.DecodeError as error:
         raise Rejected("the field payload is not the JSON that Slack sends") from error
+    if payload.type == "view_submission":
+        return await _submitted(request, payload)
     for press in payload.actions:
         await _pressed(request, payload, press)
     return Response(status_code=200)
+
+
+async def _submitted(request: Request, payload: SlackPayload) -> Response:
+    """A fault is shown in the form, whose author keeps what was written."""
+    words = ""
+    try:
+        async with asyncio.timeout(_ACT_SECONDS):
+            author = await author_in_slack(request, payload.user.id, payload.user.shown)
+            await submitted(request, payload.view, author)
+    except Fault as error:
+        words = f"Not done: {error}."
+    except TimeoutError:
+        words = "Not done: Tocsin is busy. Send it again in a moment."
+    if not words:
+        return Response(status_code=200)
+    block = next(iter(payload.view.state.values), "text")
+    body = {"response_action": "errors", "errors": {block: words}}
+    return Response(msgspec.json.encode(body), media_type="application/json")
 
 
 async def _pressed(request: Request, payload: SlackPayload, press: SlackPress) -> None:
     """Faults are told to whoever pressed: Slack shows nothing of an HTTP status."""
     try:
         async with asyncio.timeout(_ACT_SECONDS):
-            words = await _done(request, payload.user, press)
+            words = await _of_incident(request, payload, press)
+            if words is None:
+                words = await _done(request, payload.user, press)
     except Fault as error:
         words = f"Not done: {error}."
     except TimeoutError:
         words = "Not done: Tocsin is busy. Press again in a moment."
     if words and payload.response_url:
         await doors(request).reply(payload.response_url, words)
+
+
+async def _of_incident(request: Request, payload: SlackPayload, press: SlackPress) -> str | None:
+    """What a button of an incident's message does; None for other buttons."""
+    if not press.action_id.startswith(PREFIX):
+        return None
+    author = await author_in_slack(request, payload.user.id, payload.user.shown)
+    return await pressed(request, press.action_id, press.value, payload.trigger_id, author)
 
 
 async def _done(request: Request, user: SlackUser, press: SlackPress) -> str:

@@ -21,6 +21,12 @@ from tocsin.model.labels import get
 from tocsin.notify.slack_status import escaped
 from tocsin.web.answer_doors import doors, recorded
 from tocsin.web.api.slack_actions import SlackUser, checked_form
+from tocsin.web.api.slack_incidents import (
+    INCIDENT_HELP,
+    author_in_slack,
+    incident_command,
+    oncall_command,
+)
 from tocsin.web.problem import problem
 from tocsin.web.routing import Access, Addresses, post
 from tocsin.web.services import services
@@ -32,7 +38,8 @@ _LONGEST_SILENCE = 30 * 86_400.0
 _HELP = (
     "`/tocsin status` what fires\n"
     "`/tocsin ack alertname=DatabaseDown` take on what fires with these labels\n"
-    "`/tocsin silence 2h service=api` silence what fires with these labels"
+    "`/tocsin silence 2h service=api` silence what fires with these labels\n"
+    f"{INCIDENT_HELP}"
 )
 
 
@@ -77,6 +84,11 @@ async def _done(request: Request, user: SlackUser, text: str) -> str:
             await _recorded(request, user, "silence_set", alerts)
             shown = ", ".join(f"{m.name}{m.op}{m.value}" for m in silence.matchers)
             return f":no_bell: Silenced for {escaped(length)}: {escaped(shown)}"
+        case "incident" | "incidents":
+            author = await author_in_slack(request, user.id, user.shown)
+            return await incident_command(request, rest, author)
+        case "oncall" | "on-call":
+            return await oncall_command(request)
         case _:
             return _HELP
 
