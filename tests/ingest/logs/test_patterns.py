@@ -134,6 +134,21 @@ def test_what_could_not_be_kept_is_told_again() -> None:
     assert miner.changes() == changes
 
 
+def test_what_waits_while_the_store_is_away_is_bounded_and_told_when_it_comes_again() -> None:
+    miner = PatternMiner(most_untold=100_000)
+    words = ["".join(NAMES[int(digit) % 8] for digit in f"{n:04d}") for n in range(2_000)]
+    bodies = [f"{word} {word} {word}" for word in words]
+    for at in range(0, len(bodies), 100):
+        mined(miner, *bodies[at : at + 100])
+    first = miner.changes()
+    assert 0 < len(first) < 200
+    miner.again(first)
+    mined(miner, *bodies[:100])
+    second = templates(miner)
+    assert {one.pattern for one in first} & second.keys()
+    assert set(mined(miner, *bodies[:100])) & second.keys()
+
+
 def test_a_pattern_tells_an_example_and_when_it_was_first_seen() -> None:
     miner = PatternMiner()
     (number,) = {one.pattern for one in miner(lines("took 5 ms", "took 6 ms"))}

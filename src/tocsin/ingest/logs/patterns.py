@@ -30,10 +30,16 @@ _SERVICES = 500
 _MOST_BYTES = 256 << 20
 """About what all patterns may take; the service with the most of it begins anew beyond."""
 _PLACE_BYTES = 300
+_MOST_UNTOLD_BYTES = 32 << 20
+"""About what patterns may take that wait to be kept, as the store is away."""
+_UNTOLD_BYTES = 500
 
 _templates = gauge.gauge("log_patterns", "Patterns of log lines that are known.")
 _coarse_lines = gauge.counter(
     "log_pattern_overflows", "New shapes of services that have too many patterns."
+)
+_untold = gauge.counter(
+    "log_patterns_untold", "Patterns not kept as too many waited; they are when they come again."
 )
 
 
@@ -66,6 +72,8 @@ class _Service:
         self.general: defaultdict[int, list[_Template]] = defaultdict(list)
         self.alike: defaultdict[Words, list[_Template]] = defaultdict(list)
         self.changed: dict[int, _Template] = {}
+        self.untold = 0
+        """About how many bytes what has changed takes."""
         self.size = 0
         self._shape_bytes = 0
         self._coarse = 0
@@ -89,6 +97,18 @@ class _Service:
     def _forget_shapes(self) -> None:
         self.shapes.clear()
         self._shape_bytes = 0
+
+    def tell(self, template: _Template) -> None:
+        """Have the template kept, as it is new or has changed."""
+        if template.number not in self.changed:
+            self.untold += _untold_bytes(template)
+        self.changed[template.number] = template
+
+    def told(self) -> list[_Template]:
+        """What has changed; it is taken for kept then."""
+        found = list(self.changed.values())
+        self.changed, self.untold = {}, 0
+        return found
 
     def add(self, template: _Template) -> None:
         """Know a template, and which ones it resembles."""
@@ -122,7 +142,7 @@ class _Service:
         number = pattern_number(self.name, " ".join(words))
         example = told(record.body)[:_EXAMPLE]
         made = _Template(number, words, example, record.ts_ns // 1_000_000)
-        self.changed[number] = made
+        self.tell(made)
         return made
 
     def _generalise(self, made: _Template) -> None:
@@ -143,9 +163,9 @@ class _Service:
             if one is not first:
                 one.into = first
                 first.used += one.used
-                self.changed[one.number] = one
+                self.tell(one)
         first.words = words
-        self.changed[first.number] = first
+        self.tell(first)
         self.add(first)
         self._generalise(first)
 
@@ -201,9 +221,16 @@ class PatternMiner:
     thread.
     """
 
-    def __init__(self, most: int = 5_000, *, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(
+        self,
+        most: int = 5_000,
+        *,
+        most_bytes: int = _MOST_BYTES,
+        most_untold: int = _MOST_UNTOLD_BYTES,
+    ) -> None:
         self._most = most
         self._most_bytes = most_bytes
+        self._most_untold = most_untold
         self._masker = Masker()
         self._services: dict[str, _Service] = {}
         self._lock = threading.Lock()
@@ -223,7 +250,15 @@ class PatternMiner:
         while sum(one.total for one in self._services.values()) > self._most_bytes:
             largest = max(self._services.values(), key=lambda one: one.total)
             fresh = self._services[largest.name] = _Service(largest.name, self._most)
-            fresh.changed = largest.changed
+            fresh.changed, fresh.untold = largest.changed, largest.untold
+        while sum(one.untold for one in self._services.values()) > self._most_untold:
+            # Beginning anew has what is left out here told when its lines come again.
+            largest = max(self._services.values(), key=lambda one: one.untold)
+            fresh = self._services[largest.name] = _Service(largest.name, self._most)
+            waiting = largest.told()
+            for one in waiting[len(waiting) // 2 + 1 :]:
+                fresh.tell(one)
+            _untold.inc(len(waiting) - len(fresh.changed))
 
     def know(self, patterns: Iterable[LogPattern]) -> None:
         """Go on with the patterns of an earlier time."""
@@ -237,14 +272,11 @@ class PatternMiner:
     def changes(self) -> list[LogPattern]:
         """The patterns that are new, or whose template changed, since the last call."""
         with self._lock:
-            found = [
+            return [
                 _kept(service.name, one)
                 for service in self._services.values()
-                for one in service.changed.values()
+                for one in service.told()
             ]
-            for service in self._services.values():
-                service.changed.clear()
-        return found
 
     def again(self, patterns: Iterable[LogPattern]) -> None:
         """Have `changes` tell these once more: they could not be kept."""
@@ -252,7 +284,10 @@ class PatternMiner:
             for one in patterns:
                 words = tuple(one.template.split(" "))
                 kept = _Template(one.pattern, words, one.example, one.first_seen_ms)
-                self._service(one.service).changed.setdefault(one.pattern, kept)
+                service = self._service(one.service)
+                if one.pattern not in service.changed:
+                    service.tell(kept)
+            self._make_room()
 
     def _pattern(self, record: LogRecord, shape: str) -> int:
         service = self._services.get(record.service) or self._service(record.service)
@@ -276,6 +311,10 @@ class PatternMiner:
 def _bytes_of(words: Words) -> int:
     """A template is found by its words with any one of them left out."""
     return len(words) * (_PLACE_BYTES + 8 * len(words)) + sum(map(len, words))
+
+
+def _untold_bytes(one: _Template) -> int:
+    return sum(map(len, one.words)) + 8 * len(one.words) + len(one.example) + _UNTOLD_BYTES
 
 
 def _kept(service: str, one: _Template) -> LogPattern:
