@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from tocsin.model.incidents import Incident
+from tocsin.web.oncall_names import OnCallNow, now_of
 from tocsin.web.pages import assets, filters, log_filters, modules, timerange
 from tocsin.web.pages.timerange import TimeRange
 from tocsin.web.services import Services, services
@@ -39,6 +40,7 @@ PLACES = (  # the first four stand at the bottom of a phone
     Place("/alerts", "Alerts", "bell", "a"),
     Place("/incidents", "Incidents", "incident", "i"),
     Place("/logs", "Logs", "logs", "l"),
+    Place("/oncall", "On call", "phone", "c"),
     Place("/explore", "Explore", "explore", "e"),
     Place("/rules", "Rules", "check", "r"),
     Place("/slos", "Objectives", "budget", "b"),
@@ -87,6 +89,7 @@ class Frame:
     version: str
     query: Mapping[str, str]
     alarm: Alarm | None = None
+    on_call: OnCallNow | None = None
 
     @property
     def settings(self) -> Place:
@@ -165,6 +168,9 @@ def frame(request: Request, alarm: Alarm | None = None) -> Frame:
         version=given.config.version,
         query=query,
         alarm=alarm or (_alarm(given) if viewer(request).name else None),
+        on_call=now_of(given.oncall.rota.roster, given.clock.now_ms())
+        if viewer(request).name
+        else None,
     )
 
 
