@@ -11,11 +11,13 @@ from tocsin.alert.plain.slo import read_slos
 from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.manager import RuleManager
 from tocsin.alert.rules.ports import Surroundings
+from tocsin.app.afterwards import AfterIncidents
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.escalations import Escalations, check_escalations
 from tocsin.app.incident_alerts import IncidentAlerts
+from tocsin.app.incident_evidence import IncidentEvidence, Witnesses
 from tocsin.app.incident_response import IncidentResponse, check_response
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import log_folder, open_kept
@@ -35,6 +37,7 @@ from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
 from tocsin.query.logql.engine import LogqlEngine
 from tocsin.query.logql.source import LogSeriesSource
+from tocsin.query.logs.patterns import LogPatterns
 from tocsin.query.logs.search import LogSearch
 from tocsin.query.promql.cache import CachingEngine
 from tocsin.query.promql.engine import EngineLimits
@@ -104,6 +107,23 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     response.reach_people(paging, oncall)
     response.tell_public(status_page)
     incidents.add(response)
+    rules = RuleManager(
+        Surroundings(clock, engine, telemetry.source, guard, writer, alerting.dispatcher),
+        alerting.dispatcher,
+    )
+    seen = Witnesses(
+        engine=engine,
+        samples=telemetry.source,
+        lines=logs.search,
+        dispatcher=alerting.dispatcher,
+        receipts=alerting.receipts,
+        rules=rules,
+        patterns=LogPatterns(kept.store, logs.writer, clock),
+        audit=people.audit,
+    )
+    incidents.add(IncidentEvidence(incidents, seen, loaded, clock))
+    afterwards = AfterIncidents(kept.database, incidents, oncall, loaded, clock)
+    incidents.add(afterwards)
     parts = Parts(
         clock=clock,
         kept=kept,
@@ -115,10 +135,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         guard=guard,
         intake=intake,
         scrape=ScrapeManager(writer, guard, clock),
-        rules=RuleManager(
-            Surroundings(clock, engine, telemetry.source, guard, writer, alerting.dispatcher),
-            alerting.dispatcher,
-        ),
+        rules=rules,
         alerting=alerting,
         immediate=immediate,
         retention=telemetry.retention,
@@ -132,6 +149,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         oncall=oncall,
         paging=paging,
         status_page=status_page,
+        afterwards=afterwards,
     )
     return Tocsin(loaded, plan, parts, web_config)
 

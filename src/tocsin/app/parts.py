@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.manager import RuleManager
+from tocsin.app.afterwards import AfterIncidents
 from tocsin.app.alerting import Alerting
 from tocsin.app.escalations import Escalations
 from tocsin.app.incident_response import IncidentResponse
@@ -58,3 +59,4 @@ class Parts:
     oncall: OnCall
     paging: Escalations
     status_page: StatusPages
+    afterwards: AfterIncidents

@@ -10,6 +10,7 @@ import psutil
 
 from tocsin.alert.rules.made_rules import MadeRules
 from tocsin.alert.rules.template import World
+from tocsin.app.afterwards import post_mortem_config
 from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups
 from tocsin.app.config import Loaded
@@ -158,6 +159,7 @@ class Tocsin:
         check_receivers(loaded, parts.clock)
         await asyncio.to_thread(on_call_plan, loaded, parts.clock.now_ms())
         check_status_page(loaded, parts.clock)
+        post_mortem_config(loaded)
         await asyncio.to_thread(check_escalations, loaded, parts.clock)
         await asyncio.to_thread(check_response, loaded, parts.clock)
         parts.intake.configure(

@@ -67,4 +67,5 @@ def services_of(parts: Parts, running: Running) -> Services:
         pager=parts.paging.pager(),
         callable_people=lambda: sorted(parts.oncall.roster.people),
         status_page=parts.status_page.desk,
+        afterwards=parts.afterwards.desk,
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tocsin.alert.plain.slo import Slo
     from tocsin.alert.rules.made_rules import MadeRules
     from tocsin.alert.rules.manager import RuleManager
+    from tocsin.incident.afterwards.desk import Afterwards
     from tocsin.incident.book import IncidentBook
     from tocsin.ingest.config import IngestConfig
     from tocsin.ingest.intake import Intake
@@ -219,6 +220,7 @@ class Services:
     oncall: OnCallDesk
     pager: Pager
     status_page: StatusDesk
+    afterwards: Afterwards
     callable_people: Callable[[], Sequence[str]] = tuple
     """Who can be called, by name."""
     incident_feed: IncidentFeed = field(default_factory=IncidentFeed)

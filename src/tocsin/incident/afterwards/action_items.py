@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 
@@ -114,10 +114,19 @@ class ActionItems:
     """All of them. Everything raises NotFound for what is not there, Rejected for what makes no
     sense, Temporary when the database does not answer."""
 
-    def __init__(self, table: ActionItemTable, incidents: IncidentTable, clock: Clock) -> None:
+    def __init__(
+        self,
+        table: ActionItemTable,
+        incidents: IncidentTable,
+        clock: Clock,
+        *,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wake` is called when there may be something to remind of."""
         self._table = table
         self._incidents = incidents
         self._clock = clock
+        self._wake = wake
 
     async def add(self, number: str, draft: ItemDraft, author: Author) -> ActionItem:
         """A new one of an incident; its owner is reminded before it is due."""
@@ -139,6 +148,7 @@ class ActionItems:
         entry = _entry(incident.id, author, now, f"Action item: {item.title}{_whose(item)}")
         plan = plan_for(item, now)
         row = await self._table.add(_row(item, incident.id), (entry,), plan, now)
+        self._wake()
         return msgspec.structs.replace(item, id=row.id)
 
     async def get(self, item_id: int) -> ActionItem:
@@ -168,6 +178,7 @@ class ActionItems:
             if version is not None and version != before.version:
                 raise ItemChanged(before)
             if await self._save(row, before, after, author, now):
+                self._wake()
                 return after
         raise ItemChanged(_item(await self._table.get(item_id)))
 

@@ -1,7 +1,7 @@
 """How is what people write in Markdown shown? As HTML in which nothing of theirs can run or fetch.
 
-CommonMark with tables and strike-through, by markdown-it-py; raw HTML is text. What the parser
-makes is then held to a list: tags, and addresses that a link or a picture may have.
+As `kit.markdown`, but for one thing: pictures of Tocsin's own, graphs of kept evidence and images
+of timelines, are shown. Raw HTML is text; what the parser makes is held to a list of addresses.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def own_picture(address: str) -> re.Match[str] | None:
     return _OWN_PICTURE.fullmatch(address)
 
 
-def tokens(text: str) -> list[Token]:
+def tokens(text: str, picture: Picture | None = None) -> list[Token]:
     """As the parser reads it, what is too long cut off; safe links and pictures alone."""
     found = _parser().parse(text[:LONGEST])
-    _hold(found, _own_alone)
+    _hold(found, picture or _own_alone)
     return found
 
 

@@ -58,7 +58,8 @@ def pdf(title: str, text: str, pictures: Mapping[str, Picture], font: str = "") 
         invariant=1,
     )
     layout = _Layout(fonts, pictures)
-    made.build(list(layout.blocks(tokens(text))) or [Spacer(1, 1)])
+    found = tokens(text, lambda address: address if address in pictures else None)
+    made.build(list(layout.blocks(found)) or [Spacer(1, 1)])
     return out.getvalue()
 
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Fault, NotFound
+from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected
 from tocsin.model.errands import NOTHING, Again, Done, Errand, Outcome, Plan
 
 if TYPE_CHECKING:
     from tocsin.incident.afterwards.action_items import ActionItem
 
 KIND = "reminder"
+_log = log.get("reminders")
+_unheard = gauge.counter("reminders_unheard", "Reminders whose owner there is no way to reach.")
 _DAY_MS = 86_400_000
 _MORNING_MS = 9 * 3_600_000
 """At nine, UTC."""
@@ -25,8 +28,8 @@ _GIVE_UP_MS = 12 * 3_600_000
 class Teller(Protocol):
     """Reaches a person by whatever way there is."""
 
-    async def tell(self, person: str, subject: str, text: str) -> bool:
-        """Whether there is a way to reach that person; raises Temporary to be tried again."""
+    async def tell(self, person: str, subject: str, text: str) -> None:
+        """Raises Temporary to be tried again, another Fault when there is no way."""
 
 
 class Items(Protocol):
@@ -115,7 +118,11 @@ class Reminders:
             return Done()
         now = self._clock.now_ms()
         subject, text = words_of(item, now, self._link(f"/postmortems/items?item={item.id}"))
-        await self._teller.tell(item.owner, subject, text)
+        try:
+            await self._teller.tell(item.owner, subject, text)
+        except (Rejected, Permanent) as error:  # the next time there may be a way
+            _unheard.inc()
+            _log.warning("reminder_not_told", item=item.id, owner=item.owner, error=str(error))
         times = said.times + (1 if item.is_overdue(now) else 0)
         due = following_ms(item.due_ms, now, self._every_ms())
         if not due or times >= _MOST_TIMES:
