@@ -116,7 +116,7 @@ class TwoPeople(RuleBasedStateMachine):
     def fire(self, number: str, author: Author, alerts: set[int], severity: str) -> None:
         links = tuple(_alert(one, self.clock.now_ms()) for one in sorted(alerts))
         before = self.run(self.book.get(number))
-        known = {link.ref for link in before.links if not link.ends_ms}
+        known = {link.ref for link in before.links}
         after = self.run(
             self.book.alerts_fired(number, Firing(links=links, severity=severity), author)
         )

@@ -180,6 +180,21 @@ async def test_what_people_resolved_while_it_fires_is_not_opened_again_by_the_sa
         assert [one.status.value for one in await node.incidents()] == ["resolved", "open"]
 
 
+async def test_what_people_said_of_its_severity_holds_until_something_new_is_worse(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(**DOWN)
+        number = (await node.only()).number
+        await node.book.set_severity(number, "P2", ANA, why="Only the reports")
+        await node.end(**DOWN)
+        await node.clock.advance(60)
+        await node.fire(**DOWN)
+        assert (await node.only()).severity == "P2"
+        await node.fire(alertname="Errors", service="orders", severity="critical")
+        assert (await node.only()).severity == "P0"
+
+
 async def test_what_people_opened_again_is_theirs_to_resolve(tmp_path: Path) -> None:
     async with night(tmp_path) as node:
         await node.fire(**DOWN)

@@ -181,7 +181,10 @@ class FromWebhook:
             None,
         )
         firing = Firing(
-            links=(link,), severity=severity, services=(event.service,) if event.service else ()
+            links=(link,),
+            severity=severity,
+            services=(event.service,) if event.service else (),
+            insists=True,
         )
         if isinstance(act, Joining):
             if act.reopens:

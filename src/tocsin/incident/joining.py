@@ -11,7 +11,7 @@ from tocsin.incident.change import FIELDS, Changed, entry
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.request import Author, Firing
 from tocsin.kit.fault import Rejected
-from tocsin.model.incidents import Entry, Incident, Link, Status
+from tocsin.model.incidents import Incident, Link, Status
 from tocsin.model.labels import get
 
 ALERT = "alert"
@@ -21,44 +21,38 @@ _NAMED = 8
 def fired(
     one: Incident, firing: Firing, author: Author, now: int, config: IncidentsConfig
 ) -> Changed:
-    """Alerts that fire belong to it: the new ones are linked, those that had ended fire again, and
-    it becomes as severe as the worst."""
-    links, severity = firing.links, firing.severity
+    """Alerts that fire belong to it: the new ones are linked, those that had ended fire again. It
+    becomes as severe as the worst of the new ones; those it knew have had their say, and people
+    may have said otherwise since."""
     known = {link.ref: link for link in one.of_kind(ALERT)}
-    news = [link for link in links if link.ref not in known or known[link.ref].ends_ms]
-    if not news:
-        return one, ()
-    again = {link.ref: link for link in news if link.ref in known}
-    rest = _with_room(one, len(news) - len(again), again)
-    added = [link for link in news if link.ref not in known][: bounds.MOST_LINKS - len(rest)]
-    news = [*again.values(), *added]
-    if not news:
-        return one, ()
-    kept = (
-        replace(link, starts_ms=again[link.ref].starts_ms, ends_ms=0)
-        if link.kind == ALERT and link.ref in again
-        else link
-        for link in rest
-    )
-    merged = tuple(dict.fromkeys((*one.services, *firing.services)))[: bounds.MOST_SERVICES]
-    after = replace(one, links=(*kept, *added), services=merged)
-    told: list[Entry] = []
-    if not firing.is_quiet:
-        fields = "links services" if merged != one.services else "links"
+    again = {link.ref: link for link in firing.links if link.ref in known}
+    fresh = [link for link in firing.links if link.ref not in known]
+    back = [link for link in again.values() if known[link.ref].ends_ms]
+    rest = _with_room(one, len(fresh), again)
+    added = fresh[: bounds.MOST_LINKS - len(rest)]
+    news = [*back, *added]
+    after, told = one, []
+    if news:
+        kept = (replace(link, **_again(link, again)) for link in rest)
+        merged = tuple(dict.fromkeys((*one.services, *firing.services)))[: bounds.MOST_SERVICES]
+        after = replace(one, links=(*kept, *added), services=merged)
+    if news and not firing.is_quiet:
+        fields = "links services" if after.services != one.services else "links"
         data = {FIELDS: fields, "alerts": " ".join(link.ref for link in news[:100])}
         told.append(entry("alert_fired", author, now, f"{_listed(news)} fired", data))
-    if severity and config.worst(severity, one.severity) != one.severity:
-        told.append(
-            entry(
-                "severity",
-                author,
-                now,
-                f"Severity {one.severity} → {severity}: {_listed(news)} fired",
-                {FIELDS: "severity", "from": one.severity, "to": severity},
-            )
-        )
-        after = replace(after, severity=severity)
+    worst = config.worst(firing.severity or one.severity, one.severity)
+    if worst != one.severity and (added or firing.insists):
+        why = f"Severity {one.severity} → {worst}: {_listed(news or firing.links)} fired"
+        data = {FIELDS: "severity", "from": one.severity, "to": worst}
+        told.append(entry("severity", author, now, why, data))
+        after = replace(after, severity=worst)
     return after, tuple(told)
+
+
+def _again(link: Link, again: Mapping[str, Link]) -> dict[str, int]:
+    if link.kind != ALERT or link.ref not in again or not link.ends_ms:
+        return {}
+    return {"starts_ms": again[link.ref].starts_ms, "ends_ms": 0}
 
 
 def _with_room(one: Incident, wanted: int, again: Mapping[str, Link]) -> tuple[Link, ...]:

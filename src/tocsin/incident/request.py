@@ -70,12 +70,14 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):
     """Alerts that fire, as links of an incident; `severity` is the worst of theirs. `is_quiet`: the
-    timeline does not tell of it, because they flap."""
+    timeline does not tell of it, because they flap. `insists`: their severity counts anew although
+    they were known."""
 
     links: tuple[Link, ...]
     severity: str = ""
     services: tuple[str, ...] = ()
     is_quiet: bool = False
+    insists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
