@@ -250,6 +250,11 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("What is scraped and known", "", ("/api/v1/",)),
     ("Incidents", "Open, answer, note and resolve.", ("/api/incidents",)),
     (
+        "Status page",
+        "What the public is told; what it reads is at `/status/api/v2` without a key.",
+        ("/api/status-page", "/status"),
+    ),
+    (
         "Health",
         "Open to everybody; reload is for administrators.",
         ("/-/", "/health", "/api/health"),
