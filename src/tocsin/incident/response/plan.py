@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -144,7 +145,7 @@ def _telling(
             author=entry.author,
             public=entry.data.get("public", ""),
         )
-        key = f"{_key(after.number, one.identity)}/{moment.value}/{entry.at_ms}/{after.version}"
+        key = f"{_key(after.number, one.identity)}/{moment.value}/{_named(entry, after)}"
         yield _errand(ACTION, key, after.number, entry.at_ms, job)
 
 
@@ -164,6 +165,12 @@ def _key(number: str, identity: str) -> str:
 def _errand(kind: str, key: str, number: str, due_ms: int, content: msgspec.Struct) -> Errand:
     encoded = msgspec.json.encode(content)
     return Errand(kind=kind, key=key, subject=number, due_ms=due_ms, content=encoded)
+
+
+def _named(entry: Entry, after: Incident) -> str:
+    """What tells one update from another of the same millisecond."""
+    said = f"{entry.author}\0{entry.text}\0{entry.data.get('public', '')}".encode()
+    return f"{entry.at_ms}/{after.version}/{hashlib.sha256(said).hexdigest()[:8]}"
 
 
 def _last(entries: Sequence[Entry], at_ms: int) -> Entry:
