@@ -6,7 +6,7 @@ import { help, listen } from "./lib/keys.js";
 import { open as openPalette, teach } from "./lib/palette.js";
 import { announce, moment, shift, show } from "./lib/range.js";
 
-const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts", "tc-incident"];
+const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts", "tc-incident", "tc-push"];
 const AGES_MS = 5000;
 const loaded = new Set();
 
@@ -17,6 +17,13 @@ function load() {
     loaded.add(name);
     void import(`/static/elements/${name}.js`);
   }
+}
+
+/** What rings this browser rings aloud while a page is open; the worker itself cannot. */
+function ringAloud() {
+  navigator.serviceWorker?.addEventListener("message", (event) => {
+    if (event.data?.kind === "page") void import("/static/lib/ring.js").then(({ ring }) => ring(event.data));
+  });
 }
 
 /** Keep "4 min ago" true. */
@@ -197,6 +204,7 @@ listen({
 load();
 new MutationObserver(load).observe(document.body, { childList: true, subtree: true });
 takeTimes();
+ringAloud();
 keepRow();
 tellAges();
 setInterval(tellAges, AGES_MS);
