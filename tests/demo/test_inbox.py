@@ -51,8 +51,26 @@ async def test_what_was_sent_is_on_its_page_and_is_no_markup() -> None:
     assert "<b>pager</b>" in page
 
 
+async def test_pages_and_texts_are_answered_as_their_services_answer() -> None:
+    event = {
+        "routing_key": "demo",
+        "event_action": "trigger",
+        "dedup_key": "a1",
+        "payload": {"summary": "db is down", "source": "x", "severity": "error"},
+    }
+    text = {"To": "+15550100001", "From": "+15550100000", "Body": "P0 db is down"}
+    async with TestClient(TestServer(Inbox().app())) as client:
+        taken = await client.post("/pagerduty/v2/enqueue", json=event)
+        assert (taken.status, (await taken.json())["dedup_key"]) == (202, "a1")
+        sent = await client.post("/twilio/2010-04-01/Accounts/demo/Messages.json", data=text)
+        assert (sent.status, (await sent.json())["status"]) == (201, "queued")
+        page = await (await client.get("/")).text()
+    assert "to +15550100001: P0 db is down" in page
+    assert "<b>pagerduty</b>" in page
+
+
 def test_the_demo_knows_whom_to_tell(tmp_path: Path) -> None:
-    (tmp_path / "tocsin.yaml").write_text(CONFIG)
+    (tmp_path / "tocsin.yaml").write_text(CONFIG.replace("{inbox}", "http://127.0.0.1:9"))
     (tmp_path / "rules.yml").write_text(RULES)
     (tmp_path / "prometheus.yml").write_text("rule_files: [rules.yml]")
     config = load_config(tmp_path / "tocsin.yaml", environment={})

@@ -1,7 +1,8 @@
 """The demo's other end of every channel: takes what is sent to people, and shows it.
 
-No message of the demo leaves the machine. `/pager`, `/chat` and `/manager` take what Tocsin posts
-(Alertmanager's JSON and Slack's); `/` is a page of the newest ones.
+No message of the demo leaves the machine. `/chat` takes what Slack takes, `/pagerduty` what
+PagerDuty, `/twilio` what Twilio, `/pager` and `/manager` what a webhook; `/` is a page of the
+newest ones.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from aiohttp import web
 
 from tocsin.demo import process
 
-CHANNELS = ("pager", "chat", "manager")
-"""Who can be told in the demo; each has an address of its own here."""
+WEBHOOKS = ("pager", "chat", "manager")
+_PAGERDUTY = "/pagerduty/v2/enqueue"
+_TWILIO = "/twilio/2010-04-01/Accounts/demo/{kind}.json"
+_STATES = {"trigger": "firing", "resolve": "resolved"}
 
 _KEPT = 200
 _LARGEST_BYTES = 4 << 20
@@ -66,19 +69,42 @@ class Inbox:
     def app(self) -> web.Application:
         """The web application."""
         app = web.Application(client_max_size=_LARGEST_BYTES)
-        for channel in CHANNELS:
+        for channel in WEBHOOKS:
             app.router.add_post(f"/{channel}", self._take)
+        app.router.add_post(_PAGERDUTY, self._take_event)
+        app.router.add_post(_TWILIO, self._take_text)
         app.router.add_get("/", self._show)
         return app
 
     async def _take(self, request: web.Request) -> web.Response:
         text = await request.text()
-        message = read(request.path[1:], text, datetime.now(UTC))
+        self._keep(read(request.path[1:], text, datetime.now(UTC)))
+        return web.Response(text="ok")
+
+    async def _take_event(self, request: web.Request) -> web.Response:
+        """https://developer.pagerduty.com/docs/events-api-v2/trigger-events/"""
+        body = await request.json()
+        state = _STATES.get(str(body.get("event_action")), "")
+        words = str((body.get("payload") or {}).get("summary") or body.get("dedup_key") or "")
+        pretty = json.dumps(body, indent=1, ensure_ascii=False)
+        self._keep(Message(datetime.now(UTC), "pagerduty", state, words, pretty))
+        said = {"status": "success", "message": "Event processed", "dedup_key": body["dedup_key"]}
+        return web.json_response(said, status=202)
+
+    async def _take_text(self, request: web.Request) -> web.Response:
+        """https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource"""
+        form = await request.post()
+        to, text = str(form.get("To")), str(form.get("Body") or form.get("Twiml") or "")
+        words = f"to {to}: {text}"
+        self._keep(Message(datetime.now(UTC), "sms", "", words, text))
+        sid = f"SM{len(self.messages):032x}"
+        return web.json_response({"sid": sid, "status": "queued", "to": to}, status=201)
+
+    def _keep(self, message: Message) -> None:
         self.messages.appendleft(message)
         # Standard output is the parent's; what a person may read goes where its log goes.
         sys.stderr.write(f"  → {message.channel}: {message.state} {message.words}\n")
         sys.stderr.flush()
-        return web.Response(text="ok")
 
     async def _show(self, request: web.Request) -> web.Response:
         items = "".join(_item(message) for message in self.messages)
@@ -129,7 +155,7 @@ def _item(message: Message) -> str:
 
 
 async def _run(folder: Path) -> None:
-    await process.serve(Inbox().app(), "inbox")
+    await process.serve(Inbox().app(), "inbox", int(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -12,18 +12,19 @@ from pathlib import Path
 from aiohttp import web
 
 
-async def serve(app: web.Application, name: str) -> None:
-    """Serve on a free loopback port, print `{"name", "port"}`, and return when told to end.
+async def serve(app: web.Application, name: str, port: int = 0) -> None:
+    """Serve on a loopback port, a free one without any, print `{"name", "port"}`, and return when
+    told to end.
 
     The end is SIGTERM, SIGINT, or the closing of standard input, which the parent holds open: so
     no process of the demo outlives it.
     """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
-    host, port = runner.addresses[0][:2]
-    announce(name, port=port, host=host)
+    host, found = runner.addresses[0][:2]
+    announce(name, port=found, host=host)
     await until_told_to_end()
     await runner.cleanup()
 

@@ -32,8 +32,7 @@ severities:
   critical:
     description: People cannot use the shop
     response_time: 5 minutes
-    channels: [pager, chat]
-    escalation: [manager]
+    channels: [pagerduty, chat]
     group_wait: 10s
     group_interval: 30s
   high: {description: People notice, response_time: 15 minutes, channels: [chat], group_wait: 10s}
@@ -47,13 +46,64 @@ alerting:
     - name: the shop needs its database
       when: ['alertname="DatabaseConnectionFailure"']
       suppress: ['alertname=~"High(ErrorRate|ResponseTime)|serviceDown|slowResponse|SloBudgetBurn"']
-  # All of them end in the inbox of the demo, whose address is new at each start.
+  # All of them end in the inbox of the demo.
   channels:
-    pager: {kind: webhook, url_file: inbox-pager.url}
-    chat: {kind: slack, api_url_file: inbox-chat.url, channel: "#alerts", send_resolved: true}
-    manager: {kind: webhook, url_file: inbox-manager.url}
+    chat: {kind: slack, api_url: "{inbox}/chat", channel: "#alerts", send_resolved: true}
+    pagerduty: {kind: pagerduty, url: "{inbox}/pagerduty/v2/enqueue", routing_key: demo}
+    sms: {kind: twilio, api_url: "{inbox}/twilio", account_sid: demo, auth_token: demo,
+      from: "+15550100000", to: "+15550100009"}
+
+# Who is called: ana and ben take turns, the other one is second, then carla is called.
+oncall:
+  people:
+    ana: {full_name: Ana Alves, timezone: Europe/Lisbon,
+      methods: [{name: phone, kind: sms, address: "+15550100001"}]}
+    ben: {full_name: Ben Busch, timezone: Europe/Berlin,
+      methods: [{name: phone, kind: sms, address: "+15550100002"}]}
+    carla: {full_name: Carla Conti, timezone: Europe/Rome,
+      methods: [{name: phone, kind: sms, address: "+15550100003"}]}
+  schedules:
+    shop:
+      timezone: Europe/Berlin
+      layers:
+        - {name: week, people: [ana, ben], rotation: weekly, handoff: Mon 09:00,
+          start: 2026-01-05}
+  policies:
+    default:
+      steps:
+        - {notify: "schedule:shop", timeout: 1m}
+        - {notify: "schedule:shop:secondary", timeout: 1m}
+        - {notify: carla, timeout: 5m}
+
+# What follows from a severity: critical alerts open a P0, high ones a P1, medium ones a P2.
+incidents:
+  auto_resolve: 1m
+  severities:
+    P0:
+      actions:
+        - Page on-call engineer immediately
+        - {do: post, channel: chat}
+        - Begin status page updates
+        - Start incident timeline documentation
+        - Tell support what to answer
+    P1: {actions: [{do: post, channel: chat}]}
+    P2: {escalation: none}
+
+# http://…/status: what everybody may know.
+status_page:
+  title: The demo shop
+  groups:
+    - name: Shop
+      components:
+        - {name: Website, monitor: 'up{job="shop"}', services: [shop],
+          alerts: 'service="shop",severity="critical"', description: Look around and buy}
+        - {name: Orders, monitor: 'up{job="worker"}', services: [worker],
+          alerts: 'service="worker",severity="critical"', description: Orders are packed and sent}
+    - name: Partners
+      components:
+        - {name: Delivery times, monitor: 'up{job="partner"}', services: [partner]}
 """
-"""The demo's `tocsin.yaml`."""
+"""The demo's `tocsin.yaml`; "{inbox}" is the address of its inbox."""
 
 RULES = """\
 # Written by `tocsin demo` at its first start; edit it as you like, it is read again by itself.
@@ -61,7 +111,7 @@ groups:
   - name: shop
     rules:
       - alert: HighErrorRate
-        expr: sum by (job) (rate(http_requests_total{status_code=~"5.."}[1m])) > 0.1
+        expr: sum by (job, service) (rate(http_requests_total{status_code=~"5.."}[1m])) > 0.1
         for: 1m
         labels: {severity: critical}
         annotations:
@@ -71,7 +121,7 @@ groups:
       - alert: HighResponseTime
         expr: >-
           histogram_quantile(0.95,
-          sum by (job, le) (rate(http_request_duration_seconds_bucket[1m]))) > 2
+          sum by (job, service, le) (rate(http_request_duration_seconds_bucket[1m]))) > 2
         for: 1m
         labels: {severity: warning}
         annotations:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from tocsin.app.config import load_config
 from tocsin.app.run import Running, run
-from tocsin.demo.inbox import CHANNELS
+from tocsin.demo.inbox import WEBHOOKS
 from tocsin.demo.rules import CONFIG, RULES
 from tocsin.demo.switches import KINDS
 from tocsin.demo.troupe import Troupe
@@ -44,7 +45,8 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     """Run Tocsin on `data` with the demo's application until told to end."""
     folder = folder_of(data)
     folder.mkdir(parents=True, exist_ok=True)
-    config = _written(folder / "tocsin.yaml", CONFIG)
+    inbox = _inbox(folder)
+    config = _written(folder / "tocsin.yaml", CONFIG.replace("{inbox}", inbox))
     _written(folder / "rules.yml", RULES)
     _written(folder / "prometheus.yml", _PROMETHEUS)
     for job in _JOBS:
@@ -55,13 +57,43 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     async def beside(running: Running) -> AsyncIterator[None]:
         troupe = Troupe(folder)
         try:
-            await _begin(troupe, folder, running)
+            await _begin(troupe, folder, running, inbox)
             yield
         finally:
             await troupe.close()
 
     loaded = load_config(config, all_flags)
     run(loaded, config_path=config, flags=all_flags, ready_file=ready_file, beside=beside)
+
+
+def _inbox(folder: Path) -> str:
+    """The address of the inbox: the same at each start, in the configuration as well, unless
+    something else has taken its port meanwhile."""
+    file, config = folder / "inbox.url", folder / "tocsin.yaml"
+    known = file.read_text().strip() if file.exists() else ""
+    if known and _is_free(int(known.rpartition(":")[2])):
+        return known
+    found = f"http://127.0.0.1:{_free_port()}"
+    if known and config.exists():
+        _replace(config, config.read_text().replace(known, found))
+    _replace(file, f"{found}\n")
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def _write_targets(folder: Path, job: str, groups: list[dict[str, object]]) -> None:
@@ -80,9 +112,9 @@ def _written(path: Path, text: str) -> Path:
     return path
 
 
-async def _begin(troupe: Troupe, folder: Path, running: Running) -> None:
-    inbox = await troupe.open_inbox()
-    for channel in CHANNELS:
+async def _begin(troupe: Troupe, folder: Path, running: Running, inbox: str) -> None:
+    await troupe.open_inbox(int(inbox.rpartition(":")[2]))
+    for channel in WEBHOOKS:  # configurations that an older demo wrote read these
         _replace(folder / f"inbox-{channel}.url", f"{inbox}/{channel}\n")
     tokens = running.tocsin.parts.people.tokens
     for token in await tokens.all():
@@ -122,6 +154,7 @@ def _announce(running: Running, login: str, inbox: str) -> None:
         f"\n  Tocsin is ready:   {running.addresses.http}\n"
         f"  Login:             {login}\n"
         f"  Who is told what:  {inbox}\n"
+        f"  For everybody:     {running.addresses.http}/status\n"
         f"  Break something:   tocsin demo break {switches}\n"
         "  Stop:              Ctrl-C\n\n"
     )

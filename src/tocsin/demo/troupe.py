@@ -56,9 +56,9 @@ class Troupe:
         worker = await self._start("worker", *given, first_line=key)
         return {player.name: player.address for player in (shop, worker, partner)}
 
-    async def open_inbox(self) -> str:
-        """Start what takes the messages to people; returns its address."""
-        return f"http://{(await self._start('inbox', str(self._folder))).address}"
+    async def open_inbox(self, port: int) -> None:
+        """Start what takes the messages to people, on that port."""
+        await self._start("inbox", str(self._folder), str(port))
 
     async def send_people(self, shop: str, tocsin_url: str, key: str) -> None:
         """Let people visit the shop; their browsers report to Tocsin with `key`."""
