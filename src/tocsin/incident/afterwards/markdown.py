@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LONGEST = 200_000
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:|/(?!/)|#)[^\s\x00-\x1f]*", re.I)
 _OWN_PICTURE = re.compile(
-    r"/incidents/(?P<number>INC-\d{4}-\d{1,9})/"
+    r"(?:/api)?/incidents/(?P<number>INC-\d{4}-\d{1,9})/"
     r"(?:evidence/(?P<evidence>\d{1,9})/(?P<graph>g\d{1,4})\.svg|images/(?P<image>\d{1,9}))"
 )
 

@@ -17,7 +17,7 @@ from tocsin.kit.fault import NotFound, Rejected
 from tocsin.model.incidents import Incident
 from tocsin.state.incidents import IncidentTable
 
-_ADDRESS = re.compile(r"/incidents/INC-[\w/.-]{1,200}")
+_ADDRESS = re.compile(r"(?:/api)?/incidents/INC-[\w/.-]{1,200}")
 _MOST = 50
 
 

@@ -15,7 +15,7 @@ class ResponseTimes(msgspec.Struct, frozen=True, kw_only=True):
     detect_ms: int | None = None
     """From the beginning of the trouble to the opening of the incident."""
     acknowledge_ms: int | None = None
-    """From the opening to the acknowledgement."""
+    """From the opening to the first acknowledgement."""
     mitigate_ms: int | None = None
     """From the beginning of the trouble until users were helped."""
     resolve_ms: int | None = None
@@ -24,7 +24,7 @@ class ResponseTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 DEFINITIONS = {
     "detect": "from when the trouble began to when the incident was opened",
-    "acknowledge": "from when the incident was opened to when somebody acknowledged it",
+    "acknowledge": "from when the incident was opened to when somebody first acknowledged it",
     "mitigate": "from when the trouble began to when users were helped",
     "resolve": "from when the trouble began to when it was resolved",
 }
@@ -37,7 +37,9 @@ def times_of(incident: Incident) -> ResponseTimes:
     began = incident.started_ms or incident.opened_ms
     return ResponseTimes(
         detect_ms=_between(incident.started_ms, incident.opened_ms),
-        acknowledge_ms=_between(incident.opened_ms, incident.acknowledged_ms),
+        acknowledge_ms=_between(
+            incident.opened_ms, incident.first_acknowledged_ms or incident.acknowledged_ms
+        ),
         mitigate_ms=_between(began, incident.mitigated_ms),
         resolve_ms=_between(began, incident.resolved_ms),
     )
