@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 import yaml
 
+from tocsin.alert.routing.calendar import ClockTime
 from tocsin.app.settings_tree import Config
 from tocsin.kit.document import Document
 from tocsin.kit.quantity import Duration, Size
@@ -128,7 +129,7 @@ def _plain(value: object, *, is_hidden: bool, path: tuple[str, ...] = ()) -> obj
             }
         case list() | tuple() | set() | frozenset():
             return [_plain(item, is_hidden=is_hidden, path=path) for item in value]
-        case Duration() | Size():
+        case Duration() | Size() | ClockTime():
             return str(value)
         case str():
             return _shown_text(value, path) if is_hidden else str(value)

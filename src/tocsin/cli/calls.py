@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, NoReturn, TypeVar
 
 import aiohttp
@@ -59,9 +59,9 @@ class Calls:
     async def _send(
         self, method: str, path: str, body: object, query: Sequence[tuple[str, str]]
     ) -> bytes:
-        headers: Mapping[str, str] = (
-            {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        )
+        headers = {"X-Tocsin-Source": "cli"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         limit = aiohttp.ClientTimeout(total=_LIMIT_SECONDS)
         data = None if body is None else msgspec.json.encode(body)
         try:

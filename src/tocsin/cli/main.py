@@ -15,6 +15,7 @@ from tocsin.cli import (
     check,
     demo,
     drill,
+    incident,
     keep,
     logs,
     notifications,
@@ -72,6 +73,7 @@ app.add_typer(test.app, name="test")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(silence.app, name="silence")
+app.add_typer(incident.app, name="incident")
 app.add_typer(oncall.app, name="oncall")
 
 

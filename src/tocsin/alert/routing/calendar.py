@@ -127,6 +127,11 @@ class ClockTime(int):
             raise Rejected(f"expected {cls.EXPECTED}, got {text!r}")
         return cls(24 * 60 if match[1] is None else int(match[1]) * 60 + int(match[2]))
 
+    def __str__(self) -> str:
+        return f"{self // 60:02d}:{self % 60:02d}"
+
+    __repr__ = __str__
+
 
 class TimeRange(msgspec.Struct, frozen=True, kw_only=True):
     """From `start_time` on, before `end_time`."""
