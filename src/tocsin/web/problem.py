@@ -11,7 +11,6 @@ from starlette.responses import Response
 from tocsin.kit.fault import Fault
 from tocsin.state.throttle import TooManyAttempts
 from tocsin.web.body import retry_headers, status_of
-from tocsin.web.pages.render import error_page
 
 _TYPES = {
     400: "bad_data",
@@ -57,6 +56,8 @@ def problem(
     """An error in the form that the caller reads."""
     if wants_html(request) and "app" in request.scope:
         title = _TITLES.get(status, "Something went wrong")
+        from tocsin.web.pages.render import error_page  # pages use addresses that use this
+
         response = error_page(request, status, title, words)
         response.headers.update(headers or {})
         return response

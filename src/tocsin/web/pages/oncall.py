@@ -40,7 +40,6 @@ class Card:
     person: str
     name: str
     colour: str
-    until_s: float
     second: str
     following: str
     changes_s: float
@@ -113,7 +112,6 @@ def card_of(roster: Roster, schedule: str, now_ms: int, overrides: Sequence[Over
         person=person,
         name=known_as(roster, person),
         colour=colour_of(roster, person),
-        until_s=(change.at_ms if change else 0) / 1000,
         second=known_as(roster, roster.on_call(schedule, now_ms, rank=1) or ""),
         following=known_as(roster, change.incoming) if change else "",
         changes_s=(change.at_ms if change else 0) / 1000,

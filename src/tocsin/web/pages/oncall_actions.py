@@ -14,7 +14,6 @@ from tocsin.kit.fault import Rejected
 from tocsin.oncall.roster import Roster
 from tocsin.oncall.schedule import Schedule
 from tocsin.oncall.wall_clock import DAY_MS
-from tocsin.web.api.oncall_calendar import feed_url, revoke_feed
 from tocsin.web.csrf import form_of
 from tocsin.web.oncall_acts import (
     OverrideBody,
@@ -26,6 +25,7 @@ from tocsin.web.oncall_acts import (
     take_over,
     time_ms,
 )
+from tocsin.web.oncall_feeds import feed_url, revoke_feed
 from tocsin.web.oncall_names import colour_of, known_as
 from tocsin.web.pages.acknowledge import back_of
 from tocsin.web.pages.oncall import times_of
