@@ -73,7 +73,8 @@ def test_a_part_fails_the_public_reads_it_and_a_subscriber_hears(tmp_path: Path)
         eventually(lambda: len(mails.envelopes) > 1)
         told = mails.envelopes[1]
         assert told.rcpt_tos == ["eve@example.com"]
-        raw = bytes(told.content or b"").decode()
+        assert isinstance(told.content, bytes)
+        raw = told.content.decode()
         assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in raw
         text = _text(told.content)
         assert "The shop is down" in raw

@@ -158,8 +158,6 @@ class PostBook:
             known = self.of_incident(incident_number)
             if known is not None:
                 return known
-            if incident_number and self._disclosure is not None:
-                await self._disclosure.disclose(incident_number, author)
             now = self._clock.now_ms()
             first = _update(now, status, text, author, is_quiet=is_quiet)
             post = Post(
@@ -174,6 +172,9 @@ class PostBook:
                 updated_ms=now,
                 over_ms=now if status.is_over else 0,
             )
+            checked(post)
+            if incident_number and self._disclosure is not None:
+                await self._disclosure.disclose(incident_number, author)
             return await self._keep(post)
 
     async def update_post(
