@@ -5,101 +5,24 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.app.response_stage import ANA, CONFIG, stage
 from tests.app.slack_stand_in import TOKEN, Slack, slack_server
 from tests.notify.servers import Mails, Taken, http_receiver, mail_server
-from tocsin.alert.delivering.desk import Desk
 from tocsin.app.config import load_config
-from tocsin.app.incident_response import IncidentResponse, check_response
-from tocsin.app.incidents import Incidents
-from tocsin.incident.book import Author, Draft, Resolution
+from tocsin.app.incident_response import check_response
+from tocsin.incident.book import Resolution
 from tocsin.incident.response.update import Update
 from tocsin.incident.response.webhook import signature
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Rejected
-from tocsin.model.incidents import Incident
 from tocsin.notify.slack_incident import ACK, ESCALATE, NOTE, RESOLVE, UNACK, UPDATE
-from tocsin.state.database import Database
 from tocsin.web.response import Preview
-
-ANA = Author("ana", "page")
-CONFIG = """
-answers: {{slack_signing_secret: s3cr3t}}
-oncall:
-  people:
-    ana: {{full_name: Ana Ruiz, email: ana@example.com}}
-alerting:
-  channels:
-    critical-alerts:
-      kind: slack
-      app_token: {token}
-      app_url: {slack}/chat.postMessage
-      channel: '#critical-alerts'
-    hook: {{kind: slack, api_url: '{hook}/services/x'}}
-    team:
-      kind: email
-      to: team@company.com
-      from: t@company.com
-      smarthost: '127.0.0.1:{mail}'
-      require_tls: false
-    pager: {{kind: pagerduty, routing_key: abc, url: '{hook}/pd'}}
-incidents:
-  response:
-    lists: {{critical-team: [critical-team@company.com], customers: [c@example.org]}}
-    slack: {{url: '{slack}'}}
-    trackers:
-      ops: {{kind: jira, project: OPS, url: '{hook}/jira/rest/api/2', user: me@x.y, token: t0k3n}}
-      code: {{kind: github, project: acme/shop, url: '{hook}/github', token: gh}}
-      lab: {{kind: gitlab, project: acme/shop, url: '{hook}/gitlab', token: gl}}
-  severities:
-    P0: {{actions: [{actions}]}}
-"""
-
-
-class Stage:
-    """One process with its neighbours."""
-
-    def __init__(self, incidents: Incidents, response: IncidentResponse, clock: FakeClock) -> None:
-        self.book, self.runner = incidents.book, incidents.runner
-        self.response, self.clock = response, clock
-
-    async def open(self, title: str = "Checkout is down", **more: object) -> Incident:
-        draft = Draft(severity="P0", title=title, services=("shop",), **more)  # type: ignore[arg-type]  # fields
-        one = await self.book.open(draft, ANA)
-        await self.runner.turn()
-        return await self.book.get(one.number)
-
-    async def outcomes(self, number: str) -> list[str]:
-        one = await self.book.get(number)
-        return [e.text for e in await self.book.timeline(one.id) if e.kind == "action"]
-
-
-@asynccontextmanager
-async def stage(
-    folder: Path, clock: FakeClock, actions: str, slack: Slack, hook: Taken, mails: Mails
-) -> AsyncIterator[Stage]:
-    file = folder / "tocsin.yaml"
-    urls = {"slack": slack.url or "http://127.0.0.1:9", "hook": hook.url, "mail": mails.port}
-    file.write_text(CONFIG.format(token=TOKEN, actions=actions, **urls))
-    loaded = load_config(file)
-    check_response(loaded, clock)
-    database = Database(f"sqlite:///{folder}/state.db")
-    await database.open()
-    incidents = Incidents(database, loaded, clock)
-    response = IncidentResponse(incidents, Desk(clock), clock)
-    incidents.add(response)
-    await incidents.apply(loaded, "https://tocsin.example.com")
-    try:
-        yield Stage(incidents, response, clock)
-    finally:
-        await incidents.close()
-        await database.close()
 
 
 @pytest.fixture
@@ -201,7 +124,9 @@ async def test_webhooks_mails_and_pagers_are_told_in_an_incidents_words(
         assert len({page["dedup_key"] for page in pages}) == 1
     sent_to: dict[str, list[str]] = {}
     for envelope in mails.envelopes:
-        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        parsed = email.message_from_bytes(
+            envelope.original_content or b"", policy=email.policy.default
+        )
         body = parsed.get_body(("plain",))
         assert body is not None
         sent_to.setdefault(envelope.rcpt_tos[0], []).append(
