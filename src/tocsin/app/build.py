@@ -102,6 +102,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     oncall = on_call_of(kept.database, incidents, alerting, clock)
     desk = alerting.notifications.desk
     paging = Escalations(kept.database, settings, incidents, desk, lambda: oncall.roster, clock)
+    oncall.tell_by(paging.tell)
     incidents.add(paging)
     response = IncidentResponse(incidents, desk, clock)
     response.reach_people(paging, oncall)

@@ -10,7 +10,7 @@ import msgspec
 
 from tocsin.app.config import Loaded
 from tocsin.app.errands import ErrandRunner
-from tocsin.app.oncall_teller import CalledTeller
+from tocsin.app.oncall_teller import Bring, HandOverTeller
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
@@ -19,7 +19,6 @@ from tocsin.oncall.advice import warnings
 from tocsin.oncall.handing_over import KIND, HandOvers
 from tocsin.oncall.handover import SituationSource
 from tocsin.oncall.override import Override, Swap
-from tocsin.oncall.paging.caller import Caller
 from tocsin.oncall.reading import OnCallPlan, read_on_call
 from tocsin.oncall.roster import NO_ROSTER, Roster
 from tocsin.oncall.rota import Change, Rota
@@ -81,8 +80,6 @@ class OnCall:
     ) -> None:
         self.rota = Rota(KeptChanges(database), clock)
         self.source = source
-        self.caller: Caller | None = None
-        """What brings messages to people; set by whoever makes it."""
         self._plan = OnCallPlan()
         self._url = ""
         self._runner = runner
@@ -91,10 +88,16 @@ class OnCall:
         self._counted: set[str] = set()
         self._warned: tuple[Roster, int, Sequence[str]] = (NO_ROSTER, 0, ())
         self._changed = asyncio.Event()
-        teller = CalledTeller(lambda: self.caller, lambda: self.roster, clock)
-        self.hand_overs = HandOvers(lambda: self.roster, source, teller, clock, lambda: self._url)
+        self._teller = HandOverTeller(clock)
+        self.hand_overs = HandOvers(
+            lambda: self.roster, source, self._teller, clock, lambda: self._url
+        )
         runner.register(KIND, self.hand_overs)
         self.rota.on_change(self._changed.set)
+
+    def tell_by(self, bring: Bring) -> None:
+        """By what people hear of hand-overs."""
+        self._teller.bring = bring
 
     @property
     def roster(self) -> Roster:
