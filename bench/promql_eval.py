@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tocsin.kit.clock import SystemClock
-from tocsin.model.labels import Labels, Matcher, from_mapping
-from tocsin.model.samples import Metadata
-from tocsin.model.series import ExemplarData, SeriesData
+from tocsin.model.labels import Matcher, from_mapping
+from tocsin.model.series import SeriesData, Unlisted
 from tocsin.query.promql.engine import Engine, QueryOptions
 
 HOUR_MS = 3_600_000
@@ -22,7 +21,7 @@ STEP_MS = 60_000
 SCRAPE_MS = 15_000
 
 
-class Recorded:
+class Recorded(Unlisted):
     """A SeriesSource over a few metrics in memory; only `select` is of use."""
 
     def __init__(self, metrics: dict[str, SeriesData]) -> None:
@@ -34,34 +33,6 @@ class Recorded:
         """The whole metric that the first matcher on the name asks for."""
         name = next(matcher.value for matcher in matchers if matcher.name == "__name__")
         return self._metrics[name]
-
-    async def series(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int, limit: int = 0
-    ) -> list[Labels]:
-        """None."""
-        return []
-
-    async def label_names(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        """None."""
-        return []
-
-    async def label_values(
-        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        """None."""
-        return []
-
-    async def exemplars(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[ExemplarData]:
-        """None."""
-        return []
-
-    async def metadata(self, metric: str = "", limit: int = 0) -> dict[str, list[Metadata]]:
-        """None."""
-        return {}
 
 
 def recorded(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.cli.log_lines import Shown, head, spark, written
+from tocsin.cli.log_lines import head, spark, written
+from tocsin.model.shown_line import ShownLine
 
-LINE = Shown(
+LINE = ShownLine(
     time="2023-11-14T22:13:57.500000000Z",
     message="payment \x1b[2Jfailed",
     level="error",
-    service="api",
+    id="1-2-3",
+    service="api\x9b",
     attributes={"region": "eu", "words": "two words"},
     original='{"message":"payment failed"}',
 )
@@ -19,7 +21,7 @@ LINE = Shown(
 def test_nothing_of_a_line_steers_the_terminal() -> None:
     text = written(LINE, "pretty", coloured=False)
     assert "\x1b" not in text
-    assert text.endswith('error api: payment �[2Jfailed  region=eu words="two words"\n')
+    assert text.endswith('error api�: payment �[2Jfailed  region=eu words="two words"\n')
     assert "\x1b[31merror" in written(LINE, "pretty", coloured=True)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from tocsin.kit.timestamps import nanoseconds
+from tocsin.model.shown_line import ShownLine
 
 FORMATS = ("pretty", "json", "csv", "raw")
 _COLUMNS = ("time", "level", "service", "host", "environment", "source", "message")
@@ -29,32 +29,7 @@ _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 _MOST_SHOWN = 12
 
 
-class Shown(msgspec.Struct):
-    """A line as the API gives it."""
-
-    time: str
-    message: str
-    level: str = "unknown"
-    id: str = ""
-    severity: str = ""
-    service: str = ""
-    host: str = ""
-    environment: str = ""
-    source: str = ""
-    trace_id: str = ""
-    span_id: str = ""
-    user_id: str = ""
-    pattern: str = ""
-    attributes: dict[str, str] = {}
-    original: str = ""
-
-    @property
-    def ts_ns(self) -> int:
-        """Its time in nanoseconds."""
-        return nanoseconds(self.time) or 0
-
-
-def written(line: Shown, form: str, *, coloured: bool) -> str:
+def written(line: ShownLine, form: str, *, coloured: bool) -> str:
     """A line with its end."""
     match form:
         case "json":
@@ -77,7 +52,7 @@ def _csv(cells: list[str]) -> str:
     return out.getvalue()
 
 
-def _pretty(line: Shown, *, coloured: bool) -> str:
+def _pretty(line: ShownLine, *, coloured: bool) -> str:
     local = datetime.fromtimestamp(line.ts_ns / 1e9).astimezone()
     at = local.strftime("%m-%d %H:%M:%S.") + f"{local.microsecond // 1000:03d}"
     level = f"{line.level if line.level != 'unknown' else '-':5}"
@@ -85,7 +60,7 @@ def _pretty(line: Shown, *, coloured: bool) -> str:
     if line.trace_id:
         shown.append(f"trace_id={line.trace_id}")
     message, rest = _harmless(line.message), _harmless(" ".join(shown))
-    service = line.service or line.source or "-"
+    service = _harmless(line.service or line.source or "-")
     if not coloured:
         return f"{at} {level} {service}: {message}{'  ' + rest if rest else ''}\n"
     colour = _COLOURS.get(line.level, "")

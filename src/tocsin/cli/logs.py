@@ -17,13 +17,17 @@ from rich.console import Console
 from rich.text import Text
 
 from tocsin.cli.exits import Exit
-from tocsin.cli.log_lines import FORMATS, Shown, head, spark, written
+from tocsin.cli.log_lines import FORMATS, head, spark, written
 from tocsin.cli.moments import moment_seconds
 from tocsin.kit.fault import Rejected, Temporary
+from tocsin.model.shown_line import ShownLine
 
 _ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 _AGAIN_SECONDS = 2.0
-_decode = msgspec.json.Decoder(Shown).decode
+_OVERLAP_NS = 10_000_000_000
+"""How much is asked for again when a connection begins anew: lines come in no strict order."""
+_REMEMBERED = 20_000
+_decode = msgspec.json.Decoder(ShownLine).decode
 
 
 class _Bar(msgspec.Struct):
@@ -106,6 +110,7 @@ def logs(
             found = asyncio.run(asker.histogram(question, span))
         else:
             found = asyncio.run(asker.lines(question, span, limit, oldest=oldest, follow=follow))
+        sys.stdout.buffer.flush()
     except Rejected as error:
         _ERR.print(Text("error:", "red"), str(error))
         raise typer.Exit(Exit.WRONG) from None
@@ -141,6 +146,34 @@ def _span(since: str, until: str) -> dict[str, str]:
     # A line that comes this very moment belongs to what was said until now.
     last = int(end * 1e9) + (1_000_000_000 if until == "now" else 0)
     return {"from": str(int(start * 1e9)), "to": str(last)}
+
+
+class _Printed:
+    """Which lines were printed lately, so that none is twice when a tail begins anew."""
+
+    def __init__(self, since_ns: int) -> None:
+        self._since_ns = since_ns
+        self._newest_ns = 0
+        self._ids: dict[str, None] = {}
+
+    def is_new(self, line: ShownLine) -> bool:
+        """Whether it was not printed yet; it is from now on."""
+        if line.id in self._ids:
+            return False
+        self._ids[line.id] = None
+        if len(self._ids) > _REMEMBERED:
+            del self._ids[next(iter(self._ids))]
+        self._newest_ns = max(self._newest_ns, line.ts_ns)
+        return True
+
+    def go_on(self) -> None:
+        """From here on only what is newer is wanted: of what was before, enough was printed."""
+        self._since_ns = max(self._since_ns, self._newest_ns)
+
+    @property
+    def since_ns(self) -> int:
+        """From when on lines are asked for again."""
+        return max(self._since_ns, self._newest_ns - _OVERLAP_NS)
 
 
 class _Asker:
@@ -182,11 +215,11 @@ class _Asker:
         params = {"q": question, **span, "order": "desc" if newest_first else "asc"}
         if limit:
             params["limit"] = str(limit)
-        found: list[Shown] = []
-        printed, last = 0, int(span["from"])
+        found: list[ShownLine] = []
+        printed, known = 0, _Printed(int(span["from"]))
         async for raw in self._rows("export", params):
             line = _decode(raw)
-            last = max(last, line.ts_ns)
+            known.is_new(line)
             if newest_first:
                 found.append(line)
             else:
@@ -196,42 +229,43 @@ class _Asker:
             self._print(line)
         self._out.flush()
         if follow:
-            printed += await self._follow(question, max(last + 1, int(span["from"])))
+            known.go_on()
+            await self._follow(question, known)
         return printed
 
-    async def _follow(self, question: str, since_ns: int) -> int:
+    async def _follow(self, question: str, known: _Printed) -> None:
         """Print what comes, and ask again when the connection ends; until interrupted."""
-        printed = 0
         while True:
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, Temporary):
                 name = ""
-                params = {"q": question, "since": str(since_ns)}
-                async for raw in self._rows("tail", params, endless=True):
+                params = {"q": question, "since": str(known.since_ns)}
+                async for raw in self._rows("tail", params):
                     if raw.startswith(b"event: "):
                         name = raw[7:].decode().strip()
-                    elif raw.startswith(b"data: ") and name == "line":
-                        line = _decode(raw[6:])
-                        since_ns = max(since_ns, line.ts_ns + 1)
-                        self._print(line)
-                        self._out.flush()
-                        printed += 1
-                    elif raw.startswith(b"data: ") and name == "lost":
-                        lost = msgspec.json.decode(raw[6:], type=_Lost).lines
-                        _ERR.print(Text(f"({lost} lines came too fast to be shown)", "yellow"))
+                    elif raw.startswith(b"data: "):
+                        self._told(name, raw[6:], known)
             await asyncio.sleep(_AGAIN_SECONDS)
 
-    def _print(self, line: Shown) -> None:
+    def _told(self, event: str, data: bytes, known: _Printed) -> None:
+        if event == "line":
+            line = _decode(data)
+            if known.is_new(line):
+                self._print(line)
+                self._out.flush()
+        elif event == "lost":
+            lost = msgspec.json.decode(data, type=_Lost).lines
+            _ERR.print(Text(f"({lost} lines came too fast to be shown)", "yellow"))
+
+    def _print(self, line: ShownLine) -> None:
         self._write(written(line, self._output, coloured=self._coloured))
 
     def _write(self, text: str) -> None:
         self._out.write(text.encode("utf-8", "replace"))
 
-    async def _rows(
-        self, path: str, params: dict[str, str], *, endless: bool = False
-    ) -> AsyncIterator[bytes]:
+    async def _rows(self, path: str, params: dict[str, str]) -> AsyncIterator[bytes]:
         """The answer line by line; lines may be of any length."""
         rest = b""
-        async for part in self._parts(path, params, endless=endless):
+        async for part in self._parts(path, params):
             *whole, rest = (rest + part).split(b"\n")
             for row in whole:
                 if row:
@@ -239,9 +273,7 @@ class _Asker:
         if rest:
             yield rest
 
-    async def _parts(
-        self, path: str, params: dict[str, str], *, endless: bool = False
-    ) -> AsyncIterator[bytes]:
+    async def _parts(self, path: str, params: dict[str, str]) -> AsyncIterator[bytes]:
         limit = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
         address = f"{self._url}/api/logs/{path}"
         async with (
@@ -261,4 +293,4 @@ class _Asker:
         words = words or f"it answers status {status}"
         if status in (401, 403):
             return Rejected(f"{words}; pass --token or set TOCSIN_TOKEN")
-        return Rejected(words) if status < 500 else Temporary(words)
+        return Rejected(words) if status < 500 and status != 429 else Temporary(words)

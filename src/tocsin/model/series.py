@@ -45,6 +45,40 @@ class ExemplarData:
     """(labels of the exemplar, value, timestamp in milliseconds)"""
 
 
+class Unlisted:
+    """The part of a `SeriesSource` that answers selections alone: nothing of it is listed."""
+
+    __slots__ = ()
+
+    async def series(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int, limit: int = 0
+    ) -> list[Labels]:
+        """None."""
+        return []
+
+    async def label_names(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """None."""
+        return []
+
+    async def label_values(
+        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """None."""
+        return []
+
+    async def exemplars(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[ExemplarData]:
+        """None."""
+        return []
+
+    async def metadata(self, metric: str = "", limit: int = 0) -> dict[str, list[Metadata]]:
+        """Nothing is known."""
+        return {}
+
+
 class SeriesSource(Protocol):
     """Where the query engine reads samples. All ranges are closed: both ends belong to them."""
 

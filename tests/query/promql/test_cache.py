@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from tocsin.kit.clock import FakeClock
 from tocsin.model.labels import Labels, Matcher, get
-from tocsin.model.samples import Metadata
-from tocsin.model.series import ExemplarData, SeriesData
+from tocsin.model.series import SeriesData, Unlisted
 from tocsin.query.promql.cache import CachingEngine, is_cacheable
 from tocsin.query.promql.engine import Engine
 from tocsin.query.promql.parse import parse
@@ -24,7 +23,7 @@ NOW = 1_700_000_000_000
 
 
 @dataclass
-class Samples:
+class Samples(Unlisted):
     """A SeriesSource of a sine for each of some hosts, every 15 s, that notes what was read."""
 
     hosts: int = 3
@@ -56,29 +55,6 @@ class Samples:
         ts = np.concatenate(parts)
         values = np.sin(ts / 1e6) + np.repeat(hosts, np.diff(offsets)) + self.lift
         return SeriesData(labels, offsets, ts, values)
-
-    async def series(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int, limit: int = 0
-    ) -> list[Labels]:
-        return []
-
-    async def label_names(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        return []
-
-    async def label_values(
-        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        return []
-
-    async def exemplars(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[ExemplarData]:
-        return []
-
-    async def metadata(self, metric: str = "", limit: int = 0) -> dict[str, list[Metadata]]:
-        return {}
 
 
 def shown(result: Result) -> dict[Labels, list[tuple[int, float]]]:

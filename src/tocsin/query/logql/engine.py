@@ -15,8 +15,7 @@ import numpy as np
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Rejected
 from tocsin.model.labels import NAME, Labels, Matcher, MatchOp
-from tocsin.model.samples import Metadata
-from tocsin.model.series import ExemplarData, SeriesData
+from tocsin.model.series import SeriesData, Unlisted
 from tocsin.query.logql import ast
 from tocsin.query.logql.count import Counted, Series, count_lines, counted
 from tocsin.query.logql.faults import LogqlError
@@ -158,7 +157,7 @@ def _name_of(matchers: Sequence[Matcher]) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaves:
+class Leaves(Unlisted):
     """What was counted, as a source of series for PromQL's engine."""
 
     leaves: Mapping[str, Series]
@@ -188,31 +187,3 @@ class Leaves:
             np.concatenate(values),
             "logs",
         )
-
-    async def series(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int, limit: int = 0
-    ) -> list[Labels]:
-        """The engine asks for none."""
-        return []
-
-    async def label_names(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        """The engine asks for none."""
-        return []
-
-    async def label_values(
-        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        """The engine asks for none."""
-        return []
-
-    async def exemplars(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[ExemplarData]:
-        """Lines have none."""
-        return []
-
-    async def metadata(self, metric: str = "", limit: int = 0) -> dict[str, list[Metadata]]:
-        """Nothing is known of what was counted."""
-        return {}

@@ -9,29 +9,8 @@ import msgspec
 from starlette.responses import Response
 
 from tocsin.model.logs import level_name
+from tocsin.model.shown_line import ShownLine
 from tocsin.query.logs.search import Bucket, Line, Value
-
-
-class ShownLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line. `id` names it in `/api/logs/lines/<id>`; `time` is RFC 3339 with nanoseconds,
-    `level` one of trace to fatal or unknown, `severity` the word as it came, `original` the whole
-    as it came where `message` is only a part of it."""
-
-    time: str
-    message: str
-    level: str
-    id: str
-    severity: str = ""
-    service: str = ""
-    host: str = ""
-    environment: str = ""
-    source: str = ""
-    trace_id: str = ""
-    span_id: str = ""
-    user_id: str = ""
-    pattern: str = ""
-    attributes: dict[str, str] = {}
-    original: str = ""
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.kit.fault import Rejected
+from tocsin.model.shown_line import ShownLine
 from tocsin.query.logs.ast import Query
 from tocsin.query.logs.parse import parse
 from tocsin.query.logs.search import MOST_LINES, Span
@@ -20,7 +21,6 @@ from tocsin.web.api.log_json import (
     Counted,
     Found,
     Names,
-    ShownLine,
     answer,
     bars,
     names,
