@@ -14,6 +14,7 @@ from tocsin.alert.deciding.dispatch import Dispatcher
 from tocsin.alert.deciding.notification_log import LogEntry, NotificationLog
 from tocsin.alert.deciding.turns import in_turns
 from tocsin.alert.routing.fallback import Fallbacks
+from tocsin.app.alert_calls import AlertCalls
 from tocsin.app.answering import AnsweredChannels
 from tocsin.app.attention import Attention
 from tocsin.app.config import Loaded
@@ -137,6 +138,8 @@ class Alerting:
         self._fetcher = Fetcher(clock, Path(), connections=64)
         self.doors = self.answered.doors(self._fetcher)
         self._warnings: Sequence[str] = ()
+        self.calls: AlertCalls | None = None
+        """Calls people whom severities name."""
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -159,7 +162,9 @@ class Alerting:
     async def apply(self, loaded: Loaded, external_url: str) -> None:
         """Put a configuration in force; raises ConfigError before anything has changed."""
         talk = self.answered.conversation(loaded.config)
-        found = receivers_of(loaded, self._fetcher, self._clock, external_url, talk)
+        found = receivers_of(
+            loaded, self._fetcher, self._clock, external_url, talk, lambda: self.calls
+        )
         self.answered.apply(loaded.config, found.senders if found else {})
         self._fetcher.folder = loaded.alertmanager_folder
         config = loaded.config.alerting

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from tocsin.alert.delivering.desk import Desk
+from tocsin.app.alert_calls import ALERT_PAGE, AlertCalls
+from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
+from tocsin.app.escalation_policies import read_escalations
 from tocsin.app.incidents import Incidents
-from tocsin.app.oncall import on_call_plan
+from tocsin.app.oncall import OnCall, on_call_plan
 from tocsin.app.page_answers import PageAnswers
 from tocsin.app.page_calls import PageCalls
 from tocsin.app.page_links import PageLinks
 from tocsin.app.page_ways import Links, Ways
 from tocsin.app.weekly_tests import WeeklyTests
 from tocsin.incident.book import Author, Change, IncidentBook
-from tocsin.incident.severity import NOBODY
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
-from tocsin.kit.document import nearest
 from tocsin.kit.fault import Rejected
 from tocsin.kit.tasks import Tasks
 from tocsin.model.incidents import Incident
 from tocsin.model.people import Person
-from tocsin.oncall.escalation.config import Policies, read_policies
+from tocsin.oncall.escalation.config import Policies
 from tocsin.oncall.escalation.handler import EscalationHandler
 from tocsin.oncall.escalation.planner import Choice, EscalationPlanner
 from tocsin.oncall.escalation.state import ESCALATION
@@ -53,33 +54,6 @@ _acknowledged = gauge.histogram(
     buckets=(30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400),
 )
 _ATTEMPTS, _WINDOW_SECONDS = 30, 300.0
-
-
-def read_escalations(loaded: Loaded, roster: Roster) -> Policies:
-    """The policies of a configuration. Raises ConfigError or OnCallError."""
-    config = loaded.config
-    given = config.oncall
-    channels = _channels(loaded)
-    policies = read_policies(given.policies, given.escalation_matrix, given.roles, roster, channels)
-    for severity, level in config.incidents.severities.items():
-        name = level.escalation
-        if name in ("", NOBODY) or policies.targets(name) is not None:
-            continue
-        known = sorted(policies.by_name)
-        problem = (
-            f"{name!r} is no policy of oncall.policies, and nobody's name in oncall; known "
-            f"policies: {', '.join(known) or 'none'}"
-        )
-        path = ("incidents", "severities", severity, "escalation")
-        raise loaded.document.error(problem, *path, nearest=nearest(name, known))
-    return policies
-
-
-def _channels(loaded: Loaded) -> tuple[str, ...]:
-    receivers = loaded.alertmanager.get("receivers") if loaded.alertmanager else None
-    named = receivers.data if receivers else ()
-    found = [one.get("name") for one in named if isinstance(one, dict)] if named else []  # type: ignore[attr-defined]  # a list, as routing checks
-    return (*loaded.config.alerting.channels, *(str(one) for one in found if one))
 
 
 def check_escalations(loaded: Loaded, clock: Clock) -> None:
@@ -145,10 +119,29 @@ class Escalations:
         incidents.runner.register(ESCALATION, self.handler)
         pages = PageHandler(incidents.errands, timeline, book, self.calls, clock)
         incidents.runner.register(PAGE, pages)
+        self.alerts = AlertCalls(
+            incidents.errands, incidents.table, book, self.calls, roster, clock
+        )
+        self.alerts.pages_of = self.choice
+        incidents.runner.register(ALERT_PAGE, self.alerts)
         self._book = incidents.book
         self._book.follow(EscalationPlanner(self.choice, lambda one: self._book.config.rank(one)))
         self._book.subscribe(_measure)
         self.answers = PageAnswers(self._book, self.handler, self.tests, incidents.runner)
+
+    def follow_alerts(self, alerting: Alerting) -> None:
+        """Call people whom severities name, as long as the alerts fire and nobody has them."""
+        acknowledgements, clock = alerting.attention.acknowledgements, self._clock
+
+        def still_wanted(fingerprints: Sequence[str]) -> bool:
+            now = clock.now_ms()
+            firing = {one.alert.fingerprint for one in alerting.dispatcher.states()}
+            return any(
+                one in firing and acknowledgements.of(one, now) is None for one in fingerprints
+            )
+
+        self.alerts.still_wanted = still_wanted
+        alerting.calls = self.alerts
 
     def choice(self, incident: Incident) -> Choice | None:
         """How an incident escalates; None when nobody is paged."""
@@ -169,7 +162,7 @@ class Escalations:
         policies = read_escalations(loaded, roster)
         ways = Ways(loaded, self._fetcher, self._clock, external_url)
         config = loaded.config.oncall.paging
-        self.policies = policies
+        self.policies = self.alerts.policies = policies
         self._fetcher.folder = loaded.folder
         self._links.configure(external_url, config.web_push.contact)
         if self._pushing.allow_private != config.web_push.allow_private:
@@ -254,3 +247,19 @@ def _measure(change: Change) -> None:
     if before is not None and after.acknowledged_ms and not before.acknowledged_ms:
         took = max(0, after.acknowledged_ms - after.opened_ms) / 1000
         _acknowledged.labels(after.severity).observe(took)
+
+
+def escalations_of(
+    database: Database,
+    settings: Settings,
+    incidents: Incidents,
+    alerting: Alerting,
+    oncall: OnCall,
+    clock: Clock,
+) -> Escalations:
+    """Escalations, started and configured with incidents."""
+    desk = alerting.notifications.desk
+    made = Escalations(database, settings, incidents, desk, lambda: oncall.roster, clock)
+    made.follow_alerts(alerting)
+    incidents.add(made)
+    return made

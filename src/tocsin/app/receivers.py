@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from tocsin.alert.delivering.delivery import Integration
 from tocsin.alert.policy.policy_routes import with_policy
 from tocsin.alert.policy.severity import read_levels
 from tocsin.alert.routing.alertmanager_config import RoutingPlan, read_routing
+from tocsin.app.alert_calls import AlertCalls, Called
 from tocsin.app.channel_names import check_names
 from tocsin.app.config import Loaded
+from tocsin.app.escalation_policies import names_called
 from tocsin.kit.clock import Clock
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
@@ -44,7 +46,8 @@ def routing_of(loaded: Loaded) -> RoutingPlan | None:
     config = loaded.config
     plan = None if loaded.alertmanager is None else read_routing(loaded.alertmanager)
     levels = read_levels(config.severities)
-    return with_policy(plan, levels, config.alerting, loaded.document)
+    called = names_called(loaded, levels)
+    return with_policy(plan, levels, config.alerting, loaded.document, callable_names=called)
 
 
 def receivers_of(
@@ -53,9 +56,10 @@ def receivers_of(
     clock: Clock,
     external_url: str,
     talk: Conversation | None = None,
+    calls: Callable[[], AlertCalls | None] = lambda: None,
 ) -> Receivers | None:
     """Everything that a configuration says of routing and telling, None when it says nothing.
-    `talk` is what channels share in which people answer.
+    `talk` is what channels share in which people answer, `calls` calls whom severities name.
 
     Raises ConfigError with the place of the first mistake.
     """
@@ -66,7 +70,13 @@ def receivers_of(
     own = frozenset(loaded.config.alerting.channels)
     folders = loaded.alertmanager_folder, loaded.folder
     tools = _Tools(fetcher, clock, external_url, talk or Conversation())
-    return _made(plan, folders, own, tools)
+    made = _made(plan, folders, own, tools)
+    called = {
+        name: (Integration(name, "oncall", 0, Called(name, calls), sends_resolved=True),)
+        for name in names_called(loaded, read_levels(loaded.config.severities))
+        if name in plan.receivers and not plan.receivers[name]
+    }
+    return replace(made, integrations={**made.integrations, **called})
 
 
 def read_receivers(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tocsin.alert.config import AlertingConfig
@@ -39,16 +39,21 @@ def with_policy(
     levels: Sequence[Level],
     alerting: AlertingConfig,
     document: Document,
+    *,
+    callable_names: Collection[str] = (),
 ) -> RoutingPlan | None:
     """The plan with the levels' routes; as it was when there are no levels. `document` is the whole
-    `tocsin.yaml`. Raises ConfigError for a channel, level or time interval that is not there."""
+    `tocsin.yaml`; `callable_names` are people and roles that an escalation may name: each becomes
+    a receiver without integrations, which the caller makes. Raises ConfigError for a channel,
+    level or time interval that is not there."""
     intervals = _intervals(plan, alerting, document)
     if not levels:
         return None if plan is None else replace(plan, intervals=intervals)
     channels = alerting.channels
     own = {name: channel_parts(name, part) for name, part in channels.items()}
     _refuse_doubles(plan, channels, own)
-    receivers = {**(plan.receivers if plan else {}), **own, NOBODY: ()}
+    called = dict.fromkeys(callable_names, ())
+    receivers = {**called, **(plan.receivers if plan else {}), **own, NOBODY: ()}
     above = plan.root if plan else _bare_root()
     maker = _Maker(above, receivers, intervals, itertools.count(len(list(above.walk()))))
     below = [maker.level(level) for level in levels]
@@ -73,7 +78,9 @@ def with_policy(
         root=root,
         intervals=intervals,
         receivers={
-            name: parts for name, parts in receivers.items() if name != NOBODY or NOBODY in used
+            name: parts
+            for name, parts in receivers.items()
+            if (name != NOBODY and name not in called) or name in used or parts
         },
         warnings=(*base.warnings, *maker.warnings),
         fallbacks=_fallbacks(levels),
@@ -241,13 +248,16 @@ class _Maker:
                 yield name, (number + 1) * answer_ms if after is None else after
                 continue
             if isinstance(step, StepConfig):
-                problem = f"there is no channel {name!r}; define it as alerting.channels.{name}"
+                problem = (
+                    f"there is no channel {name!r}, and nobody of that name in oncall; define it "
+                    f"as alerting.channels.{name}, or say who that is: oncall.roles.{name}"
+                )
                 near = nearest(name, self.receivers)
                 raise level.part.error(problem, "escalation", number, "to", nearest=near)
             place = level.part.place("escalation", number)
             self._warn(
-                f"{place}: severity {level.name!r} escalates to {name!r}, which is no channel: it "
-                f"is shown and not told; define alerting.channels.{name} to have it told"
+                f"{place}: severity {level.name!r} escalates to {name!r}, which is no channel and "
+                f"nobody in oncall: it is shown and not told; say who that is, oncall.roles.{name}"
             )
 
     def _check_intervals(self, level: Level) -> None:

@@ -182,6 +182,13 @@ def _end(state: State, now_ms: int, people: People) -> Moved:
     return Moved(state, Plan(put=tuple(called.errands)), (*called.said, said))
 
 
+def called_by(step: Step, at_ms: int, people: People) -> list[str]:
+    """The people whom a step names at that time; those that are not there are left out."""
+    state = State(epoch="", severity="", policy=Policy(name="", steps=(step,)))
+    called = _Called(state, at_ms, people)
+    return list(dict.fromkeys(name for target in step.notify for name in called.names(target)))
+
+
 class _Called:
     """Whom a turn calls, and what is to be said of whom it cannot."""
 
@@ -208,7 +215,7 @@ class _Called:
                 page = msgspec.structs.replace(self._page, method=target.name)
                 self._add(f"the channel {target.name}", [self._errand(page)])
             else:
-                for name in self._names(target):
+                for name in self.names(target):
                     self._named(name, target)
 
     def person(self, person: Person) -> None:
@@ -227,7 +234,10 @@ class _Called:
         if len(self.errands) == before and name not in self.whom:
             self._warn(f"{name} cannot be paged: no way to reach {name} is known.")
 
-    def _names(self, target: Target) -> Iterable[str]:
+    def names(self, target: Target) -> Iterable[str]:
+        """Who that is now; a channel is nobody."""
+        if target.kind == "channel":
+            return ()
         if target.kind == "person":
             return (target.name,)
         if target.kind == "team":

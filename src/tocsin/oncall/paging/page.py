@@ -68,12 +68,12 @@ def pages_for(person: Person, page: Page, subject: str, now_ms: int) -> list[Err
     ]
 
 
-def next_in_turn(failed: Page, errands: Sequence[Errand]) -> Errand | None:
+def next_in_turn(failed: Page, errands: Sequence[Errand], *, kind: str = PAGE) -> Errand | None:
     """Of the waiting pages the one that was to call the same person next in the same turn."""
     later = [
         errand
         for errand in errands
-        if errand.kind == PAGE
+        if errand.kind == kind
         and errand.state == "waiting"
         and (page := page_of(errand)).turn == failed.turn
         and page.person == failed.person
