@@ -233,7 +233,8 @@ async def compare(tocsin: Tocsin, prepared: list[list[Line]], seconds: float, ro
     store = measure.store
     await store.command(_TABLE)
     await store.command("CREATE TABLE bench_wide AS logs")
-    async with aiohttp.ClientSession() as session:
+    # Shippers do not ask for packed answers.
+    async with aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as session:
         post = _poster(session, tocsin.http.url, [bulk(lines) for lines in prepared])
         ways = {
             "JSONEachRow, 6 columns": (SENDERS, _inserter(store, prepared, wide=False)),

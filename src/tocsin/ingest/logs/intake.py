@@ -159,13 +159,15 @@ class LogIntake:
         found = await self._kept(records, places, taken_ms, part)
         if part != key:
             self._parts.remember(key, places)
-        self._resent.remember(
-            [name for place, name in enumerate(names) if not (place in refused or place in later)]
-        )
+        if any(names):
+            left = refused.keys() | later.keys()
+            self._resent.remember([one for place, one in enumerate(names) if place not in left])
         _lines.labels(protocol).inc(len(found.records))
         if refused:
             _refused.labels(protocol).inc(len(refused))
-        dropped = frozenset(places).difference(places if found.numbers is None else found.numbers)
+        dropped: frozenset[int] = frozenset()
+        if found.numbers is not None:
+            dropped = frozenset(places).difference(found.numbers)
         return Taken(len(found.records), refused, part, repeated, later, dropped)
 
     def _admitted(
@@ -179,7 +181,9 @@ class LogIntake:
         """The places of the lines that the sender may send now, and why not the others."""
         if sender is None or not places:
             return places, {}
-        sizes = [len(records[place].body) + len(records[place].original) for place in places]
+        if len(places) < len(records):
+            records = [records[place] for place in places]
+        sizes = [len(one.body) + len(one.original) for one in records]
         if not partly:
             self.quota.admit(sender, len(sizes), sum(sizes))
             return places, {}
@@ -218,7 +222,7 @@ class LogIntake:
         return refused
 
     def _prepared(self, given: list[LogRecord], places: Sequence[int]) -> _Prepared:
-        for one in given:
+        for one in self._large(given):
             self._bound(one)
         self._scrubber(given)
         records = given
@@ -231,6 +235,18 @@ class LogIntake:
         beyond = count(max(places) + 1)
         numbers = [known[id(one)] if id(one) in known else next(beyond) for one in records]
         return _Prepared(records, numbers)
+
+    def _large(self, records: Sequence[LogRecord]) -> list[LogRecord]:
+        """Those that may have something that is too long; of others few things are looked at."""
+        most, most_attributes = int(self._config.max_line), self._config.max_attributes
+        return [
+            one
+            for one in records
+            if len(one.body) > most
+            or len(one.attributes) > most_attributes
+            or (one.attributes and not 0 < len(one.original) < most // _LONGER)
+            or len(one.original) > most
+        ]
 
     def _bound(self, one: LogRecord) -> None:
         most = int(self._config.max_line)
