@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from tocsin.cli import incident_telling
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
 from tocsin.cli.exits import Exit
 from tocsin.cli.incident_tables import Entry, Incident, listed, long
@@ -246,6 +247,11 @@ def merge(
 ) -> None:
     """Make it part of another incident."""
     _act(Calls(url, token), number, "merge", f"now holds {number.upper()};", output, {"into": into})
+
+
+app.command()(incident_telling.update)
+app.command()(incident_telling.tasks)
+app.command()(incident_telling.template)
 
 
 def _act(
