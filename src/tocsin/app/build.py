@@ -9,16 +9,19 @@ from pathlib import Path
 import tocsin
 from tocsin.alert.plain.slo import read_slos
 from tocsin.alert.rules.immediate import Immediate
+from tocsin.alert.rules.manager import RuleManager
+from tocsin.alert.rules.ports import Surroundings
+from tocsin.app.afterwards import AfterIncidents
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.escalations import check_escalations, escalations_of
 from tocsin.app.incident_alerts import IncidentAlerts
-from tocsin.app.incident_response import check_response
+from tocsin.app.incident_evidence import IncidentEvidence, Witnesses
+from tocsin.app.incident_response import IncidentResponse, check_response
 from tocsin.app.incidents import Incidents
-from tocsin.app.keeping import Kept, log_folder, open_kept
+from tocsin.app.keeping import log_folder, open_kept
 from tocsin.app.log_keeping import log_keeping
-from tocsin.app.oncall import OnCall
 from tocsin.app.oncall_wiring import on_call_of
 from tocsin.app.parts import Parts
 from tocsin.app.product import Tocsin
@@ -34,6 +37,7 @@ from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
 from tocsin.query.logql.engine import LogqlEngine
 from tocsin.query.logql.source import LogSeriesSource
+from tocsin.query.logs.patterns import LogPatterns
 from tocsin.query.logs.search import LogSearch
 from tocsin.query.promql.cache import CachingEngine
 from tocsin.query.promql.engine import EngineLimits
@@ -91,19 +95,33 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     intake.watched_by(immediate)
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
     incidents = Incidents(kept.database, loaded, clock)
-    status_page = StatusPages(
-        kept.database,
-        settings,
-        clock,
-        incidents,
-        engine,
-        alerting.dispatcher,
-        alerting.attention.maintenance,
-    )
+    watched = (engine, alerting.dispatcher, alerting.attention.maintenance)
+    status_page = StatusPages(kept.database, settings, clock, incidents, *watched)
     incidents.add(status_page)
     incidents.add(IncidentAlerts(incidents, alerting, clock))
     oncall = on_call_of(kept.database, incidents, alerting, clock)
     paging = escalations_of(kept.database, settings, incidents, alerting, oncall, clock)
+    response = IncidentResponse(incidents, alerting.notifications.desk, clock)
+    response.reach_people(paging, oncall)
+    response.tell_public(status_page)
+    incidents.add(response)
+    rules = RuleManager(
+        Surroundings(clock, engine, telemetry.source, guard, writer, alerting.dispatcher),
+        alerting.dispatcher,
+    )
+    seen = Witnesses(
+        engine=engine,
+        samples=telemetry.source,
+        lines=logs.search,
+        dispatcher=alerting.dispatcher,
+        receipts=alerting.receipts,
+        rules=rules,
+        patterns=LogPatterns(kept.store, logs.writer, clock),
+        audit=people.audit,
+    )
+    incidents.add(IncidentEvidence(incidents, seen, loaded, clock))
+    afterwards = AfterIncidents(kept.database, incidents, oncall, loaded, clock)
+    incidents.add(afterwards)
     parts = Parts(
         clock=clock,
         kept=kept,

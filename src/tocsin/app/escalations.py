@@ -261,5 +261,6 @@ def escalations_of(
     desk = alerting.notifications.desk
     made = Escalations(database, settings, incidents, desk, lambda: oncall.roster, clock)
     made.follow_alerts(alerting)
+    oncall.tell_by(made.tell)
     incidents.add(made)
     return made
