@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from tocsin.alert.policy.severity import ResponseTime
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
@@ -15,6 +16,22 @@ NOBODY = "none"
 """As an escalation: nobody is paged. As the severity of an alert: no incident."""
 
 _DEFAULT_POLICY = "default"
+
+
+class Promised(Duration):
+    """How soon something is promised, in words or not: `15m`, `5 minutes`; 0: not at all."""
+
+    EXPECTED = "a time such as 15m, 5 minutes or 24 hours, or 0 for none"
+
+    @classmethod
+    def from_config(cls, text: str) -> Promised:
+        """Raises Rejected for anything else."""
+        if text.strip().lower() in ("0", "0s", "none"):
+            return cls(0)
+        try:
+            return cls(ResponseTime.from_config(text))
+        except Rejected:
+            raise Rejected(f"expected {cls.EXPECTED}, got {text!r}") from None
 
 
 class SeverityLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,9 +43,9 @@ class SeverityLevel(msgspec.Struct, frozen=True, kw_only=True):
     """What it means, in one sentence."""
     criteria: tuple[str, ...] = ()
     """What an incident of it looks like, to choose by."""
-    response_time: Duration | None = None
+    response_time: Promised | None = None
     """How soon somebody must have acknowledged it; 0: nothing is promised."""
-    update_every: Duration | None = None
+    update_every: Promised | None = None
     """How often those concerned are told how it stands; 0: nothing is promised."""
     urgency: Literal["high", "low"] | None = None
     """By which of their own rules people are reached: `high` (as shipped for P0, P1) or `low`."""
@@ -37,11 +54,6 @@ class SeverityLevel(msgspec.Struct, frozen=True, kw_only=True):
     there is one. `none`: nobody is paged."""
     actions: Document | None = None
     """What is done by itself when such an incident opens, in order."""
-
-    def __post_init__(self) -> None:
-        for name in ("response_time", "update_every"):
-            if (value := getattr(self, name)) is not None and value < 0:
-                raise Rejected(f"{name} must not be negative")
 
     @property
     def response_ms(self) -> int:
@@ -71,32 +83,32 @@ SHIPPED: Mapping[str, SeverityLevel] = {
         name="Critical",
         description="Complete service outage",
         criteria=("System completely down", "Data loss or corruption", "Security breach"),
-        response_time=Duration(300),
-        update_every=Duration(1800),
+        response_time=Promised(300),
+        update_every=Promised(1800),
         urgency="high",
     ),
     "P1": SeverityLevel(
         name="High",
         description="Major feature unavailable",
         criteria=("Major feature unavailable", "Significant performance degradation"),
-        response_time=Duration(900),
-        update_every=Duration(3600),
+        response_time=Promised(900),
+        update_every=Promised(3600),
         urgency="high",
     ),
     "P2": SeverityLevel(
         name="Medium",
         description="Performance degradation",
         criteria=("Minor feature issues", "Workarounds available"),
-        response_time=Duration(3600),
-        update_every=Duration(4 * 3600),
+        response_time=Promised(3600),
+        update_every=Promised(4 * 3600),
         urgency="low",
     ),
     "P3": SeverityLevel(
         name="Low",
         description="Cosmetic issues and requests",
         criteria=("Cosmetic issues", "Enhancement requests"),
-        response_time=Duration(86_400),
-        update_every=Duration(0),
+        response_time=Promised(86_400),
+        update_every=Promised(0),
         urgency="low",
     ),
 }
