@@ -87,7 +87,7 @@ incidents:
         - {do: post, channel: chat}
         - Begin status page updates
         - Start incident timeline documentation
-        - Tell support what to answer
+        - Agree with support on what to answer
     P1: {actions: [{do: post, channel: chat}]}
     P2: {escalation: none}
 

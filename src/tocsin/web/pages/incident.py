@@ -127,10 +127,7 @@ async def view_of(given: Services, number: str, *, is_whole: bool = False) -> In
         tone=tone_of(config, incident),
         word="Merged" if incident.merged_into else incident.status.value.capitalize(),
         steps=_steps(incident),
-        trouble=[
-            Trouble(one, _graph(one) if place < _GRAPHS else None)
-            for place, one in enumerate(firing[:_FIRING])
-        ],
+        trouble=_trouble(firing[:_FIRING]),
         more=max(0, len(firing) - _FIRING),
         ended=[link for link in alerts if link.ends_ms or link.ref not in found],
         others=[link for link in incident.links if link.kind != "alert"],
@@ -146,8 +143,17 @@ async def view_of(given: Services, number: str, *, is_whole: bool = False) -> In
     )
 
 
-def _graph(alert: BoardAlert) -> Graph | None:
-    return graph_of(alert.rule.expr, spoken_unit=alert.rule.unit) if alert.rule else None
+def _trouble(firing: Sequence[BoardAlert]) -> list[Trouble]:
+    """The first alert of each of the first few rules with its graph, which has the others too."""
+    drawn: set[str] = set()
+    found = []
+    for one in firing:
+        graph = None
+        if one.rule and one.rule.expr not in drawn and len(drawn) < _GRAPHS:
+            drawn.add(one.rule.expr)
+            graph = graph_of(one.rule.expr, spoken_unit=one.rule.unit)
+        found.append(Trouble(one, graph))
+    return found
 
 
 def _steps(incident: Incident) -> list[Step]:

@@ -110,7 +110,7 @@ def values(
         *(_told(finding, asked) for finding in wrong),
     ]
     services, names = _services(jobs, cost, asked, wrong)
-    attention.sort(key=lambda one: (one.state != "critical", one.since_s or float("inf")))
+    attention.sort(key=_urgency)
     verdict = _verdict(attention, jobs, senders)
     worst = "critical" if any(a.state == "critical" for a in attention) else "warning"
     return OverviewView(
@@ -132,6 +132,12 @@ def values(
         disk_free_bytes=status.disk_free_bytes,
         started_at=status.started_at,
     )
+
+
+def _urgency(one: Attention) -> tuple[bool, bool, float]:
+    """What is critical first; of that incidents, which hold the rest together; then the oldest."""
+    is_incident = one.path.startswith("/incidents/")
+    return one.state != "critical", not is_incident, one.since_s or float("inf")
 
 
 def _services(
