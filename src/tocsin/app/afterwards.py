@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from tocsin.app.config import Loaded
 from tocsin.app.incidents import Incidents
-from tocsin.app.oncall import OnCall
-from tocsin.app.oncall_teller import quiet_method
+from tocsin.app.oncall_teller import Bring
 from tocsin.incident.afterwards import drafting, reminders
 from tocsin.incident.afterwards.action_items import ActionItems
 from tocsin.incident.afterwards.config import PostMortemConfig, read_config
@@ -16,9 +15,8 @@ from tocsin.incident.afterwards.documents import Documents
 from tocsin.incident.afterwards.drafting import Drafting, Planning
 from tocsin.incident.afterwards.reminders import Reminders
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Permanent
 from tocsin.kit.tasks import Tasks
-from tocsin.oncall.paging.caller import Caller, Message
+from tocsin.oncall.paging.caller import Message
 from tocsin.oncall.roster import Roster
 from tocsin.state.database import Database
 from tocsin.state.postmortems import ActionItemTable, PostmortemTable, TimelineReader
@@ -37,7 +35,8 @@ class AfterIncidents:
         self,
         database: Database,
         incidents: Incidents,
-        oncall: OnCall,
+        roster: Callable[[], Roster],
+        bring: Bring,
         loaded: Loaded,
         clock: Clock,
     ) -> None:
@@ -48,11 +47,11 @@ class AfterIncidents:
         items = ActionItems(ActionItemTable(database), table, clock, wake=incidents.runner.wake)
 
         def name_of(person: str) -> str:
-            known = oncall.roster.people.get(person)
+            known = roster().people.get(person)
             return (known.full_name if known else "") or person
 
         def zone_of(person: str) -> str:
-            known = oncall.roster.people.get(person)
+            known = roster().people.get(person)
             return known.timezone if known else "UTC"
 
         made = Drafting(table, documents, items, lambda: self._config, clock, name_of=name_of)
@@ -68,7 +67,7 @@ class AfterIncidents:
         )
         told = Reminders(
             items,
-            ItemTeller(lambda: oncall.caller, lambda: oncall.roster, clock),
+            ItemTeller(bring, clock),
             clock,
             every_ms=lambda: self._config.remind.ms,
             link=lambda path: f"{self._url.rstrip('/')}{path}",
@@ -95,20 +94,12 @@ class AfterIncidents:
 class ItemTeller:
     """As `afterwards.reminders.Teller`: by the quietest way that a person has."""
 
-    def __init__(
-        self, caller: Callable[[], Caller | None], roster: Callable[[], Roster], clock: Clock
-    ) -> None:
-        self._caller = caller
-        self._roster = roster
+    def __init__(self, bring: Bring, clock: Clock) -> None:
+        self._bring = bring
         self._clock = clock
 
     async def tell(self, person: str, subject: str, text: str) -> None:
         """Raises Temporary, Rejected, or Permanent when there is no way."""
-        known = self._roster().people.get(person)
-        method = quiet_method(known) if known else None
-        caller = self._caller()
-        if method is None or caller is None:
-            raise Permanent(f"{person} has no way that could bring this; add one to oncall.people")
         message = Message(
             subject=f"action-items/{person}",
             title=subject,
@@ -119,4 +110,4 @@ class ItemTeller:
             person=person,
             can_answer=False,
         )
-        await caller.call(method, message)
+        await self._bring(person, message)

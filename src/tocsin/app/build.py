@@ -120,7 +120,9 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         audit=people.audit,
     )
     incidents.add(IncidentEvidence(incidents, seen, loaded, clock))
-    afterwards = AfterIncidents(kept.database, incidents, oncall, loaded, clock)
+    afterwards = AfterIncidents(
+        kept.database, incidents, lambda: oncall.roster, paging.tell, loaded, clock
+    )
     incidents.add(afterwards)
     parts = Parts(
         clock=clock,
