@@ -53,6 +53,17 @@ async def test_nothing_is_kept_before_it_is_confirmed(here: World) -> None:
     assert len(here.letters.sent) == 1
 
 
+async def test_an_address_does_not_stay_among_the_errands(here: World) -> None:
+    await here.show()
+    await here.subscriptions.ask("email", "eve@example.com")
+    here.letters.fails = Permanent("no such mailbox")
+    await here.subscriptions.ask("email", "bob@example.com")
+    await here.runner.turn()
+    errands = await here.runner.table.find(kinds=["status_mail"])
+    assert [one.state for one in errands] == ["done", "done"]
+    assert all(b"example.com" not in one.content for one in errands)
+
+
 async def test_who_confirmed_gets_each_update_once_with_a_way_out(here: World) -> None:
     await here.show()
     await _subscribed(here)
@@ -113,6 +124,10 @@ async def test_many_are_told_in_turns(here: World) -> None:
         )
         await here.subscriptions.confirm(token)
     await _post(here)
+    assert len(here.letters.sent) < 10  # at a pace
+    for _ in range(2):
+        await here.clock.advance(20)
+        await here.runner.turn()
     assert len({one.to for one in here.letters.sent}) == len(here.letters.sent) == 205
 
 

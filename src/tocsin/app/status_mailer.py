@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from tocsin.app.config import Loaded
 from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Temporary
 from tocsin.notify.email import Email, EmailConfig
 from tocsin.notify.global_config import GlobalConfig, read_global
 from tocsin.notify.kind import Making
@@ -20,6 +22,9 @@ from tocsin.scrape.fetch import Fetcher
 from tocsin.statuspage.config import MailConfig
 from tocsin.statuspage.letters import Letter
 
+_SECONDS = 10.0
+_AWAY_SECONDS = 30.0
+"""How long a server that hangs is left alone: many wait for it."""
 _NAME = "X-Tocsin-Name"
 
 
@@ -31,10 +36,18 @@ class StatusMailer:
         self._sender = sender
         self._reply_to = reply_to
         self._clock = clock
+        self._away_until = 0.0
 
     async def send(self, letter: Letter) -> None:
         """Raises Temporary, Rejected or Permanent."""
-        await self._email.deliver(self.message(letter), [letter.to])
+        if self._clock.monotonic() < self._away_until:
+            raise Temporary("the mail server did not answer a moment ago", _AWAY_SECONDS)
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await self._email.deliver(self.message(letter), [letter.to])
+        except TimeoutError as error:
+            self._away_until = self._clock.monotonic() + _AWAY_SECONDS
+            raise Temporary(f"the mail server did not answer within {_SECONDS:.0f} s") from error
 
     def message(self, letter: Letter) -> EmailMessage:
         """The mail as it goes out."""

@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tocsin.kit.fault import Permanent, Rejected, Temporary
 
-_SECONDS = 10.0
+_SECONDS = 5.0
 _LONGEST_URL = 1000
 _MOST_CONNECTIONS = 16
 

@@ -7,6 +7,7 @@ So nobody finds out by asking whether an address is known.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -60,11 +61,12 @@ class Subscriptions:
         self._config = SubscriptionsConfig()
         self._links: LinkMaker | None = None
         self._has_mail = False
+        self._key = b""
 
     def configure(self, config: SubscriptionsConfig, key: bytes, *, has_mail: bool) -> None:
         """`key` signs the links; `has_mail` says whether there is a mail server."""
         self._config = config
-        self._links = LinkMaker(key, "")
+        self._links, self._key = LinkMaker(key, ""), key
         self._has_mail = has_mail
 
     @property
@@ -94,7 +96,8 @@ class Subscriptions:
             address=address,
             token=self._maker.token(_CONFIRM, address, kind, until),
         )
-        who = hashlib.sha256(f"{kind} {address}".encode()).hexdigest()[:32]
+        # With the key: nobody who reads the errands can try addresses.
+        who = hmac.digest(self._key, f"{kind} {address}".encode(), hashlib.sha256).hex()[:32]
         key = f"status_mail/confirm/{who}/{now // _HOUR_MS}"
         content = msgspec.json.encode(order)
         errand = Errand(kind=MAIL_KIND, key=key, subject="status", due_ms=now, content=content)

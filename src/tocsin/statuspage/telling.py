@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -22,6 +23,9 @@ from tocsin.statuspage.subscriptions import EMAIL, MAIL_KIND, Order, Put
 _log = log.get("status_page")
 _sent = gauge.counter("status_page_messages", "Messages to subscribers.", ("kind", "what"))
 _AT_ONCE = 200
+_PACE_MS = 50
+"""Between one subscriber and the next: no mail server is stormed, and nothing else waits."""
+_SIDE_BY_SIDE = 8
 _NEWS_MS = 86_400_000
 """What is older is no news: nobody is told of it after a long stop."""
 _CONFIRM_GIVE_UP_MS = 3_600_000
@@ -85,13 +89,16 @@ class StatusMail:
         self._snapshot = snapshot
         self.mailer: Mailer | None = None
         self.outward = Outward()
+        self._slots = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def attempt(self, errand: Errand) -> Outcome:
         """Raises as `model.errands.Handler`."""
         order = msgspec.json.decode(errand.content, type=Order)
         match order.what:
             case "confirm":
-                await self._confirm(order, errand.key)
+                return await self._confirm(order, errand)
+            case "over":
+                return Done()
             case "spread":
                 return await self._spread(order)
             case "update":
@@ -109,15 +116,24 @@ class StatusMail:
         """Nothing follows; it is in the log and among the errands."""
         return NOTHING
 
-    async def _confirm(self, order: Order, name: str) -> None:
-        look = self._snapshot().look
+    async def _confirm(self, order: Order, errand: Errand) -> Outcome:
+        """Send the link; whatever comes of it, nothing of the address stays among the errands."""
+        look, now = self._snapshot().look, self._clock.now_ms()
         link = f"{look.address}/subscription/{order.token}"
-        if order.kind == EMAIL:
-            await self._mailed(letters.confirmation(look, order.address, link))
-        else:
-            body = letters.confirmation_body(look, link)
-            await self._called(order.address, "", name, body)
-        _sent.labels(order.kind, "confirm").inc()
+        try:
+            if order.kind == EMAIL:
+                await self._mailed(letters.confirmation(look, order.address, link))
+            else:
+                body = letters.confirmation_body(look, link)
+                await self._called(order.address, "", errand.key, body)
+            _sent.labels(order.kind, "confirm").inc()
+        except Temporary as error:
+            if now < errand.due_ms + _CONFIRM_GIVE_UP_MS // 2:
+                raise
+            _log.warning("status_link_not_sent", kind=order.kind, error=str(error))
+        except Fault as error:
+            _log.warning("status_link_not_sent", kind=order.kind, error=str(error))
+        return Again(due_ms=now, content=_content(Order(what="over")))
 
     async def _spread(self, order: Order) -> Outcome:
         now = self._clock.now_ms()
@@ -127,17 +143,18 @@ class StatusMail:
                 kind=MAIL_KIND,
                 key=f"status_mail/{order.post}/{order.update}/{one.id}",
                 subject=f"status/{order.post}",
-                due_ms=now,
+                due_ms=now + place * _PACE_MS,
                 content=_content(
                     Order(what="update", post=order.post, update=order.update, subscriber=one.id)
                 ),
             )
-            for one in found
+            for place, one in enumerate(found)
         )
         if len(found) < _AT_ONCE:
             return Done(plan=Plan(put=errands))
         rest = msgspec.structs.replace(order, after=found[-1].id)
-        return Again(due_ms=now, content=_content(rest), plan=Plan(put=errands))
+        due = now + len(found) * _PACE_MS
+        return Again(due_ms=due, content=_content(rest), plan=Plan(put=errands))
 
     async def _update(self, order: Order, errand: Errand) -> None:
         snapshot, name = self._snapshot(), errand.key
@@ -167,7 +184,8 @@ class StatusMail:
 
     async def _called(self, url: str, secret: str, name: str, body: bytes) -> None:
         headers = letters.signed_headers(secret, name, int(self._clock.now()), body)
-        await self.outward.call(url, body, headers)
+        async with self._slots:
+            await self.outward.call(url, body, headers)
 
     async def _mailed(self, letter: Letter) -> None:
         if self.mailer is None:
@@ -175,7 +193,8 @@ class StatusMail:
                 "there is no mail server for the status page; write status_page.mail.smarthost or "
                 "smtp_smarthost in the alertmanager.yml"
             )
-        await self.mailer.send(letter)
+        async with self._slots:
+            await self.mailer.send(letter)
 
 
 def _of(snapshot: Snapshot, order: Order) -> tuple[ShownPost, ShownUpdate] | None:

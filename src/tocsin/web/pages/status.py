@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from tocsin.kit.fault import Fault, NotFound, Rejected, Temporary
 from tocsin.state.throttle import TooManyAttempts
 from tocsin.statuspage.desk import StatusDesk
+from tocsin.statuspage.outward import is_outside
 from tocsin.web.attempts import Attempts
 from tocsin.web.body import status_of
 from tocsin.web.csrf import form_of
@@ -96,8 +97,20 @@ def _count(request: Request) -> None:
             Attempts(clock, most=_OF_ALL, seconds=_HOUR_SECONDS),
         )
     one, everybody = state.status_attempts
-    one.count(request.client.host if request.client else "")
+    one.count(_who(request))
     everybody.count("all")
+
+
+def _who(request: Request) -> str:
+    """The visitor's address: that which a proxy of the inside has noted, else the peer's own."""
+    peer = request.client.host if request.client else ""
+    noted = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    try:
+        is_proxy = not is_outside(peer)
+        is_outside(noted)
+    except ValueError:
+        return peer
+    return noted if is_proxy else peer
 
 
 def _old(request: Request, error: Fault) -> Response:
