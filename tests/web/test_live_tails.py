@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
-from tests.web.connection import Connection
+from tests.web.connection import Connection, Message
 from tests.web.log_site import NOW_NS, LogSite, log_site
 from tests.web.site import Site, open_site
 from tocsin.ingest.logs import tail
@@ -22,6 +23,7 @@ from tocsin.state.tokens import Scope
 from tocsin.state.users import Role
 from tocsin.store.client import Store
 from tocsin.web.api import logs, loki_tail
+from tocsin.web.api.log_stream import Tailing
 from tocsin.web.guard import Guard
 from tocsin.web.lease import ENDED
 
@@ -212,6 +214,27 @@ async def test_a_tail_that_is_too_slow_is_told_so(tails: Tails) -> None:
             dropped = (await socket.told()).get("dropped_entries", [])
             lost = sum(int(one["labels"]["lines"]) for one in dropped)
         assert lost == 2
+
+
+async def test_who_reads_nothing_loses_its_place() -> None:
+    ended = asyncio.Event()
+
+    async def parts() -> AsyncGenerator[bytes]:
+        try:
+            yield b"first"
+            yield b"second"
+        finally:
+            ended.set()
+
+    async def stuck(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    class Impatient(Tailing):
+        patience_seconds = 0.001
+
+    await Impatient(parts()).stream_response(stuck)
+    assert ended.is_set()
 
 
 @pytest.mark.parametrize(

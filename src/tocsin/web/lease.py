@@ -16,6 +16,9 @@ from tocsin.web.identity import Identity
 from tocsin.web.routing import Access
 
 SECONDS = 2.0
+STALLED_SECONDS = 30.0
+"""For so long a caller may read nothing of what is sent; then its place is for another one."""
+
 Ask = Callable[[], Awaitable[Identity]]
 """Who the caller is now; may raise Temporary."""
 

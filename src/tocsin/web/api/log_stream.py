@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Send
 
 from tocsin.model.logs import LogBatch, LogRecord, level_name
 from tocsin.query.logs.ast import Query
@@ -19,7 +21,7 @@ from tocsin.query.logs.pages import pages
 from tocsin.query.logs.search import Line, LogSearch, Span
 from tocsin.query.logs.sql import condition
 from tocsin.web.api.log_json import shown, time_text
-from tocsin.web.lease import ENDED, Lease
+from tocsin.web.lease import ENDED, STALLED_SECONDS, Lease
 from tocsin.web.lease import SECONDS as LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -55,7 +57,33 @@ def tail(
     parts.log_tail.check(caller)
     events = _events(parts, query, _Fresh(test, {known}), since_ns, lease, caller)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    return Tailing(events, headers)
+
+
+class Tailing(StreamingResponse):
+    """A stream without end, which ends when its reader reads nothing for `patience_seconds`."""
+
+    patience_seconds = STALLED_SECONDS
+
+    def __init__(
+        self, events: AsyncGenerator[bytes], headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(events, headers=headers, media_type="text/event-stream")
+        self._events = events
+
+    async def stream_response(self, send: Send) -> None:
+        """As Starlette has it, each part within its time."""
+
+        async def within(message: Message) -> None:
+            async with asyncio.timeout(self.patience_seconds):
+                await send(message)
+
+        # What is unsent stays with the connection, which is closed when this returns.
+        with contextlib.suppress(TimeoutError):
+            try:
+                await super().stream_response(within)
+            finally:
+                await self._events.aclose()
 
 
 @dataclass(slots=True)
@@ -80,7 +108,7 @@ async def _events(
     since_ns: int | None,
     lease: Lease | None,
     caller: str,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     clock = parts.clock
     with parts.log_tail.reading(fresh, caller) as reader:
         yield b"retry: 2000\n\n"

@@ -26,7 +26,7 @@ from tocsin.web import csrf
 from tocsin.web.api.loki_json import grouped
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.identity import Identity, Kind
-from tocsin.web.lease import ENDED, Lease
+from tocsin.web.lease import ENDED, STALLED_SECONDS, Lease
 from tocsin.web.lease import SECONDS as LEASE_SECONDS
 from tocsin.web.routing import Access
 from tocsin.web.services import Services
@@ -128,7 +128,7 @@ class _Following:
                     if found or reader.lost > told:
                         await _told(self.socket, found, reader.lost - told)
                         told = reader.lost
-        except WebSocketDisconnect:
+        except (WebSocketDisconnect, TimeoutError):
             return
         except TooMuch as fault:
             await self.socket.close(_LATER, str(fault)[:_LONGEST_REASON])
@@ -157,4 +157,5 @@ async def _told(socket: WebSocket, found: Sequence[Shown], lost: int) -> None:
     if lost:
         at = str(found[-1].ts_ns) if found else "0"
         message["dropped_entries"] = [{"labels": {"lines": str(lost)}, "timestamp": at}]
-    await socket.send_text(msgspec.json.encode(message).decode())
+    async with asyncio.timeout(STALLED_SECONDS):
+        await socket.send_text(msgspec.json.encode(message).decode())
