@@ -40,13 +40,40 @@ def show(console: Console, report: Report, most: int) -> None:
                 f"where both fire, the second is later by {_length(change.delay_mean)}, "
                 f"at the most {_length(change.delay_longest)}"
             )
+        _incidents(console, report, most)
         _pages(console, "pages that go away", change.removed_pages, most)
         _pages(console, "pages that are new", change.added_pages, most)
         _firings(console, "firings that go away", change.removed_firings, most)
         _firings(console, "firings that are new", change.added_firings, most)
         return
+    _incidents(console, report, most)
     _firings(console, "firings", report.tried.firings, most)
     _pages(console, "pages", report.tried.pages, most)
+
+
+def _incidents(console: Console, report: Report, most: int) -> None:
+    """What really happened in that time, and whether the rule notices."""
+    found = report.incidents
+    if found is None:
+        return
+    console.print()
+    console.print(Text("incidents", "bold"), found.sentence)
+    if not found.judged:
+        return
+    table = Table(box=None, pad_edge=False)
+    titles = [report.before.title] if report.before else []
+    for name in ("incident", "began", "lasted", *titles, report.tried.title, "title"):
+        table.add_column(name, overflow="fold", no_wrap=name == "incident")
+    for one in found.judged[:most]:
+        lasted = _length(one.ended - one.started) if one.ended else "still"
+        caught = [_after(one.before)] if report.before else []
+        row = (one.number, _moment(one.started), lasted, *caught, _after(one.tried), one.title)
+        table.add_row(*(Text(cell, "red" if cell == "misses it" else "") for cell in row))
+    console.print(table)
+
+
+def _after(seconds: float | None) -> str:
+    return "misses it" if seconds is None else f"after {_length(seconds)}"
 
 
 def _proposals(console: Console, learnt: Proposals) -> None:

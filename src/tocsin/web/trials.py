@@ -16,11 +16,13 @@ from tocsin.alert.trying import backtest
 from tocsin.alert.trying.backtest import Past, Trial
 from tocsin.alert.trying.noise import propose
 from tocsin.alert.trying.proposal import Proposals
+from tocsin.alert.trying.real_incidents import misses
 from tocsin.alert.trying.trial_report import Outcome, Report, compared
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model.labels import NAME, Matcher, MatchOp
 from tocsin.web.services import Services
+from tocsin.web.trial_incidents import against
 
 if TYPE_CHECKING:
     from tocsin.alert.rules.group_run import GroupRun
@@ -94,11 +96,17 @@ async def report_of(given: Services, asked: TrialRequest, tell: Tell) -> Report:
             outcome = await backtest.run(trial, past, progress)
             outcomes.append(await _noted(given, trial, outcome))
     tried, before = outcomes[-1], outcomes[0] if len(outcomes) > 1 else None
+    incidents = await against(given, before, tried)
+    difference = compared(before, tried) if before else None
+    if difference is not None and incidents is not None:
+        sentence = difference.sentence + misses(incidents)
+        difference = msgspec.structs.replace(difference, sentence=sentence)
     return Report(
         tried=tried,
         before=before,
-        difference=compared(before, tried) if before else None,
+        difference=difference,
         proposals=learnt,
+        incidents=incidents,
         took=time.monotonic() - began,
     )
 

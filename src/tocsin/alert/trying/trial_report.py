@@ -123,6 +123,29 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     delay_longest: float = 0.0
 
 
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident that concerns the rule; the seconds after its start at which each version fired,
+    None when it did not. A version that fired already when it began has 0."""
+
+    number: str
+    title: str
+    severity: str
+    started: float
+    ended: float
+    before: float | None = None
+    tried: float | None = None
+
+
+class AgainstIncidents(msgspec.Struct, frozen=True, kw_only=True):
+    """The incidents of that time that concern the rule, the oldest first, and what to make of
+    them in a sentence."""
+
+    sentence: str
+    judged: list[Judged] = []
+    missed: list[str] = []
+    """The numbers of those in which the tried version does not fire."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A version that was tried; `before` is what it is compared with."""
 
@@ -130,6 +153,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     before: Outcome | None = None
     difference: Difference | None = None
     proposals: Proposals | None = None
+    incidents: AgainstIncidents | None = None
+    """None where incidents are not known."""
     took: float = 0.0
 
 
