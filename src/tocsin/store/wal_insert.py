@@ -11,7 +11,7 @@ from tocsin.kit.fault import Temporary
 from tocsin.store.errors import QueryTimeout
 from tocsin.store.wal_record import Rows
 
-_INSERT_BYTES = 8 << 20
+_INSERT_BYTES = 32 << 20
 KEYED = {"series": 0, "samples": 1, "exemplars": 2, "metric_metadata": 3}
 """Tables that replace equal keys, and their turn: a sample's series comes before the sample."""
 
