@@ -127,6 +127,25 @@ async def test_a_change_that_was_taken_back_is_not_told_and_an_override_is(world
     assert len(world.told) == 4
 
 
+async def test_who_is_put_on_call_at_once_is_told_at_once(world: World) -> None:
+    override = Override(
+        id="1",
+        schedule="primary",
+        person="cai",
+        starts_ms=at(NOW),
+        ends_ms=at("2026-10-20 18:00"),
+        made_by="ana",
+    )
+    world.roster = world.roster.with_overrides([override])
+    world.clock.jump(0.2)
+    await world.plan()
+    await world.runner.turn()
+    await world.plan()
+    await world.runner.turn()
+
+    assert [person for person, _ in world.told] == ["cai", "ana"]
+
+
 async def test_trouble_with_one_is_tried_again_and_keeps_the_other_from_nothing(
     world: World,
 ) -> None:

@@ -27,6 +27,8 @@ from tocsin.oncall.wall_clock import HOUR_MS
 KIND = "handover"
 _log = log.get("handover")
 _GIVE_UP_MS = 2 * HOUR_MS
+_JUST_MS = 60_000
+"""What is changed from now on was changed a moment ago when it is looked at."""
 _LATE_MS = 12 * HOUR_MS
 """What a change of shift was is of no use to anybody later than this."""
 
@@ -70,10 +72,15 @@ class HandOvers:
         self._url = url
 
     def next_plan(self) -> Plan:
-        """The next change of every schedule, to be put after each change of the roster."""
+        """The next change of every schedule, and one that somebody has just made; to be put after
+        each change of the roster."""
         roster, now = self._roster(), self._clock.now_ms()
-        found = (next_hand_off(roster, name, now) for name in roster.schedules)
-        return Plan(put=tuple(_change(one) for one in found if one is not None))
+        found: list[HandOff] = []
+        for name in roster.schedules:
+            found += hand_offs(roster, name, now - _JUST_MS, now)
+            following = next_hand_off(roster, name, now)
+            found += [following] if following else []
+        return Plan(put=tuple(_change(one) for one in found))
 
     async def attempt(self, errand: Errand) -> Outcome:
         """Raises what the teller raises."""
