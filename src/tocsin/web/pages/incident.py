@@ -101,6 +101,9 @@ class IncidentView:
     severities: Sequence[str]
     roles: Sequence[str]
     people: Sequence[str]
+    next_step: str
+    """Who is called next, in words; empty when nobody is."""
+    next_step_ms: int
     respond_by_ms: int
     """Until when somebody should have acknowledged it; 0 when that is not asked any more."""
     logs: str
@@ -120,6 +123,7 @@ async def view_of(given: Services, number: str, *, is_whole: bool = False) -> In
     firing = [found[link.ref] for link in alerts if link.ref in found and not link.ends_ms]
     firing.sort(key=lambda one: (bool(one.held), one.since_ms))
     shown = told if is_whole else told[:_ENTRIES]
+    waiting = None if incident.is_over else await given.pager.waiting(incident.number)
     waits = not incident.is_over and not incident.acknowledged_ms and level.response_ms
     return IncidentView(
         incident=incident,
@@ -137,6 +141,8 @@ async def view_of(given: Services, number: str, *, is_whole: bool = False) -> In
         severities=list(config.severities),
         roles=_roles(config, incident),
         people=await _people(given),
+        next_step=waiting[0].words if waiting else "",
+        next_step_ms=waiting[1] if waiting else 0,
         respond_by_ms=incident.opened_ms + level.response_ms if waits else 0,
         logs=_logs(incident, given.clock.now_ms()),
         version=f"{incident.version}-{entries[-1].id if entries else 0}-{len(firing)}",

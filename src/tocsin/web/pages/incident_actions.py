@@ -16,7 +16,7 @@ from tocsin.web.identity import identity
 from tocsin.web.pages.incidents import listed
 from tocsin.web.pages.render import answer_action, page
 from tocsin.web.pages.timerange import moment
-from tocsin.web.routing import Access, Addresses, get, post
+from tocsin.web.routing import Access, Addresses, Handler, get, post
 from tocsin.web.services import services
 
 Form = Mapping[str, str]
@@ -123,13 +123,22 @@ async def _act(request: Request) -> Response:
     act = _ACTS[request.url.path.rpartition("/")[2]]
     form = {key: str(value) for key, value in (await form_of(request)).items()}
     author = Author(identity(request).name, "page")
-    try:
-        words = await act(services(request).incidents, number, form, author)
-    except Rejected as error:
-        if "hx-request" not in request.headers:
-            raise
-        return answer_action(request, str(error), "", state="warning", refresh=False)
+    words = await act(services(request).incidents, number, form, author)
     return answer_action(request, words, f"/incidents/{number}")
+
+
+def _toasted(act: Handler) -> Handler:
+    """A mistake is said beside the button, where there is script."""
+
+    async def handler(request: Request) -> Response:
+        try:
+            return await act(request)
+        except Rejected as error:
+            if "hx-request" not in request.headers:
+                raise
+            return answer_action(request, str(error), "", state="warning", refresh=False)
+
+    return handler
 
 
 async def _merge(request: Request) -> Response:
@@ -137,12 +146,7 @@ async def _merge(request: Request) -> Response:
     form = await form_of(request)
     author = Author(identity(request).name, "page")
     into = str(form.get("into") or "").strip()
-    try:
-        one = await services(request).incidents.merge(number, into, author)
-    except Rejected as error:
-        if "hx-request" not in request.headers:
-            raise
-        return answer_action(request, str(error), "", state="warning", refresh=False)
+    one = await services(request).incidents.merge(number, into, author)
     if "hx-request" in request.headers:
         return Response(status_code=204, headers={"HX-Redirect": f"/incidents/{one.number}"})
     return RedirectResponse(f"/incidents/{one.number}", 303)
@@ -232,8 +236,8 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 ADDRESSES: Addresses = (
-    *(post(f"/incidents/{{number}}/{name}", _act, Access.RESPOND) for name in _ACTS),
-    post("/incidents/{number}/merge", _merge, Access.RESPOND),
+    *(post(f"/incidents/{{number}}/{name}", _toasted(_act), Access.RESPOND) for name in _ACTS),
+    post("/incidents/{number}/merge", _toasted(_merge), Access.RESPOND),
     get("/incidents/{number}/edit", _edit_form, Access.RESPOND),
     post("/incidents/{number}/edit", _edit, Access.RESPOND),
 )

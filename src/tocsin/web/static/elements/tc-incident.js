@@ -68,7 +68,7 @@ class TcIncident extends HTMLElement {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("tc-incident");
     if (!fresh || this.querySelector("dialog[open]")) return;
     // What was asked for after the page came, and what somebody typed, is not in the answer.
-    for (const id of ["changed"]) {
+    for (const id of ["changed", "response"]) {
       const here = this.querySelector(`#${id}`);
       const there = fresh.querySelector(`#${id}`);
       if (here && there) there.innerHTML = here.innerHTML;
@@ -80,7 +80,10 @@ class TcIncident extends HTMLElement {
     this.press();
     const box = /** @type {HTMLTextAreaElement | null} */ (this.querySelector(".note-box textarea"));
     if (box && box.value !== typed) box.value = typed;
-    /** @type {any} */ (window).htmx?.process(this);
+    const htmx = /** @type {any} */ (window).htmx;
+    htmx?.process(this);
+    const response = this.querySelector("#response");
+    if (response) htmx?.trigger(response, "redrawn");
   }
 
   /** @param {KeyboardEvent} event */
