@@ -46,7 +46,6 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "counts": "Times in UTC. Counted as downtime: {downtime}. Maintenance is not counted.",
         "without_data": "{days} of {all} days have no data and are left out",
         "no_data_yet": "No data yet",
-        "day_data": "{hours} h of data",
         "trouble_days": "Days with trouble",
         "subscribe": "Get updates",
         "email": "E-mail address",

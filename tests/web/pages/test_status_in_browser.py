@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.product import CONFIG, Product, eventually, running
 from tests.web.pages.conftest import complaints_of
+from tests.web.pages.test_accessible import _RULES as RULES
+from tests.web.pages.test_accessible import AXE
 
 pytestmark = pytest.mark.browser
 
@@ -88,6 +90,25 @@ def test_a_phone_without_script_shows_the_state_first(phone: Page) -> None:
     phone.get_by_role("link", name="Earlier incidents").click()
     expect(phone.get_by_role("heading", level=1)).to_contain_text("History")
     _is_narrow(phone)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/status", "/status/history", "/status-admin"])
+def test_axe_finds_nothing(chromium: Browser, shop: Product, path: str, theme: str) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe is not installed: npm ci --ignore-scripts")
+    context = chromium.new_context(
+        base_url=shop.http,
+        viewport={"width": 390, "height": 844},
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(path)
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate(RULES)
+    context.close()
+    assert not found, "\n".join(f"{rule}: {nodes}" for rule, nodes in found)
 
 
 def test_a_member_tells_the_public_and_ends_it(member: Page, shop: Product) -> None:
