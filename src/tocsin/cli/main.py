@@ -26,6 +26,7 @@ from tocsin.cli import (
     silence,
     status,
     test,
+    test_page,
     token,
     user,
     why,
@@ -74,6 +75,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(silence.app, name="silence")
 app.add_typer(incident.app, name="incident")
+oncall.app.command("test-page")(test_page.test_page)
 app.add_typer(oncall.app, name="oncall")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault, NotFound, Rejected
-from tocsin.model.people import Person
+from tocsin.model.people import ContactMethod, Person
 from tocsin.oncall.paging.caller import Caller, Message
 from tocsin.oncall.paging.rules import methods_of
 from tocsin.state.database import Database
@@ -62,7 +63,7 @@ class PageTests:
         self._clock = clock
 
     async def run(self, person: Person, by: str) -> TestPage:
-        """Every way of the person, one after the other. Raises Rejected when there is none."""
+        """Every way of the person at once. Raises Rejected when there is none."""
         methods = methods_of(person)
         if not methods:
             raise Rejected(f"{person.name} has no way to be reached; add one in My notifications")
@@ -70,21 +71,22 @@ class PageTests:
             id=secrets.token_hex(8), person=person.name, by=by, at_ms=self._clock.now_ms()
         )
         await self._save(begun)
-        tried = []
-        for method in methods:
-            began = self._clock.monotonic()
-            error = ""
-            try:
-                await self._caller.call(method, _message(begun))
-            except Fault as problem:
-                error = str(problem)
-            took = round((self._clock.monotonic() - began) * 1000)
-            tried.append(WayTried(method=method.name, kind=method.kind, took_ms=took, error=error))
-            _tests.labels(method.kind, "failed" if error else "sent").inc()
+        message = _message(begun)
+        tried = await asyncio.gather(*(self._try(method, message) for method in methods))
         latest = await self.get(begun.id)  # it may have been answered meanwhile
         done = msgspec.structs.replace(latest, ways=tuple(tried))
         await self._save(done)
         return done
+
+    async def _try(self, method: ContactMethod, message: Message) -> WayTried:
+        began, error = self._clock.monotonic(), ""
+        try:
+            await self._caller.call(method, message)
+        except Fault as problem:
+            error = str(problem)
+        took = round((self._clock.monotonic() - began) * 1000)
+        _tests.labels(method.kind, "failed" if error else "sent").inc()
+        return WayTried(method=method.name, kind=method.kind, took_ms=took, error=error)
 
     async def answer(self, test_id: str) -> TestPage:
         """The person has answered. Raises NotFound."""
