@@ -91,6 +91,13 @@ async def test_what_would_not_become_smaller_stays(handler: Handler) -> None:
     assert answer.body in (LARGE, b"x" * (LEAST_BYTES - 1))
 
 
+async def test_what_shippers_are_told_is_not_packed() -> None:
+    bulk = Compressed(Starlette(routes=[Route("/logs/_bulk", fixed(LARGE))]))
+    headers = [("accept-encoding", "gzip")]
+    async with Connection(bulk, "http", "/logs/_bulk", {}, headers) as here:
+        assert b"content-encoding" not in dict((await here.message())["headers"])
+
+
 def growing(media: str, more: asyncio.Event) -> Handler:
     async def parts() -> AsyncIterator[bytes]:
         yield b"event: first\n\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -306,6 +307,41 @@ async def test_lines_that_stand_for_several_count_for_them(site: LogSite) -> Non
     assert numbers["half"]["values"] == {"50.0": 20}
     assert numbers["ranks"]["values"] == {"10.0": 10}
     assert numbers["away"]["value"] == 0
+
+
+def token(content: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(content)).decode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("\u00b2", id="no ASCII"),
+        pytest.param("%%%", id="no base64"),
+        pytest.param(token([1]), id="a list"),
+        pytest.param(token({"body": [1], "index": 5}), id="no body"),
+        pytest.param(token({"body": {"size": {}}, "index": {}}), id="a wrong body"),
+        pytest.param(base64.b64encode(b"[" * 100_000).decode(), id="too deep"),
+        pytest.param({"a": 1}, id="no text"),
+    ],
+)
+async def test_a_scroll_or_point_in_time_that_was_made_up_is_refused(
+    site: LogSite, name: object
+) -> None:
+    await site.post("/elasticsearch/_search/scroll", {"scroll_id": name}, 400)
+    for pit in ({"id": name}, name):
+        answer = await site.call(
+            "POST", "/elasticsearch/_search", msgspec.json.encode({"pit": pit})
+        )
+        assert answer.status in (200, 400, 404), answer.body
+
+
+@pytest.mark.parametrize(
+    "query", ["size=x", "from=-1", "search_after=1", "sort=a:up", "q=%28", "track_total_hits=x"]
+)
+async def test_a_wrong_parameter_is_refused(site: LogSite, query: str) -> None:
+    await site.get(f"/elasticsearch/_search?{query}", 400)
 
 
 async def test_several_searches_and_fields(site: LogSite) -> None:

@@ -107,7 +107,7 @@ def orders_of(given: object, *, with_tie: bool = False) -> list[Order]:
     for one in listed:
         if isinstance(one, str):
             name, _, way = one.partition(":")
-            found.append(Order(name, way == "desc" or name == "_score"))
+            found.append(_order(name, way or ("desc" if name == "_score" else "asc")))
         elif isinstance(one, dict):
             found += [_order(str(name), options) for name, options in one.items()]
         else:
