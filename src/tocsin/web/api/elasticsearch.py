@@ -56,11 +56,15 @@ async def _bulk(request: Request) -> Response:
     is_well = not (taken.refused or taken.later or _problems(bulk))
     if wanted.replace(" ", "") in _ERRORS_ALONE and is_well:
         return answer(request, b'{"errors":false}' if "errors" in wanted else b"{}")
-    results = _results(bulk, taken)
-    is_wrong = any(status >= 400 for status, _ in results)
-    items = ",".join(text for _, text in results)
+    is_wrong = False
+    if is_well and not (taken.repeated or taken.dropped):
+        items = _created(bulk, taken)
+    else:
+        results = _results(bulk, taken)
+        is_wrong = any(status >= 400 for status, _ in results)
+        items = [text for _, text in results]
     head = f'{{"errors":{"true" if is_wrong else "false"},"took":{took_ms},"items":['
-    return answer(request, f"{head}{items}]}}".encode())
+    return answer(request, f"{head}{','.join(items)}]}}".encode())
 
 
 _ERRORS_ALONE = ("errors", "items.*.error", "errors,items.*.error")
@@ -81,8 +85,6 @@ def _problems(bulk: Bulk) -> bool:
 
 def _results(bulk: Bulk, taken: Taken) -> list[tuple[int, str]]:
     """The status and the JSON of each item, in order."""
-    if not (taken.refused or taken.later or taken.repeated or taken.dropped or _problems(bulk)):
-        return [(201, one) for one in _created(bulk, taken)]
     found: list[tuple[int, str]] = []
     heads: dict[tuple[str, str], str] = {}
     place = 0
@@ -124,14 +126,13 @@ def _failure(item: Item, place: int, taken: Taken) -> tuple[int, str] | None:
 
 def _created(bulk: Bulk, taken: Taken) -> list[str]:
     """The JSON of each item of a request whose lines were all kept, as nearly always."""
-    heads = {
-        (operation, index): f'{{"{operation}":{{"_index":{_quoted(index)},"_id":'
-        for operation, index in {(item.operation, item.index) for item in bulk.items}
-    }
-    found = []
+    found: list[str] = []
+    last, head, key = None, "", taken.key
     for number, (item, one) in enumerate(zip(bulk.items, bulk.records, strict=True)):
-        name = _quoted(item.id) if item.id else f'"{one.ts_ns}-{taken.key}-{number}"'
-        found.append(f"{heads[item.operation, item.index]}{name}{_CREATED}{number}}}}}")
+        if item is not last:
+            last, head = item, f'{{"{item.operation}":{{"_index":{_quoted(item.index)},"_id":'
+        name = _quoted(item.id) if item.id else f'"{one.ts_ns}-{key}-{number}"'
+        found.append(f"{head}{name}{_CREATED}{number}}}}}")
     return found
 
 
