@@ -147,7 +147,7 @@ class OnCall:
     async def _follow(self) -> None:
         looked = self._clock.monotonic()
         while True:
-            self._count()
+            self.count()
             await self._clock.sleep(_LOOK_SECONDS)
             if self._clock.monotonic() - looked < _OTHERS_SECONDS:
                 continue
@@ -188,7 +188,8 @@ class OnCall:
             except Temporary as error:
                 _log.warning("not_tidied", error=str(error))
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """Make the metrics say who is on call now."""
         now, schedules = self._clock.now_ms(), set(self.roster.schedules)
         who = {name: self.roster.on_call(name, now) for name in schedules}
         shown = {(name, person) for name, person in who.items() if person}
