@@ -216,9 +216,17 @@ def _durations(times: ResponseTimes) -> dict[str, Value]:
         "time_to_resolve": times.resolve_ms,
     }
     return {
-        name: "not known" if value is None else duration_text(value)
-        for name, value in named.items()
+        name: "not known" if value is None else _duration(value) for name, value in named.items()
     }
+
+
+def _duration(ms: int) -> str:
+    """To the second below an hour: quick responses differ by seconds."""
+    if ms >= 3_600_000:
+        return duration_text(ms)
+    minutes, seconds = divmod(round(ms / 1000), 60)
+    parts = ((minutes, "min"), (seconds, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "less than a second"
 
 
 def people_of(incident: Incident, timeline: Sequence[Entry], occasion: Occasion) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 26
 COLOURS = 8
 DRAWN = 20
 LARGEST = 8e307
+_WORD_WIDTH, _ROWS = 76.0, 6
 _STEPS_MS = tuple(
     part * unit
     for unit, parts in (
@@ -70,7 +71,8 @@ def svg(graph: Graph, marks: Sequence[Mark] = ()) -> Markup:
     ]
     parts += _grid(frame, ticks)
     parts += [_threshold(frame, one) for one in thresholds if low <= one <= high]
-    parts += [_mark(frame, one) for one in marks if start_ms <= one.at_ms <= end_ms]
+    shown_marks = [one for one in marks if start_ms <= one.at_ms <= end_ms]
+    parts += [_mark(frame, one, row) for one, row in _in_rows(frame, shown_marks)]
     for at, one in enumerate(shown):
         parts += _line(frame, one, graph.step_ms, at)
     if not any(one.ts for one in shown):
@@ -157,13 +159,24 @@ def _threshold(frame: _Frame, at: float) -> Markup:
     ).format(LEFT, y, WIDTH - RIGHT, WIDTH - RIGHT - 2, y - 4, short(at))
 
 
-def _mark(frame: _Frame, mark: Mark) -> Markup:
+def _in_rows(frame: _Frame, marks: Sequence[Mark]) -> list[tuple[Mark, int]]:
+    """Each with the row of its word: one below the other where they would lie on each other."""
+    found: list[tuple[Mark, int]] = []
+    before, row = -_WORD_WIDTH, 0
+    for one in sorted(marks, key=lambda mark: mark.at_ms):
+        row = (row + 1) % _ROWS if frame.x(one.at_ms) - before < _WORD_WIDTH else 0
+        before = frame.x(one.at_ms)
+        found.append((one, row))
+    return found
+
+
+def _mark(frame: _Frame, mark: Mark, row: int) -> Markup:
     x = frame.x(mark.at_ms)
     side, gap = ("end", -3) if x > WIDTH * 0.9 else ("start", 3)
     return Markup(
         '<path class="mark {}" stroke="#778" d="M{:.1f} {}V{}"/>'
         '<text x="{:.1f}" y="{}" text-anchor="{}" class="mark" fill="#778">{}</text>'
-    ).format(mark.kind, x, TOP, HEIGHT - BOTTOM, x + gap, TOP + 8, side, mark.word)
+    ).format(mark.kind, x, TOP, HEIGHT - BOTTOM, x + gap, TOP + 8 + 12 * row, side, mark.word)
 
 
 def _line(frame: _Frame, points: Points, step_ms: int, at: int) -> list[Markup]:
