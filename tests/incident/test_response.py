@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.incident.response_world import ANA, KNOWN, RESPONSE, World, incidents_config, world
-from tocsin.incident.book import Resolution
+from tocsin.incident.book import Draft, Resolution
 from tocsin.incident.response.actions import playbook_of
 from tocsin.incident.response.known import Known
 from tocsin.incident.response.settings import ResponseConfig
 from tocsin.incident.response.steps import Page, Post, Task
 from tocsin.incident.response.update import Update, post_update
 from tocsin.incident.response.when import Now, When
+from tocsin.incident.response.work import decoded
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Permanent, Rejected, Temporary
@@ -178,7 +179,7 @@ async def test_one_that_fails_for_ever_holds_up_none_and_is_shown(
         assert told[-1].endswith("failed for good. Slack is away")
         assert len(told) < 12
         (errand,) = await it.table.find(subject=one.number, states=("failed",))
-        assert errand.attempts > 20
+        assert errand.attempts > 10
 
 
 async def test_what_a_person_must_mend_fails_at_once(tmp_path: Path, clock: FakeClock) -> None:
@@ -367,3 +368,37 @@ def test_the_same_action_of_two_severities_is_the_same() -> None:
     assert isinstance(playbook.of("P1")[0].step, Post)
     first = playbook_of(incidents_config(FIRST_PLAYBOOK), RESPONSE, KNOWN)
     assert isinstance(first.of("P0")[0].step, Page)
+
+
+async def test_an_update_waits_for_a_beginning_that_is_on_its_way(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    text = "severities: {P0: {actions: [{do: post, channel: alerts}]}}"
+    async with world(tmp_path, clock, text) as it:
+        one = await it.book.open(Draft(severity="P0", title="Down"), ANA)
+        await post_update(it.book, one.number, Update(text="Known"), ANA)
+        claimed = await it.table.claim("b", clock.now_ms(), 60_000)
+        beginning, update = (one for one in claimed if one.kind == "action")
+        assert "/update/" in update.key
+        with pytest.raises(Temporary, match="its beginning is not told yet"):
+            await it.handler.attempt(update)
+        await it.handler.attempt(beginning)
+        await it.handler.attempt(update)
+        assert [moment for _, moment, _ in it.done] == ["initial", "update"]
+
+
+async def test_who_was_being_told_when_it_was_resolved_hears_of_the_end(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    text = "severities: {P0: {actions: [{do: post, channel: alerts}], update_every: 0}}"
+    async with world(tmp_path, clock, text) as it:
+        one = await it.book.open(Draft(severity="P0", title="Down"), ANA)
+        (beginning,) = await it.table.claim("a", clock.now_ms(), 60_000)
+        await it.book.resolve(one.number, Resolution(resolution="x"), ANA)
+        await it.runner.turn()
+        assert it.done == []
+        # What was on its way when the incident was resolved arrives after all.
+        data = {"action": decoded(beginning.content).identity, "moment": "initial"}
+        await it.book.told(one.number, "action", "posted", ANA, {**data, "outcome": "done"})
+        await it.pass_time(60)
+        assert [moment for _, moment, _ in it.done] == ["resolution"]

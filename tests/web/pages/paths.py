@@ -33,6 +33,8 @@ PATHS = (
     "/logs/patterns",
     "/logs/compare",
     "/logs/compare?kind=question",
+    "/incidents/templates",
+    "/incidents/templates?moment=resolution&audience=customers",
     "/status-admin",
     "/browse",
     "/browse?metric=up",

@@ -134,7 +134,7 @@ class ActionHandler:
     ) -> bool:
         """Whether it is to be done now: neither too late nor a second time."""
         if job.moment != Moment.INITIAL.value:
-            return job.moment == CLOSE or _was_begun(entries, job.identity)
+            return job.moment == CLOSE or await self._was_begun(errand, job, entries)
         if incident.is_over or was_done(entries, job.identity):
             return False
         of_severity = self._in_force().playbook.of(incident.severity)
@@ -144,6 +144,24 @@ class ActionHandler:
             subject=errand.subject, kinds=("action",), states=("waiting",)
         )
         return not any(_is_same(one, job) for one in waiting if one.id < errand.id)
+
+    async def _was_begun(self, errand: Errand, job: Job, entries: Sequence[Entry]) -> bool:
+        """Whether whoever would hear of it heard of the beginning. Raises Temporary while that is
+        on its way: the end is not told before it."""
+        if _is_begun(entries, job.identity):
+            return True
+        now = self._clock.now_ms()
+        found = await self._errands.find(
+            subject=errand.subject, kinds=("action",), states=("waiting", "cancelled")
+        )
+        for one in found:
+            other = decoded(one.content)
+            if (other.identity, other.moment) != (job.identity, Moment.INITIAL.value):
+                continue
+            is_due = one.state == "waiting" and one.due_ms <= now
+            if is_due or (one.attempts and one.claimed_until_ms > now):
+                raise Temporary("its beginning is not told yet")
+        return False
 
     async def _outcome(self, errand: Errand, work: Work) -> Outcome:
         doer = self._doers.get(work.action.kind)
@@ -244,7 +262,7 @@ def _is_news(attempts: int) -> bool:
     return attempts in (1, _OFTEN) or (attempts >= _OFTEN and attempts & (attempts - 1) == 0)
 
 
-def _was_begun(entries: Sequence[Entry], identity: str) -> bool:
+def _is_begun(entries: Sequence[Entry], identity: str) -> bool:
     """Whether its beginning was told, or at least tried."""
     return any(
         entry.kind == "action"
