@@ -20,13 +20,13 @@ from tocsin.cli import (
     logs,
     notifications,
     oncall,
+    page_test,
     query,
     routes,
     serve,
     silence,
     status,
     test,
-    test_page,
     token,
     user,
     why,
@@ -75,7 +75,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(silence.app, name="silence")
 app.add_typer(incident.app, name="incident")
-oncall.app.command("test-page")(test_page.test_page)
+oncall.app.command("test-page")(page_test.page_test)
 app.add_typer(oncall.app, name="oncall")
 
 

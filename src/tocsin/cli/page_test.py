@@ -36,7 +36,7 @@ class _Test(msgspec.Struct):
     answered_ms: int = 0
 
 
-def test_page(
+def page_test(
     person: Annotated[str, typer.Argument(help="Who is paged, by every way at once.")],
     wait: Annotated[
         str, typer.Option(help="Wait so long for the answer, e.g. 5m; not at all without it.")
