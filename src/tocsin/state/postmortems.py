@@ -294,7 +294,7 @@ async def _keep_version(connection: AsyncConnection, incident_id: int, version: 
 async def _add(connection: AsyncConnection, incident_id: int, entries: Sequence[Entry]) -> None:
     rows = [
         {
-            "incident_id": incident_id,
+            "incident_id": entry.incident_id or incident_id,
             "at": entry.at_ms,
             "kind": entry.kind,
             "content": msgspec.json.encode(entry),

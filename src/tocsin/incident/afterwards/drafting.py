@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from tocsin.incident.afterwards.action_items import ActionItems
+from tocsin.incident.afterwards.action_items import ActionItems, ItemChanged
 from tocsin.incident.afterwards.config import PostMortemConfig
 from tocsin.incident.afterwards.documents import Document, Documents
 from tocsin.incident.afterwards.draft import Found, draft
@@ -122,9 +122,7 @@ class Drafting:
         except NotFound:
             return Done()
         if said.act == "recurrence":
-            for item in await self._items.recurred(incident, frozenset(said.fingerprints)):
-                _log.info("action_item_recurred", item=item.id, incident=incident.number)
-            return Done()
+            return await self._recurred(incident, frozenset(said.fingerprints))
         if not incident.is_over or not self._config().wants(incident):
             return Done()
         attached = await self._incidents.attachments(incident.id)
@@ -136,6 +134,14 @@ class Drafting:
         except AlreadyWritten:
             return Done()
         _log.info("postmortem_drafted", incident=incident.number)
+        return Done()
+
+    async def _recurred(self, incident: Incident, fingerprints: frozenset[str]) -> Outcome:
+        try:
+            for item in await self._items.recurred(incident, fingerprints):
+                _log.info("action_item_recurred", item=item.id, incident=incident.number)
+        except ItemChanged as error:
+            raise Temporary(str(error)) from error
         return Done()
 
     def give_up_ms(self, errand: Errand) -> int:
