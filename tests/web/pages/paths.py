@@ -18,6 +18,8 @@ PATHS = (
     '/silences/new?matcher=service="db"',
     "/silences/new?kind=maintenance",
     "/silences/calendars",
+    "/oncall",
+    "/oncall/calendars",
     "/notifications",
     "/notifications?state=troubled&since=24h",
     "/logs/rules",
