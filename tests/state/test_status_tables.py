@@ -32,7 +32,7 @@ async def test_a_subscriber_is_found_by_address_token_and_id(database: Database)
     table = Subscribers(database)
     eve = await table.put(_one("eve@example.com", "t1"))
     hook = await table.put(_one("https://example.com/", "t2", "webhook"))
-    assert eve.id and hook.id > eve.id
+    assert 0 < eve.id < hook.id
     assert await table.of_address("email", "eve@example.com") == eve
     assert await table.of_address("webhook", "eve@example.com") is None
     assert await table.of_token("t2") == hook

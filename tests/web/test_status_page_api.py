@@ -108,6 +108,20 @@ def test_a_component_is_set_and_taken_back(client: Client) -> None:
     assert _json(client, "PUT", "/api/status-page/components/no/override", body) == 404
 
 
+def test_a_new_configuration_is_shown_and_a_wrong_one_is_not(product: Product) -> None:
+    file, client = product.folder / "tocsin.yaml", product.client
+    before = file.read_text()
+    file.write_text(before.replace("status_page:", "status_page:\n  title: Another title"))
+    eventually(lambda: "Another title" in client.get("/status").text)
+    file.write_text(before.replace("status_page:", "status_page:\n  logo: missing.svg"))
+    eventually(lambda: "cannot read" in client.get("/system").text)
+    assert "Another title" in client.get("/status").text
+    file.write_text(before.replace("status_page:", "status_page:\n  enabled: false"))
+    eventually(lambda: client.get("/status").status == 404)
+    file.write_text(before)
+    eventually(lambda: client.get("/status").status == 200)
+
+
 def test_who_is_nobody_reads_the_page_and_writes_nothing(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

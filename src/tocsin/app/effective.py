@@ -20,7 +20,7 @@ _SECRET_KEY = re.compile(
     r"service_key|user_key|client_certificate_key|bearer_token|webhook_url|slack_api_url)$"
 )
 _SECRET_WITHIN = {
-    "url": ("webhook_configs",),
+    "url": ("webhook_configs", "actions"),
     "api_url": ("slack_configs",),
     "key": ("tls_config", "smtp_tls_config"),
 }
@@ -43,6 +43,7 @@ _LIVE = (
     "alerts",
     "indicators",
     "slos",
+    "status_page",
 )
 """What `app.product` puts in force on a reload; everything else is read at the start only."""
 
@@ -153,5 +154,7 @@ def _is_secret(path: tuple[str, ...]) -> bool:
     if _SECRET_KEY.search(key) or (above and above[-1] in _SECRET_WITHIN.get(key, ())):
         return True
     if above[:-1] == ["alerting", "channels"] and key in _SECRET_OF_CHANNELS:
+        return True
+    if above[-2:] == ["actions", "headers"]:
         return True
     return key in _SECRET_BELOW or any(part in _SECRET_BELOW for part in above)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from pathlib import Path
 
 from tocsin.app.config import Loaded
 from tocsin.kit.clock import Clock
@@ -72,7 +71,7 @@ class StatusMailer:
 def status_mailer(loaded: Loaded, fetcher: Fetcher, clock: Clock) -> StatusMailer | None:
     """None when no mail server is given anywhere. Raises ConfigError for a mistake in `global`."""
     given: MailConfig = loaded.config.status_page.mail
-    folder: Path = loaded.folder if given.smarthost else loaded.alertmanager_folder
+    password = str(loaded.folder / given.auth_password_file) if given.auth_password_file else ""
     document = loaded.alertmanager
     shared = GlobalConfig() if document is None else read_global(document.get("global"))
     sender = given.sender or shared.smtp_from
@@ -92,9 +91,9 @@ def status_mailer(loaded: Loaded, fetcher: Fetcher, clock: Clock) -> StatusMaile
         smarthost=given.smarthost,
         auth_username=given.auth_username,
         auth_password=given.auth_password,
-        auth_password_file=given.auth_password_file,
+        auth_password_file=password,
         require_tls=given.require_tls,
         force_implicit_tls=given.force_implicit_tls,
     )
-    making = Making(shared, Templates({}, clock, ""), fetcher, clock, folder)
+    making = Making(shared, Templates({}, clock, ""), fetcher, clock, loaded.alertmanager_folder)
     return StatusMailer(Email(config, making), sender, given.reply_to, clock)

@@ -210,15 +210,23 @@ class MailConfig(msgspec.Struct, frozen=True, kw_only=True):
     `alertmanager.yml`."""
 
     sender: str = msgspec.field(default="", name="from")
+    """The address that they come from."""
     reply_to: str = ""
+    """The address that answers go to."""
     smarthost: str = ""
     """`host:port` of the mail server."""
     hello: str = ""
+    """What Tocsin calls itself to that server."""
     auth_username: str = ""
+    """Whom to log in as; empty: without a login."""
     auth_password: Secret | None = None
+    """The password."""
     auth_password_file: str = ""
+    """A file that holds it instead."""
     require_tls: bool | None = None
+    """Whether mails go out over STARTTLS alone; yes, unless it is said otherwise."""
     force_implicit_tls: bool | None = None
+    """Whether TLS begins with the connection; it does on port 465."""
 
 
 class SubscriptionsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,6 +255,7 @@ class StatusPageConfig(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | None = None
     """Whether there is one; when it is not said, there is one as soon as it has components."""
     title: Annotated[str, msgspec.Meta(max_length=200)] = "Status"
+    """What the page is called, in its head, in mails and feeds."""
     description: str = ""
     """A paragraph below the title."""
     language: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
@@ -258,11 +267,15 @@ class StatusPageConfig(msgspec.Struct, frozen=True, kw_only=True):
     configuration file's folder."""
     colours: ColoursConfig = ColoursConfig()
     links: tuple[LinkConfig, ...] = ()
+    """Links in the page's head: a list of `{name, url}`."""
     host: HostName = HostName("")
     """A host name at which the page, and nothing else, is served at `/`."""
     groups: tuple[GroupConfig, ...] = ()
+    """Components under headings: a list of `{name, description, components, collapsed,
+    enabled}`."""
     components: tuple[ComponentConfig, ...] = ()
-    """Those without a heading."""
+    """Those without a heading: a list of `{name, id, description, monitor, degraded, alerts,
+    severities, services, enabled}`."""
     severities: dict[Severity, ComponentState] = {}
     """What alerts of a severity do to a component, besides: `critical` and `p0` are a
     major_outage, `high`, `error` and `p1` a partial_outage, `info`, `low`, `none` and `p3` nothing,
