@@ -14,6 +14,7 @@ from tests.app.response_stage import ANA, CONFIG, stage
 from tests.app.slack_stand_in import TOKEN, Slack, slack_server
 from tests.notify.servers import Mails, Taken, http_receiver, mail_server
 from tocsin.app.config import load_config
+from tocsin.app.effective import effective_yaml
 from tocsin.app.incident_response import check_response
 from tocsin.incident.book import Resolution
 from tocsin.incident.response.update import Update
@@ -293,3 +294,20 @@ def test_names_that_are_not_there_are_refused(
         check_response(load_config(file), clock)
     assert words in str(refused.value)
     assert "tocsin.yaml:" in str(refused.value)
+
+
+def test_the_configuration_in_force_shows_no_secret_of_the_response(tmp_path: Path) -> None:
+    action = "{do: webhook, url: 'http://h/hush1', secret: hush2, headers: {Authorization: hush3}}"
+    urls = {"slack": "http://127.0.0.1:9", "hook": "http://127.0.0.1:9", "mail": 25}
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(CONFIG.format(token="xoxb-hush4", actions=action, **urls))
+    shown = effective_yaml(load_config(file).config)
+    assert "hush" not in shown
+    assert "t0k3n" not in shown
+    assert "do: webhook" in shown
+
+
+@pytest.mark.parametrize("name", ["incidents-first.yaml", "incidents-second.yaml"])
+def test_the_examples_are_right_and_do_what_they_say(name: str, clock: FakeClock) -> None:
+    loaded = load_config(Path(__file__).parents[2] / "examples" / name)
+    assert all("is shown as a task" in one for one in check_response(loaded, clock))
