@@ -56,6 +56,10 @@ class Calls:
         except msgspec.DecodeError as error:
             raise Temporary(f"{self._url} does not answer as expected: {error}") from error
 
+    def content(self, path: str, *, query: Sequence[tuple[str, str]] = ()) -> bytes:
+        """A file as it is. Raises as `read`."""
+        return asyncio.run(self._send("GET", path, None, query))
+
     async def _send(
         self, method: str, path: str, body: object, query: Sequence[tuple[str, str]]
     ) -> bytes:

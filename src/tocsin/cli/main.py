@@ -16,11 +16,13 @@ from tocsin.cli import (
     demo,
     drill,
     incident,
+    incident_statistics,
     keep,
     logs,
     notifications,
     oncall,
     page_test,
+    postmortem,
     query,
     routes,
     serve,
@@ -74,7 +76,10 @@ app.add_typer(test.app, name="test")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(silence.app, name="silence")
+incident.app.command("evidence")(postmortem.evidence)
+incident.app.command("statistics")(incident_statistics.statistics)
 app.add_typer(incident.app, name="incident")
+app.add_typer(postmortem.app, name="postmortem")
 oncall.app.command("test-page")(page_test.page_test)
 app.add_typer(oncall.app, name="oncall")
 
