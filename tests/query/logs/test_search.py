@@ -12,6 +12,7 @@ from tests.store.test_log_writer import writing
 from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.model.logs import LogBatch, LogRecord
+from tocsin.query.logs.match import matcher
 from tocsin.query.logs.parse import parse
 from tocsin.query.logs.search import LogSearch, Span
 from tocsin.store.client import Store
@@ -27,6 +28,7 @@ RECORDS = tuple(
         service=("api", "web")[n % 2],
         level=(9, 9, 13, 17)[n % 4],
         host=f"h{n % 2}",
+        trace_id="abc" if n % 100 == 50 else "",
         attributes={"n": str(n), "even": "yes"} if n % 2 == 0 else {"n": str(n)},
     )
     for n in range(720)
@@ -52,6 +54,30 @@ async def test_a_rare_line_is_found_wherever_it_lies(search: LogSearch) -> None:
     assert line.body == "line 0 timed out"
     assert line.attributes == {"n": "0", "even": "yes"}
     assert await search.count(parse('"timed out"'), SPAN) == 15
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param("n>=718 OR n<40", id="few at the end, many at the beginning"),
+        pytest.param("timed", id="a word now and then"),
+        pytest.param(r"/line 7\d/", id="a pattern"),
+        pytest.param(r"/line [1-5]\d\d timed/ out", id="a pattern and a word"),
+        pytest.param("trace_id:abc", id="a trace"),
+        pytest.param("trace_id:abc timed", id="a trace and a word"),
+    ],
+)
+async def test_as_many_lines_are_found_as_there_are_however_they_lie(
+    search: LogSearch, question: str
+) -> None:
+    query = parse(question)
+    test = matcher(query, START_NS)
+    oldest = [one.ts_ns for one in RECORDS if test(one)]
+    assert len(oldest) >= 2
+    for newest_first, wanted in ((True, oldest[::-1]), (False, oldest)):
+        for limit, offset in ((1, 0), (3, 0), (10, 2), (40, 0), (500, 1)):
+            found = await search.lines(query, SPAN, limit, newest_first=newest_first, offset=offset)
+            assert [one.ts_ns for one in found] == wanted[offset : offset + limit]
 
 
 @pytest.mark.parametrize("question", ["", "service:api", "level>=warn", "timed", "even:yes"])
