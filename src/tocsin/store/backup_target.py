@@ -16,6 +16,7 @@ import msgspec
 
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Permanent, Rejected
+from tocsin.store.literal import literal
 from tocsin.store.s3 import S3, Bucket
 
 _TELEMETRY = "telemetry"
@@ -94,7 +95,7 @@ async def opened(
 class _OnDisk:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.telemetry = f"File({_literal(str(folder / _TELEMETRY))})"
+        self.telemetry = f"File({literal(str(folder / _TELEMETRY))})"
 
     async def write(self, name: str, data: bytes) -> None:
         await asyncio.to_thread(self._write, name, data)
@@ -120,7 +121,7 @@ class _InBucket:
     def __init__(self, place: S3, bucket: Bucket) -> None:
         self._bucket = bucket
         arguments = (place.url(_TELEMETRY), place.access_key, place.secret_key)
-        self.telemetry = f"S3({', '.join(_literal(each) for each in arguments)})"
+        self.telemetry = f"S3({', '.join(literal(each) for each in arguments)})"
 
     async def write(self, name: str, data: bytes) -> None:
         await self._bucket.put(name, data)
@@ -140,7 +141,7 @@ class _Staged:
         self._bucket = bucket
         self._moved = moved
         self._folder = folder
-        self.telemetry = f"File({_literal(str(folder / _TELEMETRY))})"
+        self.telemetry = f"File({literal(str(folder / _TELEMETRY))})"
 
     async def write(self, name: str, data: bytes) -> None:
         await self._bucket.put(name, data)
@@ -186,8 +187,3 @@ def parse_target(
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _literal(text: str) -> str:
-    """A string for SQL where the engine takes no parameters."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -17,7 +17,8 @@ from tocsin.query.elastic.dates import moment_ns, zone_of
 from tocsin.query.elastic.dsl import query_of
 from tocsin.query.elastic.faults import ElasticFault, illegal, parsing
 from tocsin.query.elastic.values import is_time, number_sql, text_sql
-from tocsin.query.logs.sql import condition, literal
+from tocsin.query.logs.sql import condition
+from tocsin.store.literal import literal
 
 MOST_BUCKETS = 65_535
 Key = str | int | float

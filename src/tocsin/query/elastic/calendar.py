@@ -12,7 +12,7 @@ from tocsin.query.elastic import option
 from tocsin.query.elastic.dates import zone_of
 from tocsin.query.elastic.faults import illegal
 from tocsin.query.elastic.values import MILLIS
-from tocsin.query.logs.sql import literal
+from tocsin.store.literal import literal
 
 _FIXED = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)")
 _MILLIS = {

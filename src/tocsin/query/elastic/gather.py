@@ -12,7 +12,7 @@ from tocsin.query.elastic import metrics
 from tocsin.query.elastic.aggregation import Aggregation
 from tocsin.query.elastic.buckets import MOST_BUCKETS, Key
 from tocsin.query.logs.search import LogSearch
-from tocsin.query.logs.sql import literal
+from tocsin.store.literal import literal
 
 Path = tuple[Key, ...]
 Shown = dict[str, Any]  # a part of the answer by the aggregation's name

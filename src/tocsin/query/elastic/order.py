@@ -13,7 +13,7 @@ from tocsin.query.elastic.faults import illegal, parsing
 from tocsin.query.elastic.values import MILLIS, is_time, text_sql
 from tocsin.query.logs.fields import Part, names_of, place_of
 from tocsin.query.logs.search import Line
-from tocsin.query.logs.sql import literal
+from tocsin.store.literal import literal
 
 _TIES = ("_doc", "_shard_doc", "_id", "_score")
 _PLACE = "(toUnixTimestamp64Nano(ts), batch, number)"

@@ -21,7 +21,8 @@ from tocsin.query.elastic.order import Order, after_sql, orders_of
 from tocsin.query.logs.ast import Query
 from tocsin.query.logs.bounds import bounds
 from tocsin.query.logs.search import COLUMNS, Line, LogSearch, Span, within
-from tocsin.query.logs.sql import condition, literal
+from tocsin.query.logs.sql import condition
+from tocsin.store.literal import literal
 
 _MOST_HITS = 10_000
 _ALL_HITS = 1 << 62

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.query.logs.fields import Part, names_of, place_of
-from tocsin.query.logs.sql import literal
+from tocsin.store.literal import literal
 
 LEVEL_TEXT = (
     "multiIf(level = 0, '', level < 5, 'trace', level < 9, 'debug', level < 13, 'info',"

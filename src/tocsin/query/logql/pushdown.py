@@ -8,7 +8,7 @@ from tocsin.model.labels import Matcher
 from tocsin.query.logql import ast
 from tocsin.query.logql.labels import LINE, label_sql, matcher_sql
 from tocsin.query.logql.parsers import ERROR, pattern_regex
-from tocsin.query.logs.sql import literal
+from tocsin.store.literal import literal
 
 _FOUND_IN_LINE = ("__error__", "__error_details__")
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 import msgspec
 
 from tocsin.kit.clock import Clock
-from tocsin.query.logs.sql import literal
 from tocsin.store.client import Store
+from tocsin.store.literal import literal
 
 _T = TypeVar("_T")
 _DAY = 86_400

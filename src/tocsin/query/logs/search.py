@@ -12,8 +12,9 @@ from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.query.logs.ast import All, AtLeast, Everything, Field, Has, Not, Query, Some
 from tocsin.query.logs.fields import Part, place_of
-from tocsin.query.logs.sql import condition, literal
+from tocsin.query.logs.sql import condition
 from tocsin.store.client import Store
+from tocsin.store.literal import literal
 
 MOST_LINES = 10_000
 _MOST_BUCKETS = 2_000

@@ -25,6 +25,7 @@ from tocsin.query.logs.ast import (
 )
 from tocsin.query.logs.fields import LONGEST_PATTERN, Part, levels_of, names_of, number_of, place_of
 from tocsin.query.logs.times import moment
+from tocsin.store.literal import literal
 
 _TOKEN = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
 """What the text index takes for a word: letters, digits, and everything beyond ASCII."""
@@ -39,12 +40,6 @@ _ID = re.compile(r"(\d{1,19})-(\d{1,20})-(\d{1,10})", re.ASCII)
 
 
 Leaf = Ids | Has | Wildcard | Regex | Range | Field
-
-
-def literal(text: str) -> str:
-    """A text as ClickHouse reads it in SQL, whatever is in it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
-    return f"'{escaped.encode('utf-8', 'replace').decode()}'"
 
 
 def condition(query: Query, now_ns: int) -> str:
