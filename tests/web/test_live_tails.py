@@ -19,7 +19,7 @@ from tests.web.site import Site, open_site
 from tocsin.ingest.logs import tail
 from tocsin.kit.clock import FakeClock
 from tocsin.model.logs import LogBatch, LogRecord
-from tocsin.state.tokens import Scope
+from tocsin.state.tokens import Scope, Tokens
 from tocsin.state.users import Role
 from tocsin.store.client import Store
 from tocsin.web.api import logs, loki_tail
@@ -139,6 +139,16 @@ async def test_a_tail_ends_when_its_key_is_revoked(tails: Tails) -> None:
         assert (message["code"], message["reason"]) == (1008, ENDED)
         await stream.over()
         await socket.over()
+
+
+async def test_a_tail_ends_when_another_process_revokes_its_key(tails: Tails) -> None:
+    key, number = await tails.key()
+    async with tails.events(key) as stream:
+        await stream.until(b"caught_up")
+        await Tokens(tails.people.database, tails.people.clock).revoke(number)
+        await tails.people.clock.advance(3)
+        tails.come("not seen any more")
+        assert b"not seen" not in await stream.until(b"event: ended")
 
 
 async def test_a_tail_ends_when_its_key_expires(tails: Tails) -> None:

@@ -31,6 +31,7 @@ from tocsin.web.routing import Access
 
 _MOST_KNOWN = 10_000
 _KNOWN_SECONDS = 15.0
+_RECENT_SECONDS = 2.0
 _UNKNOWN_SECONDS = 5.0
 """How long another node's change may go unnoticed; this process's own are seen at once."""
 
@@ -40,6 +41,7 @@ _refusals = gauge.counter("auth_refusals", "Credentials that did not count, by w
 @dataclass(frozen=True, slots=True)
 class _Known:
     identity: Identity
+    since: float
     until: float
     version: tuple[int, int, int]
 
@@ -65,8 +67,11 @@ class Authenticator:
         query: Mapping[str, str] | None = None,
         cookies: Mapping[str, str] | None = None,
         client: str = "",
+        *,
+        recent: bool = False,
     ) -> Identity:
-        """Who sent this; header names in lower case. `client` is the caller's address.
+        """Who sent this; header names in lower case. `client` is the caller's address. `recent` is
+        for what goes on for long: of keys and sessions nothing older than seconds will do.
 
         A wrong credential is nobody with a `problem`. Raises Temporary when the caller guessed
         passwords too often or the database is away.
@@ -78,7 +83,9 @@ class Authenticator:
             return NOBODY
         if isinstance(credential, Unreadable):
             return self._refused("unreadable", credential.problem)
-        found = await self._of(credential, client)
+        # Passwords are hashed slowly on purpose, so they are not asked for again and again.
+        oldest = _RECENT_SECONDS if recent and not isinstance(credential, UserPassword) else None
+        found = await self._of(credential, client, oldest)
         if isinstance(credential, KeyText) and found.token is not None:
             return self._for_key(found, credential, headers)
         return found
@@ -99,9 +106,11 @@ class Authenticator:
             kept = self._origins = (now + _KNOWN_SECONDS, version, origins)
         return kept[2]
 
-    async def _of(self, credential: Credential, client: str) -> Identity:
+    async def _of(
+        self, credential: Credential, client: str, oldest_seconds: float | None
+    ) -> Identity:
         key = self._key(credential)
-        hit = self._remembered(key)
+        hit = self._remembered(key, oldest_seconds)
         if hit is not None:
             return self._still(hit)
         # One look-up a credential at a time: the many requests of one dashboard come at once, and
@@ -109,17 +118,19 @@ class Authenticator:
         turn = self._turns.setdefault(key, asyncio.Lock())
         try:
             async with turn:
-                hit = self._remembered(key)
+                hit = self._remembered(key, oldest_seconds)
                 return self._still(hit or await self._found(credential, key, client))
         finally:
             if not turn.locked():
                 self._turns.pop(key, None)
 
-    def _remembered(self, key: bytes) -> Identity | None:
+    def _remembered(self, key: bytes, oldest_seconds: float | None) -> Identity | None:
         now = self.people.clock.monotonic()
         for cache in (self._known, self._unknown):
             hit = cache.get(key)
-            if hit is not None and now < hit.until and hit.version == self.people.version:
+            if hit is None or now >= hit.until or hit.version != self.people.version:
+                continue
+            if oldest_seconds is None or now - hit.since < oldest_seconds:
                 return hit.identity
         return None
 
@@ -131,7 +142,7 @@ class Authenticator:
         cache, seconds = (
             (self._unknown, _UNKNOWN_SECONDS) if found.problem else (self._known, _KNOWN_SECONDS)
         )
-        cache[key] = _Known(found, now + seconds, version)
+        cache[key] = _Known(found, now, now + seconds, version)
         cache.move_to_end(key)
         if len(cache) > self._most_known:
             cache.popitem(last=False)

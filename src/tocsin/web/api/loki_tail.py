@@ -61,7 +61,7 @@ def tailing(authenticator: Authenticator) -> Callable[[WebSocket], Awaitable[Non
             await socket.close(_WRONG, str(fault)[:_LONGEST_REASON])
             return
         await socket.accept()
-        lease = Lease(authenticator.people.clock, ask, Access.READ)
+        lease = Lease(authenticator.people.clock, partial(ask, recent=True), Access.READ)
         following = _Following(socket, query, run, lease, who.name)
         sending = asyncio.create_task(following.send(), name="loki_tail")
         try:
