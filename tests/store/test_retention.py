@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from tocsin.kit.clock import FakeClock
+from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Size
 from tocsin.model.samples import SAMPLE
 from tocsin.store.client import Store
-from tocsin.store.config import RetentionConfig
+from tocsin.store.config import LogRetention, RetentionConfig
 from tocsin.store.migrate import migrate
-from tocsin.store.retention import Retention
+from tocsin.store.retention import Retention, line_days
 from tocsin.store.usage import Partition, usage
 
 pytestmark = pytest.mark.anyio
@@ -108,3 +109,54 @@ async def test_a_partition_knows_its_days(
 ) -> None:
     one = Partition("samples", partition, 1, 1, 1, 0)
     assert (one.first_day, one.last_day) == (first, last)
+
+
+async def _write_lines(store: Store, now_ms: int) -> None:
+    """One line of each level, service and age in days."""
+    now = now_ms // 1000
+    rows = [
+        f"(toDateTime64({now - age * 86_400}, 9), '{service}', {level}, '{service} {level} {age}')"
+        for age in (1, 5, 40)
+        for service in ("shop", "audit-log")
+        for level in (0, 5, 9, 17)
+    ]
+    await store.command(f"INSERT INTO logs (ts, service, level, body) VALUES {', '.join(rows)}")
+
+
+async def test_lines_go_after_the_days_of_their_service_and_level(empty_store: Store) -> None:
+    await migrate(empty_store)
+    now_ms = int(dt.datetime.now(dt.UTC).timestamp() * 1000)  # the engine's own clock expires them
+    rules = (LogRetention(service="audit*", days=90), LogRetention(level="info", days=3))
+    retention = Retention(empty_store, RetentionConfig(logs=rules), FakeClock())
+    assert sorted(await retention.apply()) == ["logs", "logs_1m"]
+    assert await retention.apply() == []
+    await _write_lines(empty_store, now_ms)
+    await empty_store.command("OPTIMIZE TABLE logs FINAL")
+    kept = await empty_store.fetch_bytes("SELECT body FROM logs", fmt="TSV")
+    assert sorted(kept.decode().split("\n")[:-1]) == sorted(
+        [f"audit-log {level} {age}" for age in (1, 5, 40) for level in (0, 5, 9, 17)]
+        + [f"shop {level} 1" for level in (0, 5, 9, 17)]
+        + ["shop 0 5", "shop 17 5"]
+    )
+    usual = Retention(empty_store, RetentionConfig(), FakeClock())
+    assert sorted(await usual.apply()) == ["logs", "logs_1m"]
+    assert await usual.apply() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        pytest.param({"days": 3}, "name a service or a level", id="nothing named"),
+        pytest.param({"days": 3, "level": "loud"}, "no level 'loud'", id="unknown level"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(given: dict[str, object], words: str) -> None:
+    with pytest.raises(Rejected, match=words):
+        LogRetention(**given)  # type: ignore[arg-type]  # the table's own
+
+
+def test_a_name_of_a_service_is_no_sql() -> None:
+    rule = LogRetention(service="o'b\\r%_*", days=3)
+    assert line_days(RetentionConfig(logs=(rule,))) == (
+        "multiIf(service LIKE 'o\\'b\\\\\\\\r\\\\%\\\\_%', 3, 30)"
+    )

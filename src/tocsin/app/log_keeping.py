@@ -57,7 +57,11 @@ class LogKeeping:
         """Put other limits and rules in force. Raises Rejected for rules that do not go together,
         before anything has changed."""
         self.rules.configure(config)
-        self.intake.configure(config.logs, retention_seconds=config.retention.logs_days * 86_400.0)
+        self.intake.configure(config.logs, retention_seconds=_retention_seconds(config))
+
+
+def _retention_seconds(config: Config) -> float:
+    return config.retention.longest_logs_days * 86_400.0
 
 
 def log_keeping(config: Config, store: Store, settings: Settings, clock: Clock) -> LogKeeping:
@@ -77,7 +81,7 @@ def log_keeping(config: Config, store: Store, settings: Settings, clock: Clock) 
         writer,
         clock,
         config.logs,
-        retention_seconds=config.retention.logs_days * 86_400.0,
+        retention_seconds=_retention_seconds(config),
         steps=(*rules.steps, miner),
         tail=tail,
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from tocsin.kit.fault import Permanent, Rejected
 from tocsin.kit.quantity import Size
+from tocsin.model.logs import level_of
 
 MIB = 1 << 20
 
@@ -73,6 +74,30 @@ class StoreConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
 
 
+class LogRetention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lines that are kept for another time than the others."""
+
+    days: Days
+    service: str = ""
+    """Only of this service; `*` stands for any characters. Empty: of every service."""
+    level: str = ""
+    """Only of this level and what is less severe, such as `info`. Empty: of every level."""
+
+    def __post_init__(self) -> None:
+        if not self.service and not self.level:
+            raise Rejected("retention.logs: name a service or a level; logs_days is for the rest")
+        if self.level and not level_of(self.level):
+            raise Rejected(
+                f"retention.logs: there is no level {self.level[:40]!r}; known are "
+                "trace, debug, info, warn, error, fatal"
+            )
+
+    @property
+    def highest_level(self) -> int:
+        """The most severe number (OpenTelemetry's) that it is about: the last of its level."""
+        return (level_of(self.level) - 1) // 4 * 4 + 4 if self.level else 255
+
+
 class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long each kind of telemetry is kept, and how much disk all of it may take."""
 
@@ -86,6 +111,14 @@ class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Days that exemplars are kept."""
     logs_days: Days = 30
     """Days that log lines are kept."""
+    logs: tuple[LogRetention, ...] = ()
+    """Other days for some of them, the first that fits counts: a list of `{level: debug, days: 3}`,
+    `{service: audit, days: 365}`. Lines then go by themselves, not only a day at a time."""
     max_disk_bytes: Size | None = None
     """Beyond this the oldest day of samples (or month of anything else) goes first, whatever its
     age. Without a value only the days decide."""
+
+    @property
+    def longest_logs_days(self) -> int:
+        """Days after which no line is kept."""
+        return max((self.logs_days, *(one.days for one in self.logs)))

@@ -14,7 +14,8 @@ from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
 from tocsin.store.client import Store, quoted
 from tocsin.store.clock_trust import ClockTrust
-from tocsin.store.config import RetentionConfig
+from tocsin.store.config import LogRetention, RetentionConfig
+from tocsin.store.literal import literal
 from tocsin.store.usage import Partition, partitions
 
 _EVERY_SECONDS = 60.0
@@ -43,6 +44,11 @@ class Dropped(msgspec.Struct, frozen=True):
 class _Table(msgspec.Struct, frozen=True):
     name: str
     create_table_query: str
+    comment: str
+
+
+_LINES = {"logs": "toDateTime(ts)", "logs_1m": "minute"}
+"""The tables about log lines, and when a row of each was."""
 
 
 class Retention:
@@ -112,25 +118,54 @@ class Retention:
     async def apply(self) -> list[str]:
         """Change the TTL of tables whose days differ from the configuration; returns their names.
 
-        The engine then drops whole days in the background; raising the days brings nothing back.
+        The engine then drops whole days in the background, lines that have days of their own one
+        by one; raising the days brings nothing back.
         """
         sql = (
-            "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()"
+            "SELECT name, create_table_query, comment FROM system.tables"
+            " WHERE database = currentDatabase()"
         )
         changed = []
         for table in await self._store.fetch_rows(sql, None, _Table, lane="short"):
-            found = _TTL.search(table.create_table_query)
-            days = self._days(table.name)
-            if found is None or days is None or int(found[2]) == days:
-                continue
-            await self._store.command(
-                f"ALTER TABLE {quoted(table.name)}{self._on_cluster} "
-                f"MODIFY TTL {found[1]} + toIntervalDay({days})"
-            )
-            _log.info("retention_changed", table=table.name, days_before=int(found[2]), days=days)
-            changed.append(table.name)
+            if table.name in _LINES:
+                is_changed = await self._apply_to_lines(table)
+            else:
+                is_changed = await self._apply_days(table)
+            if is_changed:
+                changed.append(table.name)
         self._applied = True
         return changed
+
+    async def _apply_days(self, table: _Table) -> bool:
+        found = _TTL.search(table.create_table_query)
+        days = self._days(table.name)
+        if found is None or days is None or int(found[2]) == days:
+            return False
+        await self._alter(table.name, f"MODIFY TTL {found[1]} + toIntervalDay({days})")
+        _log.info("retention_changed", table=table.name, days_before=int(found[2]), days=days)
+        return True
+
+    async def _apply_to_lines(self, table: _Table) -> bool:
+        """The comment says what is in force: the engine writes expressions in its own words."""
+        wanted = f"{_LINES[table.name]} + toIntervalDay({line_days(self.config)})"
+        if table.comment == wanted:
+            return False
+        found = _TTL.search(table.create_table_query)
+        if table.comment or self.config.logs or found is None or not self._is_days(found[2]):
+            # A day goes as one only when all of its lines go at once.
+            together = int(not self.config.logs)
+            await self._alter(table.name, f"MODIFY SETTING ttl_only_drop_parts = {together}")
+            await self._alter(table.name, f"MODIFY TTL {wanted}")
+            await self._alter(table.name, f"MODIFY COMMENT {literal(wanted)}")
+            _log.info("retention_changed", table=table.name, rules=len(self.config.logs))
+            return True
+        return False
+
+    def _is_days(self, text: str) -> bool:
+        return int(text) == self.config.logs_days
+
+    async def _alter(self, table: str, change: str) -> None:
+        await self._store.command(f"ALTER TABLE {quoted(table)}{self._on_cluster} {change}")
 
     async def configure(self, config: RetentionConfig) -> None:
         """Hold to another configuration from now on; while the store is away, `run` tries again."""
@@ -194,10 +229,28 @@ class Retention:
             "samples_5m": config.rollup_days,
             "series": max(config.raw_days, config.rollup_days) + 1,
             "exemplars": config.exemplars_days,
-            "logs": config.logs_days,
-            "logs_1m": config.logs_days,
             "events": config.events_days,
         }.get(table)
+
+
+def line_days(config: RetentionConfig) -> str:
+    """The days of a line as SQL: one number, or by its service and level."""
+    if not config.logs:
+        return str(config.logs_days)
+    rules = [f"{_is_about(one)}, {one.days}" for one in config.logs]
+    return f"multiIf({', '.join(rules)}, {config.logs_days})"
+
+
+def _is_about(rule: LogRetention) -> str:
+    tests = []
+    if rule.service:
+        pattern = re.sub(r"([\\%_])", r"\\\1", rule.service).replace("*", "%")
+        is_plain = "*" not in rule.service
+        test = f"= {literal(rule.service)}" if is_plain else f"LIKE {literal(pattern)}"
+        tests.append(f"service {test}")
+    if rule.level:
+        tests.append(f"level BETWEEN 1 AND {rule.highest_level}")
+    return " AND ".join(tests)
 
 
 def _oldest_first(held: list[Partition]) -> list[Partition]:
