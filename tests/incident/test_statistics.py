@@ -147,12 +147,14 @@ def test_the_alert_that_opened_an_incident_has_its_pages() -> None:
     second = Link(kind="alert", ref="b", labels=from_mapping({"alertname": "Other"}))
     incidents = [
         incident(1, "2026-03-03T10:00", links=(first, second)),
-        incident(2, "2026-03-04T10:00", links=(first,), acknowledged_ms=0, acknowledged_by=""),
+        incident(2, "2026-03-04T10:00", links=(first,)),
     ]
     entries = [
         page(1, "2026-03-03T10:01"),
         page(1, "2026-03-03T10:02", state="failed"),
         page(2, "2026-03-04T10:01"),
+        entry(1, "acknowledged", "2026-03-03T10:04", author="ana"),
+        entry(2, "acknowledged", "2026-03-04T10:04"),
         entry(1, "note", "2026-03-03T10:05", author="ana"),
         entry(2, "resolved", "2026-03-04T10:05"),
     ]

@@ -40,7 +40,8 @@ def statistics(
         _OUT.out(msgspec.json.encode(found).decode(), highlight=False)
         return
     left = ", ".join(f"{count} {why}" for why, count in found.left_out.items()) or "nothing"
-    _OUT.print(f"{found.counted} incidents in {days} days; left out: {left}")
+    noun = "incident" if found.counted == 1 else "incidents"
+    _OUT.print(f"{found.counted} {noun} in {days} days; left out: {left}")
     for name, rows in (
         ("all", (found.overall,)),
         ("severity", found.by_severity),

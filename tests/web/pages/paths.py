@@ -51,6 +51,12 @@ PATHS = (
     "/settings/notifications?person=ana",
     "/settings/devices",
     "/settings/configuration",
+    "/postmortems",
+    "/postmortems?q=disk&state=draft",
+    "/postmortems/items",
+    "/postmortems/items?state=all&owner=me",
+    "/incidents/statistics",
+    "/incidents/statistics?days=28&zone=Europe/Berlin",
     "/docs",
     "/ui",
 )

@@ -14,8 +14,7 @@ from tocsin.incident.afterwards.documents import Document, Documents
 from tocsin.incident.afterwards.drafting import Drafting
 from tocsin.incident.afterwards.pictures import Picture, graph_picture, load
 from tocsin.incident.afterwards.statistics import (
-    ACT_KINDS,
-    PAGE_KINDS,
+    ALL_KINDS,
     Statistics,
     statistics_of,
 )
@@ -115,7 +114,7 @@ class Afterwards:
         if len(found) > _MOST_INCIDENTS:
             raise Rejected(f"the range has more than {_MOST_INCIDENTS:,} incidents; narrow it")
         ids = [one.id for one in found]
-        entries = await self.timelines.entries(ids, (*PAGE_KINDS, *ACT_KINDS), _MOST_ENTRIES + 1)
+        entries = await self.timelines.entries(ids, ALL_KINDS, _MOST_ENTRIES + 1)
         if len(entries) > _MOST_ENTRIES:
             raise Rejected(f"the range has more than {_MOST_ENTRIES:,} entries; narrow it")
         span = (start_ms, end_ms)

@@ -21,6 +21,7 @@ from tocsin.model.labels import get
 NONE_NAMED = "none named"
 _MACHINES = frozenset(("", "tocsin"))
 PAGE_KINDS = ("page",)
+ANSWER_KINDS = ("acknowledged",)
 ACT_KINDS = (
     "assigned",
     "role",
@@ -35,6 +36,7 @@ ACT_KINDS = (
     "resolved",
 )
 """What counts as having acted on an incident, when a person does it."""
+ALL_KINDS = (*PAGE_KINDS, *ANSWER_KINDS, *ACT_KINDS)
 NIGHT = (23, 7)
 """From 23:00 to 07:00, by a person's own clocks."""
 _TOP = 100
@@ -120,7 +122,7 @@ def statistics_of(
     zone: str,
     zone_of: Callable[[str], str] = lambda _: "UTC",
 ) -> Statistics:
-    """Of incidents opened within `span` and their entries of PAGE_KINDS and ACT_KINDS. `zone` is
+    """Of incidents opened within `span` and their entries of ALL_KINDS. `zone` is
     for weeks and hours, `zone_of` tells a person's own. Takes up to tenths of seconds."""
     place = ZoneInfo(zone)
     counted, left_out = _counted(incidents, span)
@@ -286,15 +288,17 @@ def _noise(incidents: Sequence[Incident], of: Mapping[int, Sequence[Entry]]) -> 
         entries = [entry for one in own for entry in of.get(one.id, ())]
         sent = [e for e in entries if e.kind == "page" and e.data.get("state", "sent") == "sent"]
         acted = {entry.incident_id for entry in entries if _is_act(entry)}
-        answered = sum(
-            bool(one.acknowledged_ms) and one.acknowledged_by not in _MACHINES for one in own
-        )
+        answered = {
+            entry.incident_id
+            for entry in entries
+            if entry.kind in ANSWER_KINDS and entry.author not in _MACHINES
+        }
         rows.append(
             Noise(
                 alert=name,
                 incidents=len(own),
                 pages=len(sent),
-                acknowledged=answered / len(own),
+                acknowledged=len(answered) / len(own),
                 acted_on=len(acted) / len(own),
             )
         )
