@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from tests.oncall.night import BO, Night, Phones, night, person, policy, roster
+from tests.state.conftest import database, postgresql_url
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Permanent
 from tocsin.state.database import Database
@@ -22,6 +23,9 @@ ANA = person("ana", "push", "sms", rules=(("push", 0), ("sms", 2)))
 BEN, CEM = person("ben", "sms"), person("cem", "email")
 TEAM = (ANA, BEN, CEM)
 POLICY = policy("schedule:primary", "person:ben", "schedule:primary:1", minutes=15, at_end="stay")
+
+
+__all__ = ["database", "postgresql_url"]  # fixtures: the same on SQLite and PostgreSQL
 
 
 class Died(Exception):
@@ -140,23 +144,43 @@ async def test_dying_at_any_statement_loses_no_page_and_doubles_none_but_the_one
     assert total > 30
 
 
-async def test_two_nodes_that_work_side_by_side_page_nobody_twice(tmp_path: Path) -> None:
+async def test_two_nodes_that_work_side_by_side_page_nobody_twice(database: Database) -> None:
     clock = FakeClock()
     phones = Phones(clock)
-    url = f"sqlite:///{tmp_path}/state.db"
-    databases = [Database(url), Database(url)]
-    nodes = []
-    for number, database in enumerate(databases):
-        await database.open()
-        people = roster(TEAM, "ana", "ben")
-        nodes.append(Night(database, clock, phones, people, {"P0": POLICY}, node=f"n{number}"))
+    other = Database(database._url.render_as_string(hide_password=False))
+    await other.open()
+    nodes = [
+        Night(one, clock, phones, roster(TEAM, "ana", "ben"), {"P0": POLICY}, node=name)
+        for name, one in (("n1", database), ("n2", other))
+    ]
     incident = await nodes[0].open()
     await _side_by_side(nodes, clock, minutes=20)
     await nodes[1].book.acknowledge(incident.number, BO)
     await _side_by_side(nodes, clock, minutes=60)
     assert phones.calls == [(0.0, "ana", "push"), (2.0, "ana", "sms"), (15.0, "ben", "sms")]
-    for database in databases:
-        await database.close()
+    await other.close()
+
+
+async def test_what_a_dead_node_held_is_done_by_the_other(tmp_path: Path) -> None:
+    """The claim of a node that died while it called ends, and the page is brought after all."""
+    clock = FakeClock()
+    phones = Phones(clock)
+    url = f"sqlite:///{tmp_path}/state.db"
+    first, second = Database(url), Database(url)
+    await first.open()
+    await second.open()
+    people = roster(TEAM, "ana", "ben")
+    dead = Night(first, clock, phones, people, {"P0": POLICY}, node="n1")
+    alive = Night(second, clock, phones, people, {"P0": POLICY}, node="n2")
+    await dead.open()
+    claimed = await dead.table.claim("n1", clock.now_ms(), 60_000)
+    assert len(claimed) == 1
+    await alive.passes(0.9)
+    assert phones.calls == [], "it is the other's"
+    await alive.passes(0.2)
+    assert phones.calls == [(1.0, "ana", "push")]
+    await first.close()
+    await second.close()
 
 
 async def _side_by_side(nodes: list[Night], clock: FakeClock, *, minutes: int) -> None:
