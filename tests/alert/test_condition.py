@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,10 @@ KNOWN = {
         ("increase(errors_total{}, 1h) > 3", "increase(errors_total[1h]) > 3"),
         ("avg(share, 1h) > 3%", "avg_over_time((sum(bad) / sum(all))[1h:1m]) > 0.03"),
         ('promql("sum(up) / count(up)") < 0.5', "sum(up) / count(up) < 0.5"),
+        (
+            'lines("payment failed service:api", 5m) > 20',
+            'sum(logs{in="5m",q="payment failed service:api"}) > 20',
+        ),
         ("absent(up for 10m)", "absent_over_time(up[10m])"),
         ("absent(share, 10m)", "absent_over_time((sum(bad) / sum(all))[10m:1m])"),
         ("forecast(queue, 4h) > 9", "predict_linear(queue[4h], 14400) > 9"),
@@ -257,3 +262,31 @@ def test_a_share_that_cannot_be_is_doubted(condition: str, words: str) -> None:
 )  # fmt: skip
 def test_a_share_that_can_be_is_not_doubted(condition: str) -> None:
     assert doubts_about(condition, KNOWN) == ()
+
+
+def test_lines_are_counted_by_the_fields_that_the_rule_asks_for() -> None:
+    expr = compiled("lines('level:error', 10m) > 5", {}, ("region", "service"))
+    counted = 'sum by (region, service) (logs{by="region, service",in="10m",q="level:error"})'
+    assert expr == f"{counted} > 5"
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ('lines("a:(b", 5m) > 1', "at character 7: the question about lines is wrong"),
+        ("lines(errors, 5m) > 1", "expected a question in quotes"),
+        ('lines("x") > 1', "and a time in lines"),
+    ],
+)
+def test_a_wrong_question_about_lines_is_refused_with_its_place(condition: str, words: str) -> None:
+    with pytest.raises(ConditionError, match=re.escape(words)):
+        compiled(condition, {})
+
+
+@pytest.mark.parametrize(
+    "expr",
+    ['sum(logs{q="failed", in="5m"}) > 20', 'logql{query="sum(rate({app=`a`}[5m]))"} > 2'],
+)
+def test_where_no_line_is_counted_nothing_is_missing(expr: str) -> None:
+    assert data_of(expr) == ""
+    assert data_of('logs{level="error"} > 2') == 'logs{level="error"}', "a metric of that name"

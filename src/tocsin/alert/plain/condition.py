@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tocsin.alert.checking.bounds import OPPOSITE, Bounds, can_hold
+from tocsin.alert.plain import in_quotes
 from tocsin.alert.plain import ready_functions as ready
 from tocsin.alert.plain.condition_tokens import (
     SPOKEN,
@@ -44,7 +45,7 @@ _LARGEST_SHARE = 1.0
 _DEEPEST = 50
 _LONGEST = 10_000
 _WORDS = frozenset(("and", "or", "within", "for", "reaches", "deviates"))
-_READY = ("absent", "flatline", "forecast", "seasonal", "promql")
+_READY = ("absent", "flatline", "forecast", "seasonal", "promql", "lines")
 
 
 def compiled(text: str, indicators: Mapping[str, Indicator], by: tuple[str, ...] = ()) -> str:
@@ -342,7 +343,9 @@ class _Compiler:
 
     def _call(self, function: str, opened: Token) -> Piece:
         if function == "promql":
-            return self._promql()
+            return in_quotes.promql(self._take())
+        if function == "lines":
+            return self._lines()
         measured = self._measured(opened)
         match function:
             case "seasonal":
@@ -359,6 +362,11 @@ class _Compiler:
                 basis_ms = self._duration(function) if self._accept(",") else 0
                 return ready.forecast(measured, span_ms, basis_ms)
         return ready.over_time(function, measured, span_ms)
+
+    def _lines(self) -> Piece:
+        question = self._take()
+        self._expect(",", 'and a time in lines("…", 5m)')
+        return in_quotes.lines(question, self._duration("lines"), self._by)
 
     def _measured(self, opened: Token) -> Piece:
         """A function's first argument, where a metric needs no braces unless it is nearly an
@@ -378,18 +386,6 @@ class _Compiler:
         if piece.role is not Role.MEASURE:
             raise ConditionError("expected an indicator or a metric", opened.at + 1)
         return piece
-
-    def _promql(self) -> Piece:
-        token = self._take()
-        if token.kind is not Kind.TEXT:
-            raise ConditionError('expected PromQL in quotes: promql("…")', token.at)
-        text = token.text[1:-1].replace(f"\\{token.text[0]}", token.text[0])
-        try:
-            parsed = parse(text)
-        except ParseError as error:
-            raise ConditionError(f"could not parse expression: {error}", token.at) from error
-        is_selector = isinstance(parsed, ast.VectorSelector)
-        return Piece(to_text(parsed), Role.MEASURE, is_selector=is_selector)
 
     def _duration(self, where: str) -> int:
         token = self._take()

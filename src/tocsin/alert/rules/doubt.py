@@ -26,6 +26,8 @@ GONE_MS = 3_600_000
 does not come back within that time was taken away."""
 
 _COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
+_QUESTIONS = {"logs": "q", "logql": "query"}
+"""Selectors that count lines, and the label that holds their question."""
 _WITHOUT_DATA = frozenset(("absent", "absent_over_time", "vector", "time", "pi"))
 
 
@@ -55,8 +57,17 @@ def _data(expr: ast.Expr) -> ast.Expr | None:
             return None if below is None else replace(expr, expr=below)
         case ast.NumberLiteral() | ast.StringLiteral():
             return None
+        case ast.VectorSelector() if _counts_lines(expr):
+            return None
         case _:
             return expr
+
+
+def _counts_lines(expr: ast.VectorSelector) -> bool:
+    """Whether it is `logs{q=…}` or `logql{query=…}`: where nothing is counted, nothing was said,
+    which is no missing data."""
+    names = {one.name: one.value for one in expr.matchers}
+    return _QUESTIONS.get(names.get(NAME, ""), NAME) in names.keys() - {NAME}
 
 
 def _inner(expr: ast.Expr) -> ast.Expr | None:
