@@ -16,6 +16,7 @@ from tocsin.kit.clock import FakeClock
 from tocsin.kit.gauge import REGISTRY
 from tocsin.oncall.handover import Situation
 from tocsin.oncall.mistakes import OnCallError
+from tocsin.oncall.news import of_override
 from tocsin.oncall.override import Override
 from tocsin.oncall.paging.caller import Message
 from tocsin.oncall.roster import NO_ROSTER
@@ -139,6 +140,20 @@ async def test_two_nodes_tell_a_change_of_shift_once(nodes: list[Node], now: Fak
     assert sorted(nodes[0].told + nodes[1].told) == [
         "ana: Your shift of primary ended Mon 2026-10-26 08:00; on call now: Bo Lind",
         "bo: You are on call for primary from Mon 2026-10-26 08:00",
+    ]
+
+
+async def test_news_reach_each_person_once(nodes: list[Node]) -> None:
+    node = nodes[0]
+    await node.start()
+    made = await node.oncall.rota.take(wanted("cai", NOW, "2026-10-20 18:00"))
+    for _ in range(2):
+        await node.oncall.tell(of_override(node.oncall.roster, made, "bo"))
+        await node.runner.turn()
+
+    assert node.told == [
+        "cai: You are on call for primary, by ana",
+        "bo: cai is on call for primary, by ana",
     ]
 
 

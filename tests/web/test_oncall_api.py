@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +19,7 @@ from tocsin.app.oncall import KeptChanges
 from tocsin.ingest.config import IngestConfig
 from tocsin.kit.clock import FakeClock
 from tocsin.oncall.handover import Point, Situation
+from tocsin.oncall.news import News
 from tocsin.oncall.rota import Rota
 from tocsin.state.config import AuthConfig
 from tocsin.state.database import Database
@@ -33,7 +34,20 @@ ALL = "/api/oncall"
 PASSWORD = "correct horse battery"
 
 
-class Calm:
+class Desk:
+    """What the web room needs: a rota, and notes of who is told what."""
+
+    def __init__(self, rota: Rota) -> None:
+        self.rota = rota
+        self.told: list[News] = []
+
+    @property
+    def source(self) -> Desk:
+        return self
+
+    async def tell(self, news: Iterable[News]) -> None:
+        self.told += news
+
     async def situation(self, from_ms: int, to_ms: int) -> Situation:
         return Situation(watch=(Point(title="the new disks"),))
 
@@ -47,6 +61,7 @@ class Api:
     keys: dict[Scope, str]
     rota: Rota
     database: Database
+    desk: Desk
 
     async def __call__(
         self, method: str, path: str, value: object = None, scope: Scope | None = Scope.ADMIN
@@ -77,11 +92,12 @@ async def api(tmp_path: Path, now: FakeClock) -> AsyncIterator[Api]:
     people = People.of(database, now, AuthConfig(), external_url="")
     rota = Rota(KeptChanges(database), now)
     rota.configure(read(CONFIG))
+    desk = Desk(rota)
     addresses = (*oncall.ADDRESSES, *oncall_changes.ADDRESSES, *oncall_calendar.ADDRESSES)
     app = Starlette(routes=Guard(Authenticator(people)).routes(addresses))
     app.state.people = people
     app.state.services = SimpleNamespace(
-        oncall=SimpleNamespace(rota=rota, source=Calm()),
+        oncall=desk,
         clock=now,
         settings=Settings(database, now),
         config=SimpleNamespace(ingest=IngestConfig(), external_url="https://tocsin.example"),
@@ -89,7 +105,7 @@ async def api(tmp_path: Path, now: FakeClock) -> AsyncIterator[Api]:
     keys: dict[Scope, str] = {}
     for scope in Scope:
         keys[scope], _ = await people.tokens.create(scope.value, [scope], created_by="test")
-    yield Api(app, people, keys, rota, database)
+    yield Api(app, people, keys, rota, database, desk)
     await database.close()
 
 
@@ -128,6 +144,10 @@ async def test_an_override_is_made_listed_ended_and_written_down(api: Api, now: 
     made = await api("POST", f"{ALL}/overrides", body)
 
     assert made.status == 201, made.text
+    assert [(one.person, one.subject) for one in api.desk.told] == [
+        ("cai", "You are on call for primary, by admin"),
+        ("ana", "cai is on call for primary, by admin"),
+    ]
     assert api.rota.roster.on_call("", at(NOW)) == "cai"
     assert (await api.fresh_rota(now)).roster.on_call("", at(NOW)) == "cai"
     (listed,) = (await api("GET", f"{ALL}/overrides")).json
@@ -184,6 +204,13 @@ async def test_a_swap_is_offered_and_accepted_by_the_other_person(api: Api) -> N
     assert accepted.json["swap"]["state"] == "accepted"
     assert [one["person"] for one in accepted.json["overrides"]] == ["bo"]
     assert api.rota.roster.on_call("", at("2026-10-21 12:00")) == "bo"
+    assert [(one.person, one.subject) for one in api.desk.told] == [
+        ("bo", "A swap is asked for: primary"),
+        ("ana", "The swap of primary was accepted by Bo Lind"),
+    ]
+    assert api.desk.told[0].text.startswith(
+        "Ana Lima asks to be replaced: primary, Wed 2026-10-21 07:00 to Wed 2026-10-21 16:00 (UTC)"
+    )
 
 
 async def _as(api: Api, name: str, method: str, path: str, value: object) -> Answer:

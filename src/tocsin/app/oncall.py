@@ -18,6 +18,8 @@ from tocsin.kit.tasks import Tasks
 from tocsin.oncall.advice import warnings
 from tocsin.oncall.handing_over import KIND, HandOvers
 from tocsin.oncall.handover import SituationSource
+from tocsin.oncall.news import KIND as NEWS
+from tocsin.oncall.news import News, NewsHandler, plan_of
 from tocsin.oncall.override import Override, Swap
 from tocsin.oncall.reading import OnCallPlan, read_on_call
 from tocsin.oncall.roster import NO_ROSTER, Roster
@@ -93,6 +95,7 @@ class OnCall:
             lambda: self.roster, source, self._teller, clock, lambda: self._url
         )
         runner.register(KIND, self.hand_overs)
+        runner.register(NEWS, NewsHandler(self._teller))
         self.rota.on_change(self._changed.set)
 
     def tell_by(self, bring: Bring) -> None:
@@ -124,6 +127,10 @@ class OnCall:
         found = (*warnings(self.roster, now), *gone)
         self._warned = self.roster, now, found
         return found
+
+    async def tell(self, news: Iterable[News]) -> None:
+        """Tell people what others changed, once each. Raises Temporary."""
+        await self._runner.put(plan_of(news, self._clock.now_ms()))
 
     async def load(self) -> None:
         """Read what an earlier process kept."""

@@ -16,6 +16,8 @@ from tocsin.oncall.wall_clock import DAY_MS, HOUR_MS
 _LISTED = 20
 _SEEK_MS = 92 * DAY_MS
 """How far ahead the next hand-off is looked for."""
+_LOOKS_MS = (2 * DAY_MS, 14 * DAY_MS, _SEEK_MS)
+"""In these steps: most are near, and a schedule of many shifts takes long to look far."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,13 @@ def hand_offs(roster: Roster, schedule: str, from_ms: int, to_ms: int) -> Iterat
 
 def next_hand_off(roster: Roster, schedule: str, now_ms: int) -> HandOff | None:
     """The first change after that moment; None when there is none within three months."""
-    return next(hand_offs(roster, schedule, now_ms, now_ms + _SEEK_MS), None)
+    since = now_ms
+    for ahead_ms in _LOOKS_MS:
+        found = next(hand_offs(roster, schedule, since, now_ms + ahead_ms), None)
+        if found is not None:
+            return found
+        since = now_ms + ahead_ms
+    return None
 
 
 def shift_end_ms(roster: Roster, change: HandOff) -> int:

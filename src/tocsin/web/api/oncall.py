@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -213,11 +215,11 @@ async def _shifts(request: Request) -> Response:
     if query.get("rank", "0") not in ("0", "1"):
         raise Rejected("rank is 0, who is first on call, or 1, who is second")
     rank = int(query.get("rank", "0"))
+    # A year of many layers takes a while.
+    shifts = await asyncio.to_thread(roster.shifts, chosen.name, begins, ends, rank=rank)
+    gaps = [] if rank else await asyncio.to_thread(roster.gaps, chosen.name, begins, ends)
     return answer_json(
-        ShiftsShown(
-            [shown_shift(one) for one in roster.shifts(chosen.name, begins, ends, rank=rank)],
-            [] if rank else [shown_gap(one) for one in roster.gaps(chosen.name, begins, ends)],
-        )
+        ShiftsShown([shown_shift(one) for one in shifts], [shown_gap(one) for one in gaps])
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -231,10 +232,15 @@ def spans_of(roster: Roster, schedule: str, asked: Stretch) -> Iterator[Span]:
 
 
 async def _page(request: Request) -> Response:
+    if not services(request).oncall.rota.roster.schedules:
+        return page(request, "pages/oncall.html", view=None)
+    view = await asyncio.to_thread(_view, request)  # months of shifts of many layers take a while
+    return page(request, "pages/oncall.html", view=view)
+
+
+def _view(request: Request) -> OnCallView:
     used, query = services(request), request.query_params
     roster, now = used.oncall.rota.roster, used.clock.now_ms()
-    if not roster.schedules:
-        return page(request, "pages/oncall.html", view=None)
     wanted = query.get("schedule", "")
     chosen = wanted if wanted in roster.schedules else roster.schedule("").name
     zone = query.get("zone") or roster.schedule(chosen).zone
@@ -243,7 +249,7 @@ async def _page(request: Request) -> Response:
     spans = list(spans_of(roster, chosen, asked))
     overrides = used.oncall.rota.overrides()
     me = query.get("me") or viewer(request).name
-    view = OnCallView(
+    return OnCallView(
         cards=[card_of(roster, name, now, overrides) for name in roster.schedules],
         chosen=chosen,
         rows=rows_of(roster, chosen, now),
@@ -256,7 +262,6 @@ async def _page(request: Request) -> Response:
         legend=sorted({(one.name, one.tone) for one in spans if one.kind == "shift"}),
         change=next_hand_off(roster, chosen, now),
     )
-    return page(request, "pages/oncall.html", view=view)
 
 
 async def _handover(request: Request) -> Response:
