@@ -26,7 +26,9 @@ class Tracker(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     """Jira in the cloud: the address of the account that the token belongs to."""
     token: Secret | None = None
+    """What may create issues there."""
     token_file: str = ""
+    """Its file, read at each use."""
     issue_type: str = "Task"
     """Of Jira."""
 
@@ -54,6 +56,7 @@ class SlackSettings(msgspec.Struct, frozen=True, kw_only=True):
     token: Secret | None = None
     """The bot's, xoxb-…; without it that of `via`."""
     token_file: str = ""
+    """Its file, read at each use."""
     via: str = ""
     """A channel of `alerting.channels` whose `app_token` is used; the first with one without it."""
     url: str = ""
