@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.incident.alert_world import NIGHT, Node, database_in, incidents_config, night
 from tocsin.incident.book import Author, Draft, Firing, Resolution
+from tocsin.incident.bounds import MOST_LINKS
 from tocsin.incident.sighting import link_of
 from tocsin.kit.clock import FakeClock
 from tocsin.model.alerts import Alert
@@ -297,6 +298,32 @@ async def test_an_alert_that_flaps_does_not_fill_the_timeline(tmp_path: Path) ->
         assert len(await node.told()) < 20
         assert one.links[0].ends_ms > 0
         assert any("again and again" in text for text in await node.told())
+
+
+async def test_what_an_incident_has_no_room_for_joins_when_others_end(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        now = node.clock.now_ms()
+        alerts = [
+            Alert(labels=from_mapping({**DOWN, "instance": str(n)}), starts_ms=now, source="api")
+            for n in range(MOST_LINKS + 20)
+        ]
+        await node.dispatcher.put(alerts)
+        await node.look()
+        await node.look(is_whole=True)
+        one = await node.only()
+        assert (len(one.links), one.version, len(await node.told())) == (MOST_LINKS, 1, 1)
+        await node.clock.advance(1)
+        ended = {link.ref for link in one.links}
+        over = [
+            Alert(labels=each.labels, starts_ms=now, ends_ms=now + 500, source="api")
+            for each in alerts
+            if each.fingerprint in ended
+        ]
+        await node.dispatcher.put(over)
+        await node.look()
+        await node.look(is_whole=True)
+        firing = [link for link in (await node.only()).links if not link.ends_ms]
+        assert len(firing) == 20
 
 
 async def test_taking_on_an_incident_takes_on_its_alerts_and_giving_it_back_gives_them_back(

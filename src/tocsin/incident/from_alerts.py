@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tocsin.alert.deciding.standing import Standing
 from tocsin.alert.deciding.turns import in_turns
 from tocsin.incident.book import TOCSIN, Author, Change, IncidentBook
+from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.sighting import (
     Joining,
     Opening,
@@ -40,6 +41,7 @@ _AGAIN_SECONDS = 5.0
 _MOST_HEARD = 20_000
 _MOST_INCIDENTS = 2000
 _ATTEMPTS = 4
+_COMPARED = 100
 _START_MS = 180_000
 """How long after the start it is only believed that an alert is over when somebody says so: rules
 have to be evaluated first."""
@@ -89,6 +91,7 @@ class FromAlerts:
         self._heard: dict[Labels, Alert] = {}
         self._linked: dict[str, tuple[str, Link]] = {}
         self._left: dict[str, int] = {}
+        self._surplus: dict[str, dict[str, int]] = {}
         self._noise: dict[tuple[str, str], int] = {}
         self._started_ms = clock.now_ms()
         book.subscribe(self._changed)
@@ -154,7 +157,8 @@ class FromAlerts:
         self._linked = {
             link.ref: (one.number, link) for one in reversed(found) for link in one.of_kind("alert")
         }
-        known = {number for number, _ in self._linked.values()}
+        known = {one.number for one in found}
+        self._surplus = {n: those for n, those in self._surplus.items() if n in known}
         self._noise = {key: n for key, n in self._noise.items() if key[0] in known}
 
     def _changed(self, change: Change) -> None:
@@ -170,11 +174,14 @@ class FromAlerts:
         config, found = self._book.config, []
         if not config.enabled:
             return []
+        waiting = {**self._left}
+        for surplus in self._surplus.values():
+            waiting |= surplus
         async for one in in_turns(alerts):
             name = one.fingerprint
             _, link = self._linked.get(name, ("", None))
             is_known = link is not None and not link.ends_ms
-            if is_known or self._left.get(name) == one.starts_ms:
+            if is_known or waiting.get(name) == one.starts_ms:
                 continue
             severity = severity_of(one.labels, config)
             if not severity:
@@ -190,7 +197,8 @@ class FromAlerts:
         config, now = self._book.config, self._clock.now_ms()
         since = min(min(one.alert.starts_ms for one in sighted), now - config.join.reopen.ms)
         incidents = await self._book.find(Asked(since_ms=max(1, since), limit=_MOST_INCIDENTS))
-        acts = judge(sighted, incidents, config, self._alerts.group_keys, now)
+        groups = self._alerts.group_keys
+        acts = await asyncio.to_thread(judge, sighted, incidents, config, groups, now)
         taken = {one.ref for act in acts for one in act.alerts}
         # People resolved their incident while they went on: they are not looked at again.
         self._left = {
@@ -217,6 +225,7 @@ class FromAlerts:
         config = self._book.config
         if isinstance(act, Opening):
             opened = await self._book.open(draft_of(act.alerts, config), _AUTHOR)
+            self._note_surplus(opened.number, act.alerts)
             await self._only_one(opened)
             return
         if act.reopens:
@@ -228,6 +237,14 @@ class FromAlerts:
             await self._book.told(act.number, "alert_fired", words, _AUTHOR)
         is_quiet = firing.is_quiet or noise >= _NOISY
         await self._book.alerts_fired(act.number, replace(firing, is_quiet=is_quiet), _AUTHOR)
+        self._note_surplus(act.number, act.alerts)
+
+    def _note_surplus(self, number: str, alerts: Sequence[Sighted]) -> None:
+        """What an incident has no room for is not offered again until one of its alerts ends."""
+        rest = {one.ref: one.alert.starts_ms for one in alerts if one.ref not in self._linked}
+        if rest:
+            self._surplus[number] = {**self._surplus.get(number, {}), **rest}
+            _log.warning("incident_is_full", number=number, alerts_without_room=len(rest))
 
     def _count(self, number: str, ref: str) -> int:
         key = (number, ref)
@@ -256,19 +273,27 @@ class FromAlerts:
         config, now = self._book.config, self._clock.now_ms()
         others = await self._book.find(Asked(statuses=OPEN, limit=_MOST_INCIDENTS))
         older = [one for one in others if one.id < opened.id and one.source == "alerts"]
-        labels = [link.labels for link in opened.of_kind("alert")]
-        again = [
-            Sighted(
-                Alert(labels=each, starts_ms=now),
-                opened.severity,
-                keys_of(each, config, self._alerts.group_keys),
-            )
-            for each in labels
-        ]
-        for act in judge(again, older, config, self._alerts.group_keys, now):
+        if not older:
+            return
+        acts = await asyncio.to_thread(self._belongs_to, opened, older, config, now)
+        for act in acts:
             if isinstance(act, Joining):
                 await self._book.merge(opened.number, act.number, _AUTHOR)
                 return
+
+    def _belongs_to(
+        self, opened: Incident, older: Sequence[Incident], config: IncidentsConfig, now: int
+    ) -> list[Joining | Opening]:
+        groups = self._alerts.group_keys
+        again = [
+            Sighted(
+                Alert(labels=link.labels, starts_ms=now),
+                opened.severity,
+                keys_of(link.labels, config, groups),
+            )
+            for link in opened.of_kind("alert")[:_COMPARED]
+        ]
+        return judge(again, older, config, groups, now)
 
     async def _silently_gone(self, firing: set[str], now: int) -> dict[str, int]:
         """Since when alerts of open incidents are over that nobody told of as resolved; what other
@@ -297,6 +322,7 @@ class FromAlerts:
             if link is not None and not link.ends_ms:
                 ended.setdefault(number, {})[name] = ends_ms
         for number, ends in ended.items():
+            self._surplus.pop(number, None)
             noise = max(self._noise.get((number, name), 0) for name in ends)
             await self._book.alerts_ended(number, ends, _AUTHOR, is_quiet=noise >= _NOISY)
 

@@ -73,7 +73,9 @@ def ended(
     if not gone:
         return one, ()
     links = tuple(
-        replace(link, ends_ms=max(1, ends_ms[link.ref])) if link in gone else link
+        replace(link, ends_ms=max(1, ends_ms[link.ref]))
+        if link.kind == ALERT and link.ref in ends_ms and not link.ends_ms
+        else link
         for link in one.links
     )
     after = replace(one, links=links)

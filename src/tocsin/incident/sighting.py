@@ -58,10 +58,9 @@ class Opening:
 class _Cluster:
     """What belongs together: alerts, and perhaps an incident that is there."""
 
-    keys: set[str]
-    alerts: list[Sighted] = field(default_factory=list)
-    refs: frozenset[str] = frozenset()
+    order: int
     incident: Incident | None = None
+    alerts: list[Sighted] = field(default_factory=list)
 
 
 def severity_of(labels: Labels, config: IncidentsConfig) -> str:
@@ -106,26 +105,57 @@ def judge(
 
     An alert of an incident that people resolved while it went on belongs there and opens nothing.
     """
-    clusters = [
-        _Cluster(
-            keys=_incident_keys(one, config, groups),
-            refs=frozenset(link.ref for link in one.of_kind("alert")),
-            incident=one,
-        )
-        for one in sorted(incidents, key=lambda one: (one.is_over, one.id))
-        if not one.merged_into
-    ]
-    before = len(clusters)
+    table = _Clusters(config, groups, now)
+    for incident in sorted(incidents, key=lambda one: (one.is_over, one.id)):
+        if not incident.merged_into:
+            table.add(incident)
     for one in sorted(sighted, key=lambda one: (config.rank(one.severity), one.alert.starts_ms)):
-        if any(_has_seen(cluster.incident, one) for cluster in clusters[:before]):
-            continue
-        found = _home(one, clusters, config, now)
-        if found is None:
-            found = _Cluster(keys=set())
-            clusters.append(found)
-        found.keys.update(one.keys)
-        found.alerts.append(one)
-    return [_act(cluster) for cluster in clusters if cluster.alerts]
+        table.place(one)
+    return [_act(cluster) for cluster in table.all if cluster.alerts]
+
+
+class _Clusters:
+    """Clusters, found by the alerts they have and by the keys of these."""
+
+    def __init__(self, config: IncidentsConfig, groups: GroupKeys, now: int) -> None:
+        self.all: list[_Cluster] = []
+        self._config = config
+        self._groups = groups
+        self._now = now
+        self._by_ref: dict[str, _Cluster] = {}
+        self._by_key: dict[str, _Cluster] = {}
+        self._seen: dict[str, int] = {}
+        """When alerts began to fire, as of now, that were part of what people resolved."""
+
+    def add(self, one: Incident) -> None:
+        """An incident that is there; those that are open come before those that are over."""
+        cluster = self._new(one)
+        alerts = one.of_kind("alert")
+        for link in alerts:
+            if not one.is_over:
+                self._by_ref.setdefault(link.ref, cluster)
+            elif not link.ends_ms:
+                self._seen[link.ref] = max(link.starts_ms, self._seen.get(link.ref, 0))
+        if _takes(one, self._config, self._now):
+            for key in _incident_keys(one, self._config, self._groups):
+                self._by_key.setdefault(key, cluster)
+
+    def place(self, one: Sighted) -> None:
+        """Where the alert belongs; nowhere when it was seen already."""
+        if one.ref not in self._by_ref and one.alert.starts_ms <= self._seen.get(one.ref, -1):
+            return
+        cluster = self._by_ref.get(one.ref)
+        if cluster is None:
+            found = [self._by_key[key] for key in one.keys if key in self._by_key]
+            cluster = min(found, key=lambda each: each.order) if found else self._new(None)
+        for key in one.keys:
+            self._by_key.setdefault(key, cluster)
+        cluster.alerts.append(one)
+
+    def _new(self, one: Incident | None) -> _Cluster:
+        cluster = _Cluster(len(self.all), one)
+        self.all.append(cluster)
+        return cluster
 
 
 def _act(cluster: _Cluster) -> Joining | Opening:
@@ -143,32 +173,6 @@ def _incident_keys(one: Incident, config: IncidentsConfig, groups: GroupKeys) ->
     if config.join.by == ("service",) and not one.is_drill:
         keys |= {_key(f"service={name}") for name in one.services}
     return keys
-
-
-def _has_seen(one: Incident | None, sighted: Sighted) -> bool:
-    """Whether that alert, as it fires now, was part of an incident that is over."""
-    if one is None or not one.is_over:
-        return False
-    return any(
-        link.ref == sighted.ref and not link.ends_ms and link.starts_ms >= sighted.alert.starts_ms
-        for link in one.of_kind("alert")
-    )
-
-
-def _home(
-    one: Sighted, clusters: Sequence[_Cluster], config: IncidentsConfig, now: int
-) -> _Cluster | None:
-    for cluster in clusters:
-        incident = cluster.incident
-        if incident is not None and not incident.is_over and one.ref in cluster.refs:
-            return cluster
-    for cluster in clusters:
-        incident = cluster.incident
-        if cluster.keys.isdisjoint(one.keys):
-            continue
-        if incident is None or _takes(incident, config, now):
-            return cluster
-    return None
 
 
 def _takes(one: Incident, config: IncidentsConfig, now: int) -> bool:
