@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from operator import attrgetter
 
 import numpy as np
 
@@ -133,4 +134,4 @@ def rows_of(batch: LogBatch) -> Rows:
 
 
 def _all(records: tuple[LogRecord, ...], name: str) -> list[str]:
-    return [getattr(one, name) for one in records]
+    return list(map(attrgetter(name), records))
