@@ -144,6 +144,48 @@ def test_a_calendar_is_imported_by_titles_and_attendees(tmp_path: Path) -> None:
     assert plan.files == ((tmp_path / "rota.ics").resolve(),)
 
 
+def _event(uid: str, title: str, starts: str, ends: str, *more: str) -> str:
+    lines = (f"UID:{uid}", f"SUMMARY:{title}", f"DTSTART{starts}", f"DTEND{ends}", *more)
+    return "\r\n".join(("BEGIN:VEVENT", *lines, "END:VEVENT"))
+
+
+def _calendar(*events: str) -> str:
+    head = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x"
+    return "\r\n".join((head, *events, "END:VCALENDAR", ""))
+
+
+def test_events_that_put_two_people_on_call_at_once_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rota.ics").write_text(
+        _calendar(
+            _event("1", "ana", ":20261020T080000Z", ":20261021T080000Z", "RRULE:FREQ=WEEKLY"),
+            _event("2", "bo", ":20261103T090000Z", ":20261103T100000Z"),
+        )
+    )
+    with pytest.raises(OnCallError, match=r"the events 'ana' \(ana\) and 'bo' \(bo\) overlap"):
+        plan_of(CONFIG + "\n  other:\n    import: rota.ics\n", tmp_path)
+
+
+def test_the_events_of_a_holiday_calendar_have_the_stand_in(tmp_path: Path) -> None:
+    day = ";VALUE=DATE:20251003", ";VALUE=DATE:20251004"
+    (tmp_path / "germany.ics").write_text(
+        _calendar(_event("1", "Unity Day", *day, "RRULE:FREQ=YEARLY"))
+    )
+    holidays = "    holidays: {file: germany.ics, stand_in: dee, people: [ana, bo]}\n    layers:"
+    text = CONFIG.replace("    layers:", holidays, 1).replace("teams:", "  dee: {}\nteams:")
+
+    roster = plan_of(text, tmp_path).roster
+
+    whole = [at("2026-10-03 00:00"), at("2026-10-03 23:59"), at("2027-10-03 12:00")]
+    assert {roster.on_call("primary", moment) for moment in whole} <= {"dee", "cai"}
+    assert roster.on_call("primary", at("2026-10-02 23:59")) != "dee"
+    assert roster.on_call("primary", at("2026-10-04 00:00")) != "dee"
+
+
+def test_a_default_schedule_without_any_schedule_is_refused_at_its_place() -> None:
+    with pytest.raises(OnCallError, match=r"^tocsin.yaml:1:1: default_schedule: 'x' is not in"):
+        read("default_schedule: x")
+
+
 def test_an_event_that_names_nobody_is_refused_with_its_title(tmp_path: Path) -> None:
     (tmp_path / "rota.ics").write_text(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n"

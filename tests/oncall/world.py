@@ -6,8 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tocsin.kit.yaml import decode, loads
-from tocsin.oncall.config import OnCallConfig
+from tocsin.kit.yaml import loads
 from tocsin.oncall.reading import OnCallPlan, read_on_call
 from tocsin.oncall.roster import Roster
 
@@ -50,8 +49,7 @@ def at(text: str, zone: str = "Europe/Berlin") -> int:
 
 def plan_of(text: str, folder: Path = Path()) -> OnCallPlan:
     """What that comes to, read on a day of October 2026."""
-    config = decode(loads(text, "tocsin.yaml"), OnCallConfig)
-    return read_on_call(config, folder, at(NOW), ("wake",))
+    return read_on_call(loads(text, "tocsin.yaml"), folder, at(NOW), ("wake",))
 
 
 def read(text: str) -> Roster:

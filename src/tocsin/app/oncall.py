@@ -66,8 +66,8 @@ class KeptChanges:
 
 def on_call_plan(loaded: Loaded, now_ms: int) -> OnCallPlan:
     """What the configuration says of on-call; raises OnCallError with every mistake."""
-    config = loaded.config
-    return read_on_call(config.oncall, loaded.folder, now_ms, tuple(config.alerting.channels))
+    channels = tuple(loaded.config.alerting.channels)
+    return read_on_call(loaded.document.get("oncall"), loaded.folder, now_ms, channels)
 
 
 class OnCall:

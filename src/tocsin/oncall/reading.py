@@ -9,6 +9,7 @@ from pathlib import Path
 from tocsin.alert.attention.recurrence import zone
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
+from tocsin.kit.yaml import decode
 from tocsin.model.people import ContactMethod, NotifyStep, Person, Team
 from tocsin.oncall.config import (
     MethodEntry,
@@ -36,10 +37,13 @@ class OnCallPlan:
 
 
 def read_on_call(
-    config: OnCallConfig, folder: Path, now_ms: int, channels: Collection[str] = ()
+    document: Document | None, folder: Path, now_ms: int, channels: Collection[str] = ()
 ) -> OnCallPlan:
-    """Relative paths start at `folder`; `channels` are the names that methods of the kind "channel"
-    may have. Raises OnCallError with every mistake."""
+    """What stands under `oncall`. Relative paths start at `folder`; `channels` are the names that
+    methods of the kind "channel" may have. Raises ConfigError or OnCallError with every mistake."""
+    if document is None:
+        return OnCallPlan()
+    config = decode(document, OnCallConfig)
     mistakes = Mistakes()
     people = {
         name: _person(name, part, entry, mistakes, channels)
@@ -54,9 +58,8 @@ def read_on_call(
             reader = ScheduleReader(name, part, entry, people, mistakes)
             schedules[name] = reader.schedule(folder, now_ms, files)
     default = config.default_schedule or next(iter(schedules), "")
-    if default and config.schedules is not None:
-        # The struct does not know its own place: that of the schedules is the nearest.
-        mistakes.known(config.schedules, default, schedules, "oncall.schedules")
+    if default:
+        mistakes.known(document, default, schedules, "oncall.schedules", "default_schedule")
     mistakes.raise_any()
     return OnCallPlan(Roster.of(people, teams, schedules, default), tuple(files))
 
