@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tocsin.alert.deciding.decision import Decision
 from tocsin.alert.deciding.dispatch import AlertState, Dispatcher
 from tocsin.alert.deciding.receipt import Receipt
 from tocsin.alert.rules.manager import RuleManager
@@ -111,7 +112,7 @@ class _Alerts:
             known = states.pop(name, None)
             if known is None and (alert := self._dispatcher.known(name)) is not None:
                 known = self._dispatcher.state_of(alert)
-            receipts = await self._told(name)
+            receipts = await self._told(name) or self._expected(known)
             found.append(self._frozen(name, labels, known, receipts, is_own=True))
         for name, state in list(states.items())[:_ALERTS]:
             labels = state.alert.labels
@@ -124,6 +125,14 @@ class _Alerts:
         for one in await self._receipts.find((name,), _RECEIPTS):
             newest.setdefault(one.id, one)
         return tuple(_receipt(newest[key]) for key in sorted(newest, reverse=True)[:_RECEIPTS])
+
+    def _expected(self, known: AlertState | None) -> tuple[FrozenReceipt, ...]:
+        """Nothing is decided yet, as its group still waits: what would be by now."""
+        if known is None:
+            return ()
+        now = self._clock.now_ms()
+        decisions = self._dispatcher.explain(known.alert)
+        return tuple(_decided(one, 0, (now, now, 0)) for one in decisions)
 
     def _frozen(
         self,
@@ -164,12 +173,17 @@ class _Alerts:
 
 
 def _receipt(one: Receipt) -> FrozenReceipt:
-    decision = one.decision
+    return _decided(one.decision, one.id, (one.at_ms, one.last_ms, one.count))
+
+
+def _decided(decision: Decision, its_id: int, when: tuple[int, int, int]) -> FrozenReceipt:
+    """Of a decision that was made first and last then, and so often; 0 times: not yet."""
+    at_ms, last_ms, count = when
     return FrozenReceipt(
-        id=one.id,
-        at_ms=one.at_ms,
-        last_ms=one.last_ms,
-        count=one.count,
+        id=its_id,
+        at_ms=at_ms,
+        last_ms=last_ms,
+        count=count,
         outcome=decision.outcome.value,
         summary=decision.summary,
         receiver=decision.receiver,
