@@ -181,7 +181,12 @@ async def test_other_sites_may_read_what_is_for_programs(here: World) -> None:
 
 
 async def test_the_json_has_statuspages_shape(here: World) -> None:
-    await here.show("groups: [{name: Shop, components: [{name: Cart, monitor: web}]}]" + "\n")
+    await here.show("groups: [{name: Shop, components: [{name: Cart, monitor: web}]}]\n")
+    here.measured.values_of["web"] = []
+    await here.board.look()
+    found = json.loads(here.board.site["api/v2/components.json"].body)
+    assert [one["status"] for one in found["components"]] == ["unknown", "unknown"]
+    assert here.page().count("No data</span>") == 2
     await here.posts.open_post("", "Down", ["cart"], Impact.CRITICAL, "We look.", "ana")
     now = here.clock.now_ms()
     await here.posts.plan_maintenance(
@@ -244,6 +249,19 @@ async def test_the_past_is_listed_by_month(here: World) -> None:
     assert len(months) >= 3
     assert "Old one" in here.board.site[months[0]].body.decode()
     assert months[0].removeprefix("history/") in here.board.site[months[1]].body.decode()
+
+
+async def test_what_is_not_known_is_not_said_to_be_well(here: World) -> None:
+    here.measured.values_of["web"] = []
+    await here.show()
+    assert "Not every system can be seen just now" in here.page()
+    assert "All systems operational" not in here.page()
+    found = json.loads(here.board.site["api/v2/components.json"].body)
+    assert [one["status"] for one in found["components"]] == [
+        "unknown",
+        "operational",
+        "operational",
+    ]
 
 
 async def test_a_public_window_is_told_in_its_own_words(here: World) -> None:

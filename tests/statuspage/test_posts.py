@@ -79,6 +79,11 @@ async def test_an_incident_that_is_made_private_again_leaves_the_page(here: Worl
     assert "Payments fail" not in here.page()
     assert here.states()["api"] == "operational"
     assert [one.title for one in here.posts.all()] == ["Payments fail"]
+    await here.posts.resolve_post("INC-2026-0001", "Over.", "ana")
+    for days in (40, 1):
+        await here.clock.advance(days * 86_400)
+        await here.board.look()
+        assert not any(b"Payments fail" in one.body for one in here.board.site.values())
 
 
 async def test_maintenance_begins_and_ends_by_itself(here: World) -> None:

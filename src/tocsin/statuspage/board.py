@@ -7,6 +7,7 @@ there from the first moment of a start, and while the store and the database are
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -230,6 +231,7 @@ class Board:
             is_unknown = bool(one.monitor) and monitor is None
             if is_unknown and state is ComponentState.OPERATIONAL and override is None:
                 found[one.key] = None
+                _state.labels(one.key).set(math.nan)
             else:
                 found[one.key] = state
                 _state.labels(one.key).set(state.rank)
@@ -259,7 +261,10 @@ class Board:
     def _group(
         self, group: GroupConfig, states: Mapping[str, ComponentState | None], now: int
     ) -> ShownGroup:
-        state = worst(s for one in group.components if (s := states[one.key]) is not None)
+        known = [s for one in group.components if (s := states[one.key]) is not None]
+        state: ComponentState | None = worst(known)
+        if state is ComponentState.OPERATIONAL and len(known) < len(group.components):
+            state = None
         return ShownGroup(
             name="" if is_bare(group) else group.name,
             description=group.description,

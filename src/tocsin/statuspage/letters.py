@@ -93,7 +93,7 @@ def confirmation_body(look: Look, link: str) -> bytes:
 def update_body(snapshot: Snapshot, post: ShownPost, unsubscribe: str) -> bytes:
     """What a webhook gets for each update, in the shape of Statuspage's webhooks."""
     look = snapshot.look
-    words = look.words.get(f"all_{snapshot.state.value}", snapshot.state.value)
+    words = look.words.get(f"all_{snapshot.headline}", snapshot.headline)
     return msgspec.json.encode(
         {
             "type": "incident.updated",

@@ -67,8 +67,8 @@ class StalePost(Rejected):
         self.now = now
 
 
-_LOOKED_AT_MS = 30 * 86_400_000
-"""Whether incidents are still public is looked at until so long after their end."""
+_RECENT_MS = 30 * 86_400_000
+_ALL_EACH_MS = 3_600_000
 
 ComponentsOf = Callable[[Iterable[str], bool], Sequence[str]]
 """The ids of components by their ids, names or services. Unknown ones are left out, or with the
@@ -90,7 +90,8 @@ class PostBook:
         self._components_of = components_of
         self._disclosure = disclosure
         self._posts: dict[str, Post] = {}
-        self._hidden: Collection[str] = ()
+        self._hidden: frozenset[str] = frozenset()
+        self._looked_ms = 0
         self._one_at_a_time = asyncio.Lock()
         self._changed: list[Callable[[], None]] = []
 
@@ -101,16 +102,26 @@ class PostBook:
     async def load(self) -> None:
         """Read what is kept; also what another node wrote."""
         async with self._one_at_a_time:
-            self._posts = {one.id: one for one in await self._keeper.all()}
+            posts = {one.id: one for one in await self._keeper.all()}
+            if self._disclosure is not None:
+                # First: what cannot be judged is not shown.
+                await self._look_at_incidents(posts.values(), self._disclosure)
+            self._posts = posts
 
-        recent = self._clock.now_ms() - _LOOKED_AT_MS
-        numbers = [
+    async def _look_at_incidents(self, posts: Iterable[Post], disclosure: Disclosure) -> None:
+        """Which are public still: recent ones each time, all of them each hour."""
+        now = self._clock.now_ms()
+        is_whole = now - self._looked_ms >= _ALL_EACH_MS
+        since = 0 if is_whole else now - _RECENT_MS
+        numbers = {
             one.incident
-            for one in self._posts.values()
-            if one.incident and (not one.over_ms or one.over_ms > recent)
-        ]
-        if self._disclosure is not None:
-            self._hidden = frozenset(await self._disclosure.hidden(numbers)) if numbers else ()
+            for one in posts
+            if one.incident and (not one.over_ms or one.over_ms > since)
+        }
+        fresh = await disclosure.hidden(sorted(numbers)) if numbers else ()
+        self._hidden = (self._hidden - numbers) | frozenset(fresh)
+        if is_whole:
+            self._looked_ms = now
 
     def all(self) -> Sequence[Post]:
         """Every post, also those of incidents that are hidden by now; the newest first."""

@@ -38,7 +38,8 @@ class ShownGroup(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str = ""
     description: str = ""
-    state: ComponentState
+    state: ComponentState | None
+    """None when nothing is wrong as far as is known, and not everything is."""
     is_folded: bool = False
     components: tuple[ShownComponent, ...] = ()
 
@@ -110,6 +111,15 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[ShownGroup, ...] = ()
     posts: tuple[ShownPost, ...] = ()
     """Every post, the newest first; open windows that are public among them."""
+
+    @property
+    def headline(self) -> str:
+        """The word for the whole: a state, or "unknown" when nothing is wrong as far as is known,
+        and not everything is."""
+        is_unknown = any(one.state is None for one in self.components)
+        if is_unknown and self.state is ComponentState.OPERATIONAL:
+            return "unknown"
+        return self.state.value
 
     @property
     def components(self) -> Sequence[ShownComponent]:

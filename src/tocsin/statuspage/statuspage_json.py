@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from tocsin.statuspage.component_state import ComponentState, indicator
+from tocsin.statuspage.component_state import indicator
 from tocsin.statuspage.post import PostKind
 from tocsin.statuspage.snapshot import (
     ShownComponent,
@@ -21,6 +21,8 @@ from tocsin.statuspage.snapshot import (
 )
 
 _LISTED = 50
+_UNKNOWN = "unknown"
+"""The one word that Statuspage does not have: a component without data is not said to be up."""
 Json = dict[str, object]
 
 
@@ -87,7 +89,8 @@ class _Shown:
 
     def status(self) -> Json:
         state = self._snapshot.state
-        words = self._snapshot.look.words.get(f"all_{state.value}", state.value)
+        headline = self._snapshot.headline
+        words = self._snapshot.look.words.get(f"all_{headline}", headline)
         return {"status": {"indicator": indicator(state), "description": words}}
 
     def components(self) -> Json:
@@ -147,7 +150,7 @@ class _Shown:
         return {
             "id": one.id,
             "name": one.name,
-            "status": (one.state or ComponentState.OPERATIONAL).value,
+            "status": one.state.value if one.state else _UNKNOWN,
             "created_at": f"{known[0]}T00:00:00Z" if known else self._at,
             "updated_at": self._at,
             "position": place,
@@ -164,7 +167,7 @@ class _Shown:
         return {
             "id": f"group-{number + 1}",
             "name": group.name,
-            "status": group.state.value,
+            "status": group.state.value if group.state else _UNKNOWN,
             "created_at": self._at,
             "updated_at": self._at,
             "position": number + 1,

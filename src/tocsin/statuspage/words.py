@@ -17,6 +17,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "all_partial_outage": "Some systems are down",
         "all_major_outage": "All systems are down",
         "all_under_maintenance": "Some systems are under maintenance",
+        "all_unknown": "Not every system can be seen just now",
         "unknown": "No data",
         "investigating": "Investigating",
         "identified": "Identified",

@@ -99,8 +99,8 @@ async def _shown(
         view = StatusView(
             is_on=True,
             address=found.board.address,
-            state=snapshot.look.words.get(f"all_{snapshot.state.value}", ""),
-            tone=TONES[snapshot.state],
+            state=snapshot.look.words.get(f"all_{snapshot.headline}", ""),
+            tone="unknown" if snapshot.headline == "unknown" else TONES[snapshot.state],
             as_of_s=snapshot.as_of_ms / 1000,
             is_stale=snapshot.is_stale,
             components=components_shown(found),

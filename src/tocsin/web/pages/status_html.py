@@ -195,7 +195,8 @@ def _month(at_ms: int) -> str:
 
 def _badges(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
     words, look = snapshot.look.words, snapshot.look
-    yield "badge.svg", svg_badge(look.title, words[f"all_{snapshot.state.value}"], snapshot.state)
+    whole = None if snapshot.headline == "unknown" else snapshot.state
+    yield "badge.svg", svg_badge(look.title, words[f"all_{snapshot.headline}"], whole)
     for one in snapshot.components:
         said = words["unknown"] if one.state is None else words[one.state.value]
         yield f"badge/{one.id}.svg", svg_badge(one.name, said, one.state)
