@@ -15,6 +15,7 @@ from tocsin.oncall.webpush.device import Device
 from tocsin.oncall.webpush.encoding import raw, text
 from tocsin.oncall.webpush.encryption import encrypted
 from tocsin.oncall.webpush.vapid import Vapid
+from tocsin.scrape.fetch import words
 
 _SECONDS = 15.0
 _TTL_SECONDS = 4 * 3600
@@ -76,8 +77,12 @@ class PushSender:
                 return answer.status, said, answer.headers.get("Retry-After", "")
         except TimeoutError as error:
             raise Temporary(f"{device.host}: no answer within {_SECONDS:g} s") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Temporary(f"{device.host}: {type(error).__name__}: {error}"[:300]) from error
+        except aiohttp.ClientConnectorDNSError as error:
+            raise Temporary(f"{device.host}: {error.os_error}"[:300]) from error
+        except aiohttp.ClientError as error:
+            raise Temporary(words(error)) from error
+        except (OSError, ValueError) as error:
+            raise Temporary(f"{device.host}: {error}"[:300]) from error
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -95,10 +100,10 @@ def _judge(host: str, status: int, said: str, wait: str) -> None:
     """RFC 8030, section 5: 201 says that it was taken."""
     if 200 <= status < 300:
         return
-    words = f"{host} answers status {status}{f': {said}' if said else ''}"
+    refusal = f"{host} answers status {status}{f': {said}' if said else ''}"
     if status in _GONE:
-        raise Gone(f"{words}; the browser has given this up and is forgotten")
+        raise Gone(f"{refusal}; the browser has given this up and is forgotten")
     if status == 429 or status >= 500:
         seconds = float(wait) if wait.isascii() and wait.isdigit() else None
-        raise Temporary(words, min(seconds, 3600.0) if seconds is not None else None)
-    raise Permanent(words)
+        raise Temporary(refusal, min(seconds, 3600.0) if seconds is not None else None)
+    raise Permanent(refusal)
