@@ -259,6 +259,26 @@ async def test_what_is_wrong_is_told_in_its_words(site: LogSite, body: object, k
     assert found["status"] == 400
 
 
+@pytest.mark.parametrize(
+    ("buckets", "query", "interval"),
+    [
+        (10, {"match_all": {}}, "30m"),
+        (2, {"match_all": {}}, "3h"),
+        ("1", {"match_all": {}}, "12h"),
+        (10, {"range": {"@timestamp": {"gte": "now-5m"}}}, "1m"),
+        (10, {"match_none": {}}, "1s"),
+    ],
+)
+async def test_an_automatic_histogram_has_as_many_buckets_as_are_wanted(
+    site: LogSite, buckets: object, query: object, interval: str
+) -> None:
+    options = {"field": "@timestamp", "buckets": buckets}
+    body = {"query": query, "size": 0, "aggs": {"t": {"auto_date_histogram": options}}}
+    found = (await site.post("/elasticsearch/_search", body))["aggregations"]["t"]
+    assert found["interval"] == interval
+    assert len(found["buckets"]) <= int(str(buckets))
+
+
 async def test_a_post_filter_narrows_hits_but_not_aggregations(site: LogSite) -> None:
     body = {
         "post_filter": {"term": {"severity": "error"}},

@@ -79,10 +79,8 @@ def rounding_of(body: Mapping[str, Any], now_ns: int) -> Rounding:  # an aggrega
     """The buckets that a date histogram asks for. Raises ElasticFault."""
     zone_name = option.text(body, "time_zone")
     zone = zone_of(zone_name)
-    if "buckets" in body or not any(
-        name in body for name in ("fixed_interval", "calendar_interval", "interval")
-    ):
-        return _fixed("1h", body, zone, now_ns)
+    if not any(name in body for name in ("fixed_interval", "calendar_interval", "interval")):
+        raise illegal("Required one of fields [interval, calendar_interval, fixed_interval]")
     if "calendar_interval" in body:
         name = option.text(body, "calendar_interval")
         if name not in _UNITS:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from tocsin.query.elastic import auto_interval, metrics
 from tocsin.query.elastic import buckets as kinds
-from tocsin.query.elastic import metrics
 from tocsin.query.elastic.aggregation import Aggregation
 from tocsin.query.elastic.buckets import MOST_BUCKETS, Key
 from tocsin.query.logs.search import LogSearch
@@ -83,8 +83,10 @@ async def _one(
     search: LogSearch, where: str, agg: Aggregation, above: Sequence[str]
 ) -> tuple[dict[Path, Shown], Shown]:
     now_ns = search.now_ns()
-    key = kinds.key_sql(agg, now_ns)
     scope = "1" if agg.kind == "global" else where
+    if agg.kind == auto_interval.KIND:
+        agg = await auto_interval.with_interval(search, scope, agg)
+    key = kinds.key_sql(agg, now_ns)
     below = [*above, key]
     rows = await _grouped(search, scope, below, ["sum(weight)"], frequent="terms" in agg.kind)
     inside, empty = (
