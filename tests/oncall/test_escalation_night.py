@@ -122,6 +122,28 @@ async def test_somebody_who_cannot_be_reached_at_all_is_passed_over_at_once(tmp_
         assert one.phones.calls[1][1] == "cem", "the third has its own time"
 
 
+async def test_ways_that_are_tried_side_by_side_are_not_hurried_twice(tmp_path: Path) -> None:
+    """Without rules every way is tried at once."""
+    dora = person("dora", "push", "sms", "call")
+    at_once = policy("person:dora", "person:cem")
+    async with night(tmp_path, roster((dora, CEM)), P0=at_once) as one:
+        one.phones.broken["push"] = Permanent("gone")
+        await one.open()
+        await one.passes(14)
+        assert sorted(way for _, _, way in one.phones.calls) == ["call", "sms"]
+
+
+async def test_when_all_ways_fail_side_by_side_the_next_step_comes_at_once(tmp_path: Path) -> None:
+    dora = person("dora", "push", "sms", "call")
+    at_once = policy("person:dora", "person:cem")
+    async with night(tmp_path, roster((dora, CEM)), P0=at_once) as one:
+        for way in ("push", "sms", "call"):
+            one.phones.broken[way] = Permanent("gone")
+        await one.open()
+        await one.passes(1)
+        assert one.phones.calls == [(0.0, "cem", "email")]
+
+
 async def test_of_two_in_a_step_one_is_enough(tmp_path: Path) -> None:
     both = policy("person:ana+person:ben", "person:cem", minutes=15)
     async with night(tmp_path, roster(TEAM, "ana", "ben"), P0=both) as one:

@@ -21,7 +21,8 @@ Call = tuple[float, str, str]
 
 ANA = person("ana", "push", "sms", "call", rules=(("push", 0), ("sms", 2), ("call", 5)))
 BEN = person("ben", "push", "sms", rules=(("push", 0), ("sms", 3)))
-CEM = person("cem", "sms")
+CEM = person("cem", "sms", "call")
+"""Every way at once."""
 PEOPLE = {one.name: one for one in (ANA, BEN, CEM)}
 POLICIES = {
     "P0": policy("person:ana", "person:ben+person:cem", minutes=7, repeat=1),
@@ -33,7 +34,9 @@ RANKS = ("ana", "")
 
 ACTS = st.one_of(
     st.tuples(st.just("wait"), st.integers(1, 12)),
-    st.tuples(st.just("break"), st.sampled_from(("push", "sms", "ana/push", "ben/sms", "cem/sms"))),
+    st.tuples(
+        st.just("break"), st.sampled_from(("push", "sms", "ana/push", "ben/sms", "cem/sms", "call"))
+    ),
     st.tuples(st.just("repair"), st.just("")),
     st.tuples(st.just("severity"), st.sampled_from(("P0", "P1", "P2", "P3"))),
     st.sampled_from(
@@ -175,7 +178,9 @@ class Slow:
             return
         if self.is_news:
             return
-        mine = [p for p in self.pending if p.turn == one.turn and p.who == one.who]
+        mine = [
+            p for p in self.pending if p.turn == one.turn and p.who == one.who and p.at > self.now
+        ]
         if mine:
             min(mine, key=lambda page: page.at).at = self.now
             return

@@ -161,14 +161,13 @@ class AlertCalls:
         """The person's next way, at once."""
         page = msgspec.json.decode(errand.content, type=AlertPage)
         found = await self._table.find(subject=errand.subject, kinds=(ALERT_PAGE,))
-        later = next_in_turn(page, found, kind=ALERT_PAGE)
+        now_ms = self._clock.now_ms()
+        later = next_in_turn(page, found, now_ms, kind=ALERT_PAGE)
         if later is None:
             return NOTHING
         following = msgspec.json.decode(later.content, type=AlertPage)
         hurried = msgspec.structs.replace(following, instead_of=later.key)
-        return Plan(
-            cancel=(later.key,), put=(_errand(hurried, errand.subject, self._clock.now_ms()),)
-        )
+        return Plan(cancel=(later.key,), put=(_errand(hurried, errand.subject, now_ms),))
 
 
 def _errand(page: AlertPage, subject: str, due_ms: int) -> Errand:

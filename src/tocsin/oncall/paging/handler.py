@@ -33,10 +33,10 @@ UNREACHED = "unreached"
 
 def unreached_errand(failed: Page, errand: Errand, now_ms: int) -> Errand:
     """What looks whether anybody was reached in that turn, once a person cannot be."""
-    whom = failed.person or f"{CHANNEL}:{failed.method}"
+    whom = failed.person or CHANNEL
     return Errand(
         kind="escalation",
-        key=f"unreached/{errand.subject}/{failed.turn}/{whom}",
+        key=f"unreached/{errand.subject}/{failed.turn}/{whom}/{failed.method}",
         subject=errand.subject,
         due_ms=now_ms,
         content=msgspec.json.encode({UNREACHED: failed.turn}),
@@ -94,7 +94,7 @@ class PageHandler:
             _log.error("page_not_noted", key=errand.key, error=str(problem))
         if page.is_news:
             return NOTHING
-        later = next_in_turn(page, await self._pages(errand.subject))
+        later = next_in_turn(page, await self._pages(errand.subject), now_ms)
         if later is None:
             return Plan(put=(unreached_errand(page, errand, now_ms),))
         hurried = msgspec.structs.replace(page_of(later), instead_of=later.key)

@@ -68,13 +68,17 @@ def pages_for(person: Person, page: Page, subject: str, now_ms: int) -> list[Err
     ]
 
 
-def next_in_turn(failed: Page, errands: Sequence[Errand], *, kind: str = PAGE) -> Errand | None:
-    """Of the waiting pages the one that was to call the same person next in the same turn."""
+def next_in_turn(
+    failed: Page, errands: Sequence[Errand], now_ms: int, *, kind: str = PAGE
+) -> Errand | None:
+    """Of the pages that are not due yet the one that was to call the same person next in the same
+    turn. One that is due is on its way already: it is not to be hurried, or it would come twice."""
     later = [
         errand
         for errand in errands
         if errand.kind == kind
         and errand.state == "waiting"
+        and errand.due_ms > now_ms
         and (page := page_of(errand)).turn == failed.turn
         and page.person == failed.person
         and page.method != failed.method
