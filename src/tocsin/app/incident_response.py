@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.alert.delivering.desk import Desk
 from tocsin.app.config import Loaded
+from tocsin.app.escalation_policies import read_escalations
 from tocsin.app.incident_channels import (
     IncidentChannels,
     MailDoer,
@@ -81,8 +83,6 @@ def in_force(loaded: Loaded, reach: Reach, clock: Clock, external_url: str = "")
 def _known(
     loaded: Loaded, reach: Reach, clock: Clock, response: ResponseConfig
 ) -> tuple[Mapping[str, Person], Known]:
-    from tocsin.app.escalations import read_escalations
-
     roster = on_call_plan(loaded, clock.now_ms()).roster
     policies = read_escalations(loaded, roster)
     slack = response.slack
@@ -189,8 +189,7 @@ class IncidentResponse:
 
     async def apply(self, loaded: Loaded, external_url: str) -> None:
         """Put a configuration in force. Raises ConfigError before anything has changed."""
-        reach = reach_of(loaded, self._fetcher, self._clock, external_url)
-        force = in_force(loaded, reach, self._clock, external_url)
+        reach, force = await asyncio.to_thread(self._read, loaded, external_url)
         self._fetcher.folder = loaded.folder
         self._force = force
         self._channels.configure(reach)
@@ -198,6 +197,10 @@ class IncidentResponse:
         has_buttons = bool(answers.slack_signing_secret or answers.slack_signing_secret_file)
         self.slack.configure(force.response.slack, has_buttons=has_buttons)
         self._people = on_call_plan(loaded, self._clock.now_ms()).roster.people
+
+    def _read(self, loaded: Loaded, external_url: str) -> tuple[Reach, InForce]:
+        reach = reach_of(loaded, self._fetcher, self._clock, external_url)
+        return reach, in_force(loaded, reach, self._clock, external_url)
 
     def start(self, tasks: Tasks) -> None:
         """All of it runs as errands."""

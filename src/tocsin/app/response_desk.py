@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from tocsin.incident.response.update import Update, post_update
 from tocsin.incident.response.work import Job, decoded
 from tocsin.incident.words.catalog import Audience, Moment, known_to
 from tocsin.incident.words.fields import SAMPLE, Occasion, values_of
-from tocsin.incident.words.template import Notation, notation_of, template_of
+from tocsin.incident.words.template import Notation, template_of
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Permanent, Rejected
 from tocsin.model.errands import Errand, Plan
@@ -132,12 +133,14 @@ class ResponseDesk:
         if not wanted.template:
             said = self._in_force().catalog.say(moment, audience, values)
             return Previewed(text=said.text, subject=said.subject, incident=incident.number)
-        template = template_of(wanted.template, notation, known_to(audience))
-        return Previewed(
-            text=template.fill(values),
-            notation=(notation or notation_of(wanted.template)).value,
-            incident=incident.number,
-        )
+
+        def filled() -> Previewed:
+            template = template_of(wanted.template, notation, known_to(audience))
+            text = template.fill(values)
+            found = template.notation.value
+            return Previewed(text=text, notation=found, incident=incident.number)
+
+        return await asyncio.to_thread(filled)
 
     def _occasion(self, incident: Incident, wanted: Preview) -> Occasion:
         force = self._in_force()

@@ -18,7 +18,7 @@ _BUDGET = gotpl.ExecutionBudget(
     max_template_depth=10,
     max_function_calls=5_000,
 )
-_ACTION = re.compile(r"\{\{-?(.*?)-?\}\}", re.S)
+_ACTION = re.compile(r"\{\{-?(.{0,2000}?)-?\}\}", re.S)
 _COMMENT = re.compile(r"^\s*/\*.*\*/\s*$", re.S)
 _TEXT = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`')
 _FIELD = re.compile(r"(?<![\w)\].])(?:\$)?\.([A-Za-z_]\w*)")

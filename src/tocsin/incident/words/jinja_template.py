@@ -23,6 +23,7 @@ from tocsin.kit.fault import Rejected
 _LARGEST = 100_000
 _SECONDS = 1.0
 _DEEPEST_LOOP = 2
+_DEEPEST = 20
 _LOOP_PARTS = frozenset(("index", "index0", "first", "last", "length", "revindex"))
 _FILTERS = frozenset(
     (
@@ -92,7 +93,13 @@ def check(source: str, known: Collection[str]) -> None:
         tree = _environment().parse(source)
     except jinja2.TemplateSyntaxError as error:
         raise Rejected(f"line {error.lineno} of the template: {error.message}") from error
+    if _height(tree) > _DEEPEST:
+        raise Rejected("the template is nested too deeply")
     _check(tree, frozenset(known), frozenset(), depth=0)
+    try:
+        _compiled(source)
+    except (jinja2.TemplateError, SyntaxError) as error:
+        raise Rejected(f"the template is none: {error}") from error
 
 
 def fill(source: str, values: Mapping[str, Value]) -> str:
@@ -112,6 +119,18 @@ def fill(source: str, values: Mapping[str, Value]) -> str:
     except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
         raise Rejected(f"the template fails: {error}") from error
     return "".join(parts)
+
+
+def _height(tree: nodes.Node) -> int:
+    """How deep nodes stand in each other: the engine's time grows with the power of it."""
+    deepest, left = 0, [(tree, 1)]
+    while left:
+        node, level = left.pop()
+        deepest = max(deepest, level)
+        if deepest > _DEEPEST:
+            break
+        left += [(child, level + 1) for child in node.iter_child_nodes()]
+    return deepest
 
 
 def _check(node: nodes.Node, known: frozenset[str], local: frozenset[str], *, depth: int) -> None:
