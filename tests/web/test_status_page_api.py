@@ -108,6 +108,16 @@ def test_a_component_is_set_and_taken_back(client: Client) -> None:
     assert _json(client, "PUT", "/api/status-page/components/no/override", body) == 404
 
 
+def test_who_asks_too_often_waits_and_others_behind_the_same_proxy_do_not(client: Client) -> None:
+    def ask(visitor: str) -> int:
+        fields = [("kind", "webhook"), ("address", "https://10.0.0.1/")]
+        answer = client.form("/status/subscribe", fields, **{"X-Forwarded-For": visitor})
+        return answer.status
+
+    assert [ask("203.0.113.7") for _ in range(11)] == [400] * 10 + [429]
+    assert ask("203.0.113.8") == 400
+
+
 def test_a_new_configuration_is_shown_and_a_wrong_one_is_not(product: Product) -> None:
     file, client = product.folder / "tocsin.yaml", product.client
     before = file.read_text()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tocsin.kit.quantity import Duration
 from tocsin.statuspage import feeds, statuspage_json
@@ -40,7 +40,7 @@ class Month:
 
 
 class SiteMaker:
-    """Makes everything of a snapshot; pages of posts that have not changed are taken over."""
+    """Makes everything of a snapshot; pages of what has not changed are taken over."""
 
     def __init__(self) -> None:
         self._pages: dict[bytes, Document] = {}
@@ -69,18 +69,20 @@ class SiteMaker:
     ) -> Iterator[tuple[str, Document]]:
         recent = [one for one in snapshot.past if one.over_ms >= snapshot.made_ms - _RECENT_MS]
         yield before, _page("index", snapshot.look, base, snapshot=snapshot, recent=recent)
-        months = _months(snapshot)
-        for number, month in enumerate(months):
-            made = _page("history", snapshot.look, base, month=month)
+        look = msgspec.json.encode((base, snapshot.look))
+
+        def kept(name: str, **values: Month | ShownPost) -> Document:
+            key = hashlib.blake2b(look + msgspec.json.encode(values)).digest()
+            pages[key] = self._pages.get(key) or _page(name, snapshot.look, base, **values)
+            return pages[key]
+
+        for number, month in enumerate(_months(snapshot)):
+            made = kept("history", month=month)
             yield f"{before}history/{month.name}", made
             if number == 0:
                 yield f"{before}history", made
-        look = msgspec.json.encode((base, snapshot.look))
         for post in snapshot.posts:
-            key = hashlib.blake2b(look + msgspec.json.encode(post)).digest()
-            known = self._pages.get(key) or _page("post", snapshot.look, base, post=post)
-            pages[key] = known
-            yield f"{before}incidents/{post.id}", known
+            yield f"{before}incidents/{post.id}", kept("post", post=post)
 
 
 def document(body: bytes, media_type: str) -> Document:
@@ -127,33 +129,25 @@ def when(at_ms: int) -> Markup:
 
 def bars(component: ShownComponent, look: Look) -> Markup:
     """One bar a day; those without data are low and grey, so that colour is not all that tells."""
-    words = look.words
+    words = {name: str(escape(text)) for name, text in look.words.items()}
     shapes = []
     for number, day in enumerate(component.days):
         if day.state is None:
-            high, title = _HIGH // 4, f"{day.date}: {words['unknown']}"
+            high, name, said = _HIGH // 4, "no-data", words["unknown"]
         else:
             high = _HIGH if day.state is ComponentState.OPERATIONAL else _HIGH - 4
-            title = f"{day.date}: {words[day.state.value]}"
-            if day.down_s:
-                title += f", {short(day.down_s)}"
+            name, said = day.state.value, words[day.state.value]
+        if day.down_s:
+            said += f", {short(day.down_s)}"
         shapes.append(
-            Markup(
-                '<rect class="{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
-            ).format(
-                day.state.value if day.state else "no-data",
-                number * _BAR,
-                _HIGH - high,
-                _BAR - 1,
-                high,
-                title,
-            )
+            f'<rect class="{name}" x="{number * _BAR}" y="{_HIGH - high}" width="{_BAR - 1}" '
+            f'height="{high}"><title>{day.date}: {said}</title></rect>'
         )
     wide = len(component.days) * _BAR - 1
     return Markup(
-        '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" '
-        'aria-label="{}">{}</svg>'
-    ).format(wide, _HIGH, _spoken(component, look), Markup("").join(shapes))
+        f'<svg class="bars" viewBox="0 0 {wide} {_HIGH}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(_spoken(component, look))}">{"".join(shapes)}</svg>'
+    )
 
 
 def short(seconds: int) -> str:
