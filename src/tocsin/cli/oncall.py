@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
 
@@ -13,13 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tocsin.cli import oncall_swaps
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
 from tocsin.cli.exits import Exit
 from tocsin.cli.moments import duration_seconds, moment_seconds
+from tocsin.cli.oncall_tables import OUT, local, table
 from tocsin.kit.fault import Fault
 
 app = typer.Typer(help="Who is on call, when that changes, and taking over.", no_args_is_help=True)
-_OUT = Console(highlight=False, markup=False, soft_wrap=True)
 _ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 ScheduleOption = Annotated[
@@ -100,9 +100,9 @@ def who(
     except Fault as error:
         ended(error)
     if as_json:
-        _OUT.out(msgspec.json.encode(found).decode(), highlight=False)
+        OUT.out(msgspec.json.encode(found).decode(), highlight=False)
     else:
-        _OUT.print(_who_table(found))
+        OUT.print(_who_table(found))
     if not any(one.person for one in found):
         typer.echo("nobody is on call", err=True)
         raise typer.Exit(Exit.NOTHING)
@@ -136,9 +136,9 @@ def schedule(
     except Fault as error:
         ended(error)
     if as_json:
-        _OUT.out(msgspec.json.encode(found).decode(), highlight=False)
+        OUT.out(msgspec.json.encode(found).decode(), highlight=False)
         return
-    _OUT.print(_shift_table(found))
+    OUT.print(_shift_table(found))
     unmeant = sum(not one.reason for one in found.gaps)
     if unmeant:
         times = "time" if unmeant == 1 else "times"
@@ -178,9 +178,9 @@ def override(
         made = Calls(url, token).read("POST", "/api/oncall/overrides", _Override, body=body)
     except Fault as error:
         ended(error)
-    _OUT.print(made.id)
-    words = f"{made.person} is on call for {made.schedule} from {_local(made.start)} to "
-    typer.echo(words + _local(made.end), err=True)
+    OUT.print(made.id)
+    words = f"{made.person} is on call for {made.schedule} from {local(made.start)} to "
+    typer.echo(words + local(made.end), err=True)
 
 
 @app.command()
@@ -201,13 +201,13 @@ def overrides(
     except Fault as error:
         ended(error)
     if as_json:
-        _OUT.out(msgspec.json.encode(found).decode(), highlight=False)
+        OUT.out(msgspec.json.encode(found).decode(), highlight=False)
     elif found:
-        table = _table("Id", "Schedule", "Person", "From", "To", "By", "Why")
+        shown = table("Id", "Schedule", "Person", "From", "To", "By", "Why")
         for one in found:
-            times = _local(one.start), _local(one.end)
-            table.add_row(one.id, one.schedule, one.person, *times, one.made_by, one.reason)
-        _OUT.print(table)
+            times = local(one.start), local(one.end)
+            shown.add_row(one.id, one.schedule, one.person, *times, one.made_by, one.reason)
+        OUT.print(shown)
     if not found:
         typer.echo("there are no overrides", err=True)
         raise typer.Exit(Exit.NOTHING)
@@ -245,7 +245,7 @@ def handover(
         found = Calls(url, token).read("GET", "/api/oncall/handover", _HandOver, query=query)
     except Fault as error:
         ended(error)
-    _OUT.print(found.text)
+    OUT.print(found.text)
 
 
 def _default(calls: Calls) -> str:
@@ -258,40 +258,32 @@ def _default(calls: Calls) -> str:
 
 
 def _who_table(found: list[_Who]) -> Table:
-    table = _table("Schedule", "On call", "Until", "Second", "Next", "From")
+    shown = table("Schedule", "On call", "Until", "Second", "Next", "From")
     for one in found:
         name = f"{one.person} ({one.full_name})" if one.full_name else one.person
-        table.add_row(
+        shown.add_row(
             one.schedule,
             Text(name) if name else Text("nobody", "yellow"),
-            _local(one.until),
+            local(one.until),
             one.second or "",
             one.next or ("nobody" if one.next_at else ""),
-            _local(one.next_at),
+            local(one.next_at),
         )
-    return table
+    return shown
 
 
 def _shift_table(found: _Shifts) -> Table:
-    table = _table("From", "To", "On call", "By")
+    shown = table("From", "To", "On call", "By")
     rows = [(one.start, one.end, Text(one.person), one.layer) for one in found.shifts]
     rows += [
         (one.start, one.end, Text("nobody", "yellow"), one.reason or "a gap") for one in found.gaps
     ]
     for start, end, person, layer in sorted(rows, key=lambda row: row[0]):
-        table.add_row(_local(start), _local(end), person, layer)
-    return table
+        shown.add_row(local(start), local(end), person, layer)
+    return shown
 
 
-def _table(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, no_wrap=head == "Id", overflow="fold")
-    return table
-
-
-def _local(text: str | None) -> str:
-    """By the clocks of this machine."""
-    if not text:
-        return ""
-    return f"{datetime.fromisoformat(text).astimezone():%a %Y-%m-%d %H:%M}"
+app.command()(oncall_swaps.swaps)
+app.command()(oncall_swaps.swap)
+app.command()(oncall_swaps.accept)
+app.command()(oncall_swaps.decline)
