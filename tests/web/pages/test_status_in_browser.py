@@ -118,6 +118,12 @@ def test_a_member_tells_the_public_and_ends_it(member: Page, shop: Product) -> N
     form.get_by_label("What the public reads").fill("We look into it.")
     form.get_by_label("Cart").check()
     form.get_by_label("Impact").select_option("critical")
+    with member.expect_popup() as opened:
+        form.get_by_role("button", name="Preview").click()
+    expect(opened.value.get_by_role("heading", name="Carts are lost")).to_be_visible()
+    expect(opened.value.locator("main")).to_contain_text("Affects: Cart")
+    opened.value.close()
+    assert "Carts are lost" not in shop.client.get("/status").text
     form.get_by_role("button", name="Tell the public").click()
     expect(member.get_by_role("heading", name="Carts are lost")).to_be_visible()
     page = eventually(lambda: _says(shop, "We look into it."))

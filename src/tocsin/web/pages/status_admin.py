@@ -10,15 +10,20 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.alert.attention.maintenance_config import moment_ms
 from tocsin.kit.fault import Rejected, Temporary
+from tocsin.kit.quantity import Duration
 from tocsin.statuspage.component_state import ComponentState, Impact
-from tocsin.statuspage.post import Post, PostKind, PostStatus
+from tocsin.statuspage.post import Post, PostKind, PostStatus, text_of, title_of
+from tocsin.statuspage.snapshot import ShownPost, ShownUpdate
 from tocsin.web import status_acts as acts
 from tocsin.web.api.status_page import ComponentShown, components_shown
 from tocsin.web.csrf import form_of
 from tocsin.web.pages.render import answer_action, page
+from tocsin.web.pages.status_html import BELOW, post_page
 from tocsin.web.routing import Access, Addresses, get, post
 from tocsin.web.services import services
+from tocsin.web.status_door import own_headers
 
 T = TypeVar("T", Impact, PostStatus, ComponentState)
 
@@ -257,6 +262,36 @@ async def _window(request: Request, given: FormData) -> str:
     return "The public is told of it"
 
 
+async def _preview(request: Request) -> Response:
+    """A new post as the public would read it; nobody is told."""
+    given, found = await form_of(request), acts.desk(request)
+    now = services(request).clock.now_ms()
+    names = {one.key: one.name for one in found.board.config.every_component()}
+    is_work = "starts" in given
+    status = PostStatus.SCHEDULED if is_work else _chosen(PostStatus, given, "status")
+    starts = ends = 0
+    if is_work:
+        starts = moment_ms(_text(given, "starts"), _text(given, "time_zone") or "UTC")
+        ends = starts + Duration.from_config(_text(given, "duration").replace(" ", "")).ms
+    shown = ShownPost(
+        id="preview",
+        kind=status.kind,
+        title=title_of(_text(given, "title")),
+        impact=Impact.NONE if is_work else _chosen(Impact, given, "impact"),
+        status=status,
+        components=tuple((key, names[key]) for key in _components(given) if key in names),
+        updates=(
+            ShownUpdate(id="u", at_ms=now, status=status, text=text_of(_text(given, "text"))),
+        ),
+        created_ms=now,
+        updated_ms=now,
+        starts_ms=starts,
+        ends_ms=ends,
+    )
+    text = post_page(found.board.snapshot.look, BELOW, shown)
+    return Response(text, 200, own_headers(), media_type="text/html; charset=utf-8")
+
+
 def _text(given: FormData, name: str) -> str:
     return str(given.get(name) or "").strip()
 
@@ -281,6 +316,7 @@ _READ, _RESPOND = Access.READ, Access.RESPOND
 
 ADDRESSES: Addresses = (
     get(_HERE, _page, _READ),
+    post(f"{_HERE}/preview", _preview, _RESPOND),
     post(f"{_HERE}/posts", _doing("post", _open), _RESPOND),
     post(f"{_HERE}/maintenances", _doing("maintenance", _plan), _RESPOND),
     post(f"{_HERE}/posts/{{id}}/updates", _doing("update", _tell), _RESPOND),

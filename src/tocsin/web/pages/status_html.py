@@ -97,6 +97,11 @@ def sheet(look: Look, base: str, **values: object) -> str:
     return _text("sheet", look, base, values)
 
 
+def post_page(look: Look, base: str, post: ShownPost) -> str:
+    """One post as the public will read it."""
+    return _text("post", look, base, {"post": post})
+
+
 def _page(name: str, look: Look, base: str, **values: object) -> Document:
     return document(_text(name, look, base, values).encode(), "text/html; charset=utf-8")
 
