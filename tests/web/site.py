@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from tests.web.browser import Browser
 from tocsin.kit.clock import FakeClock
+from tocsin.oncall.roster import NO_ROSTER
 from tocsin.state.config import AuthConfig
 from tocsin.state.database import Database
 from tocsin.state.users import Role, Users
