@@ -196,6 +196,20 @@ async def test_what_people_said_of_its_severity_holds_until_something_new_is_wor
         assert (await node.only()).severity == "P0"
 
 
+async def test_an_alert_that_people_took_out_stays_out_until_it_fires_anew(tmp_path: Path) -> None:
+    async with night(tmp_path) as node:
+        await node.fire(**DOWN)
+        ref = await node.fire(**SLOW)
+        number = (await node.only()).number
+        await node.book.unlink(number, "alert", ref, ANA)
+        await node.pass_time(480, repeats=(DOWN, SLOW))
+        assert [link.title for link in (await node.only()).links] == ["DatabaseDown"]
+        await node.end(**SLOW)
+        await node.clock.advance(60)
+        await node.fire(**SLOW)
+        assert len((await node.only()).links) == 2
+
+
 async def test_what_people_opened_again_is_theirs_to_resolve(tmp_path: Path) -> None:
     async with night(tmp_path) as node:
         await node.fire(**DOWN)

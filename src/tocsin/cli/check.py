@@ -48,6 +48,7 @@ def config(
     from tocsin.app.receivers import check_receivers
     from tocsin.app.rules import rule_plan
     from tocsin.app.scraping import scrape_configuration
+    from tocsin.app.status_page import check_status_page
     from tocsin.oncall.advice import warnings as on_call_warnings
 
     try:
@@ -57,6 +58,7 @@ def config(
         routed = check_receivers(loaded, SystemClock())
         on_call = on_call_plan(loaded, SystemClock().now_ms())
         check_escalations(loaded, SystemClock())
+        check_status_page(loaded, SystemClock())
         responding = check_response(loaded, SystemClock())
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")

@@ -144,7 +144,7 @@ def _by_rank(levels: tuple[str, ...]) -> tuple[OpenOn, ...]:
 
 
 def check_severities(document: Document, config: IncidentsConfig) -> None:
-    """Raise ConfigError when `incidents.open_on` of that file names a severity that is not there."""
+    """Raises ConfigError when `incidents.open_on` names a severity that is not there."""
     levels = config.severities
     for number, one in enumerate(config.open_on):
         if one.severity != NOBODY and one.severity not in levels:

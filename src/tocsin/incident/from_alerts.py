@@ -163,6 +163,11 @@ class FromAlerts:
 
     def _changed(self, change: Change) -> None:
         after = change.after
+        kept = {link.ref for link in after.of_kind("alert")}
+        for link in change.before.of_kind("alert") if change.before else ():
+            if link.ref not in kept:  # somebody found that it does not belong there
+                self._linked.pop(link.ref, None)
+                self._left[link.ref] = link.starts_ms
         for link in after.of_kind("alert"):
             if not after.is_over:
                 self._linked[link.ref] = (after.number, link)
