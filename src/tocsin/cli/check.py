@@ -15,7 +15,8 @@ from tocsin.kit.fault import Fault, Rejected
 if TYPE_CHECKING:
     from tocsin.alert.routing.alertmanager_config import RoutingPlan
     from tocsin.alert.rules.rule_file import RuleGroup
-    from tocsin.app.config import Loaded
+    from tocsin.app.afterwards import post_mortem_config
+from tocsin.app.config import Loaded
     from tocsin.model.labels import Labels
 
 _OWN_RULES = frozenset(("alerts", "slos", "prometheus"))
@@ -59,6 +60,7 @@ def config(
         on_call = on_call_plan(loaded, SystemClock().now_ms())
         check_escalations(loaded, SystemClock())
         check_status_page(loaded, SystemClock())
+        post_mortem_config(loaded)
         responding = check_response(loaded, SystemClock())
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from enum import Enum
 
@@ -16,6 +17,8 @@ from tocsin.model.incidents import Entry, Incident
 from tocsin.state.incidents import IncidentTable
 from tocsin.state.postmortems import DocumentRow, PostmortemTable, VersionRow
 
+_MARKS = re.compile(r"[*`>\\]+|(?<!\w)_|_(?!\w)")
+"""What an excerpt is easier to read without."""
 KIND = "postmortem"
 """Of the entries on the timeline."""
 
@@ -254,7 +257,7 @@ def _entry(incident: Incident, author: Author, now_ms: int, text: str) -> Entry:
 def excerpt(document: Document, words: Sequence[str], length: int = 200) -> str:
     """The text around the first of the words, on one line; its beginning when none is in it."""
     flat = " ".join(line for line in document.text.splitlines() if not line.startswith(("#", "|")))
-    flat = " ".join(flat.split())
+    flat = " ".join(_MARKS.sub("", flat).split())
     places = [at for word in words if (at := flat.lower().find(word.lower())) >= 0]
     start = max(0, min(places, default=0) - length // 4)
     cut = flat[start : start + length]
