@@ -15,8 +15,7 @@ from tocsin.kit.fault import Fault, Rejected
 if TYPE_CHECKING:
     from tocsin.alert.routing.alertmanager_config import RoutingPlan
     from tocsin.alert.rules.rule_file import RuleGroup
-    from tocsin.app.afterwards import post_mortem_config
-from tocsin.app.config import Loaded
+    from tocsin.app.config import Loaded
     from tocsin.model.labels import Labels
 
 _OWN_RULES = frozenset(("alerts", "slos", "prometheus"))
@@ -42,6 +41,7 @@ def config(
 
     Exit codes: 0 right, 1 wrong.
     """
+    from tocsin.app.afterwards import post_mortem_config
     from tocsin.app.config import load_config
     from tocsin.app.escalations import check_escalations
     from tocsin.app.incident_response import check_response
