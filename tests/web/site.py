@@ -78,6 +78,7 @@ class Site:
             config=config,
             status=lambda: SimpleNamespace(ready=True),
             scrape=SimpleNamespace(targets=tuple),
+            oncall=SimpleNamespace(rota=SimpleNamespace(roster=NO_ROSTER)),
             incident_feed=IncidentFeed(),
         )
         self.app = Front(app, self.people)

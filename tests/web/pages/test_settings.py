@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from tests.web.browser import Answer, Browser
 from tests.web.site import Site, open_site
 from tocsin.kit.clock import FakeClock
+from tocsin.oncall.roster import NO_ROSTER
 from tocsin.state.tokens import TokenKind
 from tocsin.state.users import Role
 from tocsin.web.guard import Guard
@@ -54,6 +55,7 @@ async def person(site: Site, name: str) -> Person:
         ),
         status=lambda: SimpleNamespace(ready=True, reason=""),
         scrape=SimpleNamespace(targets=tuple),
+        oncall=SimpleNamespace(rota=SimpleNamespace(roster=NO_ROSTER)),
         incident_feed=IncidentFeed(),
     )
     browser, csrf = await site.logged_in(name)
