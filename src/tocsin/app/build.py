@@ -11,7 +11,7 @@ from tocsin.alert.plain.slo import read_slos
 from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.manager import RuleManager
 from tocsin.alert.rules.ports import Surroundings
-from tocsin.app.afterwards import AfterIncidents
+from tocsin.app.afterwards import AfterIncidents, post_mortem_config
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
@@ -72,6 +72,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     check_receivers(loaded, clock)
     check_status_page(loaded, clock)
     check_escalations(loaded, clock)
+    post_mortem_config(loaded)
     check_response(loaded, clock)
     config = loaded.config
     kept = await open_kept(config, clock)
