@@ -68,9 +68,9 @@ class Roster:
         found = self.schedules.get(name or self.default_schedule)
         if found is None:
             near = nearest(name, self.schedules)
-            hint = f'; did you mean "{near}"?' if near else ""
+            hint = f'did you mean "{near}"? ' if near else ""
             known = ", ".join(sorted(self.schedules)) or "none"
-            raise NotFound(f"there is no schedule {name!r}{hint} Schedules: {known}")
+            raise NotFound(f"there is no schedule {name!r}; {hint}known: {known}")
         return found
 
     def on_call(self, schedule: str, at_ms: int, *, rank: int = 0) -> str | None:
