@@ -98,6 +98,18 @@ async def test_a_channel_of_its_own_is_made_once_and_archived_at_the_end(
         assert "**" not in slack.of("chat.postMessage")[-1]["text"]
 
 
+async def test_a_channel_that_slack_lets_nobody_into_is_made_all_the_same(
+    tmp_path: Path, clock: FakeClock, slack: Slack, hook: Taken, mails: Mails
+) -> None:
+    slack.refuses["conversations.invite"] = "cant_invite"
+    actions = "{do: slack_channel, invite: [ana]}"
+    async with stage(tmp_path, clock, actions, slack, hook, mails) as it:
+        one = await it.open()
+        (told,) = await it.outcomes(one.number)
+        assert told.endswith("in Slack; nobody invited, Slack refuses: cant_invite")
+        assert len(slack.messages) == 1
+
+
 async def test_webhooks_mails_and_pagers_are_told_in_an_incidents_words(
     tmp_path: Path, clock: FakeClock, slack: Slack, hook: Taken, mails: Mails
 ) -> None:

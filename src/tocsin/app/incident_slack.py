@@ -185,10 +185,7 @@ class IncidentSlack:
     async def _created(self, api: SlackApi, step: SlackChannel, work: Work, said: Said) -> Outcome:
         wanted = channel_name(" ".join(work.fill(step.channel).split()))
         made = await api.create_channel(wanted, is_private=step.is_private)
-        topic = " ".join(work.fill(step.topic).split())
-        await api.set_topic(made.id, mrkdwn(topic))
-        invited, unknown = await self.members.ids(step.invite, work.incident)
-        await api.invite(made.id, invited)
+        problems = await self._furnished(api, step, work, made.id)
         posted: dict[str, str] = {_CHANNEL: made.id, _CHANNEL_NAME: made.name or wanted}
 
         async def send(_: Notice) -> None:
@@ -198,11 +195,30 @@ class IncidentSlack:
 
         await self._recorded(_PLACE, work, said, send)
         text = f"Created #{posted[_CHANNEL_NAME]} in Slack"
-        if unknown:
-            text += f"; not found in Slack: {', '.join(unknown)}"
+        text += "".join(f"; {problem}" for problem in problems)
         url = f"https://slack.com/app_redirect?channel={made.id}"
         link = Link(kind="url", ref=f"slack:{made.id}", title=f"#{posted[_CHANNEL_NAME]}", url=url)
         return Outcome(text, posted, (link,))
+
+    async def _furnished(
+        self, api: SlackApi, step: SlackChannel, work: Work, channel: str
+    ) -> list[str]:
+        """Give the channel its topic and its people; returns what Slack refused, which is no reason
+        to leave the channel empty."""
+        problems: list[str] = []
+        topic = " ".join(work.fill(step.topic).split())
+        try:
+            await api.set_topic(channel, mrkdwn(topic))
+        except SlackRefused as refused:
+            problems.append(f"no topic, {refused}")
+        try:
+            invited, unknown = await self.members.ids(step.invite, work.incident)
+            if unknown:
+                problems.append(f"not found in Slack: {', '.join(unknown)}")
+            await api.invite(channel, invited)
+        except SlackRefused as refused:
+            problems.append(f"nobody invited, {refused}")
+        return problems
 
     async def attempt(self, errand: Errand) -> Done:
         """Bring every message of an incident up to date, as `model.errands.Handler`."""

@@ -41,8 +41,8 @@ _REMEDIES = {
 class SlackRefused(Permanent):
     """Slack said no; `code` is its word for why."""
 
-    def __init__(self, code: str) -> None:
-        remedy = _REMEDIES.get(code)
+    def __init__(self, code: str, remedy: str | None = None) -> None:
+        remedy = remedy or _REMEDIES.get(code)
         super().__init__(f"Slack refuses: {code}{f'; {remedy}' if remedy else ''}")
         self.code = code
 

@@ -31,6 +31,8 @@ _PAGE = 1000
 class _Said(msgspec.Struct, frozen=True):
     ok: bool = False
     error: str = ""
+    needed: str = ""
+    """Of "missing_scope": which."""
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -194,7 +196,8 @@ class SlackApi:
         if not said.ok and said.error in PASSING:
             raise Temporary(f"Slack cannot just now: {said.error}")
         if not said.ok:
-            raise SlackRefused(said.error)
+            needed = f"give the app the scope {said.needed} and install it again"
+            raise SlackRefused(said.error, needed if said.needed else None)
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.MsgspecError as error:
