@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,8 @@ from tocsin.kit.clock import Clock
 from tocsin.kit.document import nearest
 from tocsin.kit.fault import Rejected
 from tocsin.kit.tasks import Tasks
-from tocsin.model.incidents import Incident
+from tocsin.model.errands import NOTHING, Plan
+from tocsin.model.incidents import Entry, Incident
 from tocsin.model.people import Person
 from tocsin.notify.kind import Making
 from tocsin.scrape.fetch import Fetcher
@@ -128,6 +129,7 @@ class IncidentResponse:
         self._clock = clock
         self._incidents = incidents
         self._force = InForce()
+        self._has_slack = False
         self._people: Mapping[str, Person] = {}
         self._fetcher = Fetcher(clock, Path(), connections=32)
         self._channels = IncidentChannels(desk, clock)
@@ -145,7 +147,7 @@ class IncidentResponse:
         runner.register(NEXT_UPDATE, zone)
         runner.register(MESSAGE, self.slack)
         book.follow(ResponsePlanner(lambda: self._force.playbook, lambda: book.config))
-        book.follow(message_planner)
+        book.follow(self._messages)
 
     def _doers(self, incidents: Incidents) -> Mapping[str, Doer]:
         book, channels = incidents.book, self._channels
@@ -184,6 +186,9 @@ class IncidentResponse:
         """What the author of actions should know."""
         return self._force.playbook.warnings
 
+    def _messages(self, before: Incident | None, after: Incident, entries: Sequence[Entry]) -> Plan:
+        return message_planner(before, after, entries) if self._has_slack else NOTHING
+
     async def load(self) -> None:
         """Nothing is kept but errands and timelines."""
 
@@ -192,6 +197,8 @@ class IncidentResponse:
         reach, force = await asyncio.to_thread(self._read, loaded, external_url)
         self._fetcher.folder = loaded.folder
         self._force = force
+        slack = force.response.slack
+        self._has_slack = bool(slack.token or slack.token_file or slack.via or first_bot(reach))
         self._channels.configure(reach)
         answers = loaded.config.answers
         has_buttons = bool(answers.slack_signing_secret or answers.slack_signing_secret_file)
@@ -236,11 +243,6 @@ class IncidentResponse:
         via = self._force.response.mail_via
         await self._channels.mail_text(email, incident, subject, text, key, via)
         return "by mail"
-
-    @property
-    def _has_slack(self) -> bool:
-        slack = self._force.response.slack
-        return bool(slack.token or slack.token_file or slack.via or first_bot(self._channels.reach))
 
     def _email(self, person: str) -> str:
         found = self._people.get(person)
