@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.oncall.night import BO, night, person, policy, roster
 from tocsin.incident.book import Resolution
 from tocsin.kit.fault import Permanent, Rejected, Temporary
+from tocsin.oncall.escalation.planner import Choice, EscalationPlanner
 
 ANA = person("ana", "push", "sms", "call", rules=(("push", 0), ("sms", 2), ("call", 5)))
 BEN = person("ben", "sms")
@@ -207,3 +209,20 @@ async def test_each_page_and_step_is_on_the_timeline(tmp_path: Path) -> None:
             ("escalated", "Paging ben (step 1 of 3, policy p). Waiting 15 min for an answer."),
             ("page", "Paged ben by sms."),
         ]
+
+
+async def test_a_start_by_hand_keeps_no_later_start_from_happening(tmp_path: Path) -> None:
+    """An action may start another policy between two versions of the incident."""
+    other = policy("person:cem", minutes=30)
+    async with night(tmp_path, roster(TEAM, "ben", "ana"), P1=other, P0=MATRIX) as one:
+        incident = await one.open("P1")
+        await one.passes(1)
+        planner = EscalationPlanner(lambda _: Choice(policy("person:ben"), "high"), one.config.rank)
+        taken = msgspec.structs.replace(incident, acknowledged_ms=1)
+        for _ in range(2):  # at least once
+            await one.runner.put(planner(taken, incident, ()))
+            await one.passes(1)
+        assert one.phones.people() == ["cem", "ben"]
+        await one.book.set_severity(incident.number, "P0", BO)
+        await one.passes(1)
+        assert one.phones.people() == ["cem", "ben", "ben"], "P0's policy begins"

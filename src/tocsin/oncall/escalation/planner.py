@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ class Choice:
     urgency: str
 
 
+_NEW = "new"
 Choose = Callable[[Incident], Choice | None]
 """None: nobody is paged."""
 
@@ -42,8 +44,8 @@ class EscalationPlanner:
         """As `IncidentBook.follow` wants it."""
         now_ms = max((one.at_ms for one in entries), default=after.opened_ms)
         if before is None:
-            return NOTHING if _is_taken(after) else self._start(after, "new", now_ms)
-        epoch = f"v{after.version}"
+            return NOTHING if _is_taken(after) else self._start(after, _NEW, now_ms)
+        epoch = _epoch(after, now_ms)
         if _is_taken(after):
             if not _is_taken(before):
                 return _stopped(after)
@@ -55,7 +57,7 @@ class EscalationPlanner:
 
     def _start(self, incident: Incident, epoch: str, now_ms: int) -> Plan:
         state = self._state(incident, epoch)
-        is_new = epoch == "new"
+        is_new = epoch == _NEW
         if state is None:
             return NOTHING if is_new else _stopped(incident)
         plan = step(state, Event.START, now_ms, NO_ROSTER).plan
@@ -75,11 +77,21 @@ class EscalationPlanner:
         urgency = found.policy.urgency or found.urgency
         return State(
             number=incident.number,
-            epoch=epoch,
+            epoch=epoch if epoch == _NEW else f"{epoch}-{_short(found.policy.name)}",
             severity=incident.severity,
             urgency="low" if urgency == "low" else "high",
             policy=found.policy,
         )
+
+
+def _epoch(incident: Incident, now_ms: int) -> str:
+    """Names a start of its own: what was put for another start keeps none of this one's turns from
+    being put, also where both belong to one version of the incident."""
+    return f"v{incident.version}-{_short(f'{incident.severity}/{now_ms}')}"
+
+
+def _short(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 def _is_taken(incident: Incident) -> bool:
