@@ -13,7 +13,6 @@ from tocsin.kit import log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
 from tocsin.kit.tasks import Tasks
-from tocsin.model.incidents import Status
 from tocsin.state.incidents import Asked
 
 _log = log.get("incidents")
@@ -52,7 +51,7 @@ class IncidentAlerts:
         """Nothing is open."""
 
     async def _count(self) -> None:
-        asked = Asked(statuses=(*OPEN, Status.RESOLVED.value), limit=_MOST_TALLIED)
+        asked = Asked(statuses=OPEN, limit=_MOST_TALLIED)
         while True:
             try:
                 self._tally.set(await self._table.find(asked))

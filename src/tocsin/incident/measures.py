@@ -17,7 +17,7 @@ _took = gauge.histogram(
     ("severity", "phase"),
     _BUCKETS,
 )
-_now = gauge.gauge("incidents", "Incidents that are not closed.", ("status", "severity"))
+_now = gauge.gauge("incidents", "Incidents that are not over.", ("status", "severity"))
 
 
 class Measures(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class Tally:
         self._known: set[tuple[str, str]] = set()
 
     def set(self, incidents: list[Incident]) -> None:
-        """Of all that are not closed."""
+        """Of all that are not over."""
         found: dict[tuple[str, str], int] = {}
         for one in incidents:
             if not one.is_drill:

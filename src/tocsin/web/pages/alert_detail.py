@@ -13,8 +13,10 @@ from tocsin.alert.attention.acknowledge import Acknowledgement
 from tocsin.alert.deciding.measured import measured
 from tocsin.alert.rules.rule_file import Rule
 from tocsin.kit.fault import NotFound
+from tocsin.model.incidents import Incident
 from tocsin.model.labels import Labels, from_mapping, get
 from tocsin.query.logs.compare import quoted
+from tocsin.state.incidents import Asked
 from tocsin.web.alert_board import BoardAlert, Held, is_address
 from tocsin.web.alert_filter import silence_address
 from tocsin.web.alert_graph import Graph, graph_of
@@ -29,6 +31,7 @@ from tocsin.web.why import Message, RuleNow, Why, is_fingerprint, why
 
 _HALF_HOUR_S = 1800.0
 _LONG_S = 6 * 3600.0
+_MOST_INCIDENTS = 500
 _LOGS_BEFORE_S, _LOGS_AFTER_S = 600.0, 300.0
 _SERVICES = ("service", "app", "application")
 _PLACES = ("dashboard_url", "dashboard")
@@ -73,6 +76,8 @@ class AlertView:
     past: Past
     others: int
     """How many alerts of the same name there are besides."""
+    incidents: Sequence[Incident]
+    """Those that it is part of, or was when it last fired."""
 
 
 def _said(annotations: Mapping[str, str]) -> tuple[str, str, list[str], list[tuple[str, str]]]:
@@ -135,7 +140,14 @@ async def view_of(given: Services, name: str) -> AlertView:
         tones=_TONES,
         past=past,
         others=sum(one.name == get(labels, "alertname") for one in found) - (here is not None),
+        incidents=await _incidents(given, name, since),
     )
+
+
+async def _incidents(given: Services, name: str, since_s: float) -> list[Incident]:
+    since_ms = round(since_s * 1000) or given.clock.now_ms()
+    found = await given.incidents.find(Asked(since_ms=since_ms, limit=_MOST_INCIDENTS))
+    return [one for one in found if any(link.ref == name for link in one.of_kind("alert"))]
 
 
 def _times(here: BoardAlert | None, story: Why, past: Past) -> tuple[float, float]:
