@@ -195,6 +195,7 @@ async def test_ana_is_rung_then_texted_then_called_then_ben_everywhere(world: Wo
     assert said["title"] == "P0 Database down"
     assert said["tag"] == incident.number
     assert set(said["answers"]) == {ACKNOWLEDGE, ESCALATE}
+    assert said["path"].startswith("/page/"), "touching it needs no login either"
     assert world.services.taken == []
     await world.passes(2)
     ((path, sms),) = world.services.taken

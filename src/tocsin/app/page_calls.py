@@ -140,6 +140,8 @@ class PageCalls:
             "path": message.path or "/",
         }
         if message.can_answer and self.links is not None:
+            # Where a system shows no buttons on notifications, touching it must do without a login.
+            shown["path"] = path_of(self._token(ANSWER, message))
             shown["answers"] = {
                 ACKNOWLEDGE: path_of(self._token(ACKNOWLEDGE, message)),
                 ESCALATE: path_of(self._token(ESCALATE, message)),
