@@ -73,7 +73,7 @@ def _inbox(folder: Path) -> str:
     known = file.read_text().strip() if file.exists() else ""
     if known and _is_free(int(known.rpartition(":")[2])):
         return known
-    found = f"http://127.0.0.1:{_free_port()}"
+    found = f"http://127.0.0.1:{free_port()}"
     if known and config.exists():
         _replace(config, config.read_text().replace(known, found))
     _replace(file, f"{found}\n")
@@ -90,7 +90,8 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
