@@ -10,8 +10,8 @@ scrape:
 
 # Beside the rules of rules.yml, which are Prometheus's, those in plain words.
 alerts:
-  serviceDown: {condition: http_status_5xx_rate > 50%, duration: 1m, severity: critical, by: [service],
-    message: "{{ $labels.service }} answers with errors alone"}
+  serviceDown: {condition: http_status_5xx_rate > 50%, duration: 1m, severity: critical,
+    by: [service], message: "{{ $labels.service }} answers with errors alone"}
   slowResponse: {condition: p95_response_time > 2000ms, recover: p95_response_time < 1500ms,
     duration: 5m, severity: high, by: [service], message: "{{ $labels.service }} is slow"}
   highMemoryUsage: {condition: memory_usage > 90%, duration: 10m, severity: medium,
