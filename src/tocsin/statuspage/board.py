@@ -23,7 +23,7 @@ from tocsin.statuspage.component_state import ComponentState, Impact, overall, w
 from tocsin.statuspage.config import ComponentConfig, GroupConfig, StatusPageConfig, is_bare
 from tocsin.statuspage.days import SHOWN_DAYS, Day, day_of, percent_text, uptime
 from tocsin.statuspage.judge import OpenWindow, decide
-from tocsin.statuspage.monitors import Measured, Monitors, of_component
+from tocsin.statuspage.monitors import Measured, Monitors, of_components
 from tocsin.statuspage.notes import Notes
 from tocsin.statuspage.post import Post, PostKind, PostStatus
 from tocsin.statuspage.posts import PostBook
@@ -99,6 +99,7 @@ class Board:
         self._look = Look()
         self._folder: Path | None = None
         self._monitors = Monitors(measured, clock)
+        self._alerts: Mapping[str, ComponentState | None] = {}
         self._as_of_ms = 0
         self._changed = asyncio.Event()
         self.snapshot = Snapshot()
@@ -137,7 +138,7 @@ class Board:
         said = [post.said_of(component.key, now) for post in self.posts.posts()]
         return {
             "monitor": self._monitors.state(component.key),
-            "alerts": of_component(component, self._measured.firing(), self._config.severities),
+            "alerts": self._alerts.get(component.key),
             "posts": worst(state for state in said if state is not None),
         }
 
@@ -191,6 +192,11 @@ class Board:
         if is_whole:
             self._as_of_ms = now
             _age.set(now / 1000)
+        firing = list(self._measured.firing())
+        # In a thread: in a storm each of ten thousand alerts is asked of each component.
+        self._alerts = await asyncio.to_thread(
+            of_components, self._shown(), firing, self._config.severities
+        )
         states = self._states(now)
         self.recorder.saw(states)
         try:
@@ -219,13 +225,12 @@ class Board:
         return True
 
     def _states(self, now: int) -> dict[str, ComponentState | None]:
-        firing = list(self._measured.firing())
         windows = self._measured.windows(now, now + 1)
         posts = [one for one in self.posts.posts() if not one.status.is_over]
         found: dict[str, ComponentState | None] = {}
         for one in self._shown():
             monitor = self._monitors.state(one.key)
-            measured = (monitor, of_component(one, firing, self._config.severities))
+            measured = (monitor, self._alerts.get(one.key))
             override = self.notes.override_of(one.key)
             state = decide(one.key, measured, posts, windows, override, now)
             is_unknown = bool(one.monitor) and monitor is None

@@ -86,3 +86,12 @@ def of_component(
     if not one.alerts:
         return None
     return of_alerts(one.alerts.conditions, firing, {**severities, **(one.severities or {})})
+
+
+def of_components(
+    components: Iterable[ComponentConfig],
+    firing: Sequence[Labels],
+    severities: Mapping[str, ComponentState],
+) -> Mapping[str, ComponentState | None]:
+    """The same of each, by its id."""
+    return {one.key: of_component(one, firing, severities) for one in components}
