@@ -179,7 +179,7 @@ def test_shipped_words_say_what_the_playbooks_say() -> None:
     assert said.subject == "[P0] INC-2026-0042: Checkout fails for every customer"
     assert "**Severity**: P0\n**Service**: checkout, payments" in said.text
     resolved = catalog_of(None).say(Moment.RESOLUTION, Audience.INTERNAL, VALUES).text
-    assert "https://tocsin.example.com/incidents/INC-2026-0042/postmortem" in resolved
+    assert "https://tocsin.example.com/postmortems/INC-2026-0042" in resolved
 
 
 def test_words_for_those_outside_name_nothing_of_the_inside() -> None:

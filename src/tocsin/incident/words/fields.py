@@ -96,7 +96,7 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
 
 def values_of(incident: Incident, occasion: Occasion) -> dict[str, Value]:
     """Every field of `FIELDS`; what is not known says so in words."""
-    page = f"{occasion.external_url.rstrip('/')}/incidents/{incident.number}"
+    base = occasion.external_url.rstrip("/")
     zone = ZoneInfo(occasion.timezone)
 
     def moment(at_ms: int, otherwise: str = UNKNOWN) -> str:
@@ -144,8 +144,8 @@ def values_of(incident: Incident, occasion: Occasion) -> dict[str, Value]:
         "resolution": incident.resolution or occasion.text or UNKNOWN,
         "resolution_summary": incident.resolution or occasion.text or UNKNOWN,
         "measures": incident.measures,
-        "incident_link": page,
-        "postmortem_link": f"{page}/postmortem",
+        "incident_link": f"{base}/incidents/{incident.number}",
+        "postmortem_link": f"{base}/postmortems/{incident.number}",
         "status_page_link": occasion.status_page_url,
         "drill": "DRILL" if incident.is_drill else "",
     }
