@@ -30,6 +30,7 @@ from tests.incident.evidence_world import (
 from tocsin.incident.evidence.bundle import (
     Graph,
     Points,
+    embedded,
     number,
     value_of,
 )
@@ -96,8 +97,16 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 @given(st.integers(0, (1 << 64) - 1))
 def test_any_float64_reads_back_as_the_same_bits(bits: int) -> None:
     value = struct.unpack("<d", struct.pack("<Q", bits))[0]
-    written = json.loads(json.dumps(number(value), allow_nan=False))
-    assert _bits([written]) == [struct.unpack("<Q", struct.pack("<d", value))[0]]
+    points = Points(labels={}, ts=(0,), values=(number(value),))
+    written = json.loads(msgspec.json.encode(points))["values"]
+    assert _bits(written) == [struct.unpack("<Q", struct.pack("<d", value))[0]]
+    assert json.loads(json.dumps(written, allow_nan=False)) == written
+
+
+def test_halves_of_letters_are_kept() -> None:
+    odd = msgspec.structs.replace(bundle(), routing="\ud800 <")
+    assert json.loads(embedded(odd))["routing"] == "\ud800 <"
+    assert "<" not in embedded(odd)
 
 
 async def test_the_values_in_the_file_are_those_in_the_store(store: Store, tmp_path: Path) -> None:

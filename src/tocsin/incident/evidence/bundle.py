@@ -204,10 +204,13 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def embedded(bundle: Bundle) -> str:
-    """The bundle as JSON that is inert within HTML: ASCII alone, and no `<`, `>` or `&` (HTML,
-    4.12.1.3: restrictions for contents of script elements)."""
-    text = json.dumps(msgspec.to_builtins(bundle), allow_nan=False, separators=(",", ":"))
-    for char in "<>&":
+    """The bundle as JSON that is inert within HTML: no `<`, `>` or `&` (HTML, 4.12.1.3:
+    restrictions for contents of script elements), and no line ends that JSON alone knows."""
+    try:
+        text = msgspec.json.encode(bundle).decode()
+    except UnicodeEncodeError:  # halves of letters, as labels may have them: slower, but whole
+        text = json.dumps(msgspec.to_builtins(bundle), allow_nan=False)
+    for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text
 

@@ -95,7 +95,7 @@ class _Work:
         self._sources, self._limits, self._incident = sources, limits, incident
         self._moment = moment
         self.stretch = stretch_of(incident, now_ms)
-        self.room = Room(limits.samples)
+        self.room = Room(limits.samples, limits.values)
         self.busy: list[str] = []
         self.graphs: list[Graph] = []
         self.alerts: list[FrozenAlert] = []

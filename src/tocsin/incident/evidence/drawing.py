@@ -17,6 +17,7 @@ COLOURS = 8
 DRAWN = 20
 LARGEST = 8e307
 _WORD_WIDTH, _ROWS = 76.0, 6
+_POINTS = 900
 _STEPS_MS = tuple(
     part * unit
     for unit, parts in (
@@ -181,7 +182,7 @@ def _mark(frame: _Frame, mark: Mark, row: int) -> Markup:
 
 def _line(frame: _Frame, points: Points, step_ms: int, at: int) -> list[Markup]:
     return [
-        _piece([(frame.x(ts), frame.y(value)) for ts, value in piece], at)
+        _piece([(frame.x(ts), frame.y(value)) for ts, value in thinned(piece)], at)
         for piece in pieces(points, step_ms)
     ]
 
@@ -198,6 +199,20 @@ def pieces(points: Points, step_ms: int) -> list[list[tuple[int, float]]]:
             found[-1].append((ts, value))
             before = ts
     return [piece for piece in found if piece]
+
+
+def thinned(piece: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
+    """Of more points than can be told apart, the lowest and the highest of each stretch."""
+    size = -(-len(piece) * 2 // _POINTS)
+    if size <= 2:
+        return piece
+    kept: list[tuple[int, float]] = []
+    for start in range(0, len(piece), size):
+        part = piece[start : start + size]
+        low = min(part, key=lambda point: point[1])
+        high = max(part, key=lambda point: point[1])
+        kept += sorted({low, high})
+    return kept
 
 
 STROKES = ("#3b6fd4", "#c8742a", "#2a9d6f", "#8a56c2", "#b8476b", "#4a9ab5", "#8a8326", "#777f8f")

@@ -66,10 +66,7 @@ async def freeze(
     step = step_of(stretch, asked.every_ms, limits.points)
     options = QueryOptions(timeout_seconds=limits.seconds, limit_samples=limits.read_samples)
     result = await engine.range(query, stretch.start_ms, stretch.end_ms, step, options)
-    order = likest(result.labels, [labels for _, labels in asked.alerts])
-    if len(order) > limits.series:
-        why = f"{len(order)} series; those most like the alert are there"
-        room.lacks(f"{len(order) - limits.series} series of the graph {asked.title}", why)
+    series = _drawn_series(result, asked, limits, room)
     return Graph(
         id=asked.id,
         title=asked.title,
@@ -80,9 +77,24 @@ async def freeze(
         start_ms=stretch.start_ms,
         end_ms=stretch.end_ms,
         step_ms=step,
-        series=tuple(_evaluated(result, row) for row in order[: limits.series]),
+        series=series,
         stored=await _stored(samples, asked, stretch, limits, room),
     )
+
+
+def _drawn_series(result: Result, asked: Asked, limits: Limits, room: Room) -> tuple[Points, ...]:
+    order = likest(result.labels, [labels for _, labels in asked.alerts])
+    kept: list[Points] = []
+    for row in order[: limits.series]:
+        points = _evaluated(result, row)
+        if len(points.ts) > room.values:
+            break
+        room.values -= len(points.ts)
+        kept.append(points)
+    if len(kept) < len(order):
+        why = f"{len(order)} series; those most like the alert are there"
+        room.lacks(f"{len(order) - len(kept)} series of the graph {asked.title}", why)
+    return tuple(kept)
 
 
 def drawn(expr: str, recover: str = "") -> tuple[str, tuple[float, ...]]:

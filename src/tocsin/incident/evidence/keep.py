@@ -28,7 +28,7 @@ _kept = gauge.counter("evidence_kept", "Files of evidence that were kept.", ("mo
 _PATIENT_ATTEMPTS = 4
 """So often a part that fails for now is waited for; then the file is kept without it."""
 _GIVE_UP_MS = 3_600_000
-_LEVEL = 6
+_LEVEL = 4
 
 
 class _Content(msgspec.Struct, frozen=True):

@@ -104,8 +104,10 @@ class Limits:
     """Of one graph, and of one selector."""
     points: int = 2_000
     """Steps of one graph."""
-    samples: int = 400_000
+    samples: int = 200_000
     """Stored samples of all graphs together."""
+    values: int = 150_000
+    """Values of the graphs' queries together."""
     read_samples: int = 3_000_000
     """What one selector may read."""
     trouble_lines: int = 500
@@ -125,9 +127,10 @@ class Limits:
 
 @dataclass(slots=True)
 class Room:
-    """What is left of a file's samples while it is filled."""
+    """What is left of a file's samples and values while it is filled."""
 
     samples: int
+    values: int
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def lacks(self, what: str, why: str) -> None:
