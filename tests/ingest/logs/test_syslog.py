@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -121,6 +121,42 @@ async def test_what_waits_is_kept_in_the_end(tmp_path: Path) -> None:
         for number in range(500):
             syslog.datagram_received(b"<13>%d" % number, ("10.0.0.1", 1))
     assert len(kept.records) == 500
+
+
+async def test_nothing_is_lost_of_a_stream_whose_sender_heeds_the_end(tmp_path: Path) -> None:
+    said = 0
+    async with listening(tmp_path, tcp="127.0.0.1:0") as (syslog, kept):
+        reader, writer = await asyncio.open_connection("127.0.0.1", syslog.ports["tcp"])
+
+        async def send() -> None:
+            nonlocal said
+            while not reader.at_eof():
+                writer.write(b"".join(b"<13>%d\n" % number for number in range(said, said + 100)))
+                said += 100
+                await writer.drain()
+                await asyncio.sleep(0)
+
+        sending = asyncio.create_task(send())
+        await until(kept, 1_000)
+    await sending
+    writer.close()
+    assert [int(one.body) for one in kept.records] == list(range(said))
+
+
+async def test_a_sender_that_never_ends_does_not_keep_the_ports_open(tmp_path: Path) -> None:
+    async with listening(tmp_path, tcp="127.0.0.1:0") as (syslog, kept):
+        _, writer = await asyncio.open_connection("127.0.0.1", syslog.ports["tcp"])
+
+        async def send() -> None:
+            with suppress(ConnectionError):
+                while True:
+                    writer.write(b"<13>more\n")
+                    await writer.drain()
+                    await asyncio.sleep(0)
+
+        sending = asyncio.create_task(send())
+        await until(kept, 10)
+    await sending
 
 
 async def test_datagrams_over_the_limit_are_dropped_and_use_no_memory(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ _AT_ONCE = 2_000
 _ON_LOOP = 50
 _CHUNK = 64 << 10
 _RETRY_SECONDS = 1.0
+_QUIET_SECONDS = 0.2
+_LAST_SECONDS = 1.0
 
 _Message = tuple[bytes, str]
 """As it came, and the sender's address."""
@@ -52,7 +54,9 @@ class Syslog(asyncio.DatagramProtocol):
         self._queue: asyncio.Queue[_Message] = asyncio.Queue(_WAITING)
         self._transport: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._waits: set[asyncio.Timeout] = set()
+        self._patience_seconds = float(config.idle)
         self.ports: dict[str, int] = {}
         """What was taken: "udp", "tcp", "tls"."""
 
@@ -101,11 +105,26 @@ class Syslog(asyncio.DatagramProtocol):
             self._transport = None
         for server in self._servers:
             server.close()
-        for connection in list(self._connections):
-            connection.cancel()
         if self._connections:
-            await asyncio.wait(self._connections)
+            await self._say_farewell()
         await self._queue.join()
+
+    async def _say_farewell(self) -> None:
+        """Tell every sender that nothing more is taken, and read what is on its way: nobody
+        acknowledges syslog, so what is left unread is lost."""
+        for writer in self._connections.values():
+            if writer.can_write_eof():
+                with suppress(OSError):
+                    writer.write_eof()
+        self._patience_seconds = _QUIET_SECONDS
+        until = asyncio.get_running_loop().time() + _QUIET_SECONDS
+        for wait in self._waits:
+            wait.reschedule(until)
+        _, late = await asyncio.wait(self._connections, timeout=_LAST_SECONDS)
+        for connection in late:
+            connection.cancel()
+        if late:
+            await asyncio.wait(late)
 
     async def _listen_udp(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
@@ -127,29 +146,34 @@ class Syslog(asyncio.DatagramProtocol):
             _turned_away.inc()
             writer.close()
             return
-        self._connections.add(task)
+        self._connections[task] = writer
         _connected.set(len(self._connections))
         try:
             peer = writer.get_extra_info("peername")
             await self._read(reader, str(peer[0]) if peer else "")
         finally:
-            self._connections.discard(task)
+            del self._connections[task]
             _connected.set(len(self._connections))
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader, peer: str) -> None:
         framer = Framer(int(self._config.max_message))
         with suppress(ConnectionError, TimeoutError, ssl.SSLError):
-            while True:
-                async with asyncio.timeout(self._config.idle):
-                    data = await reader.read(_CHUNK)
-                if not data:
-                    break
+            while data := await self._chunk(reader):
                 for message in framer.feed(data):
                     await self._put(message, peer)
         _cut.inc(framer.cut)
         if rest := framer.rest().strip():
             await self._put(rest, peer)
+
+    async def _chunk(self, reader: asyncio.StreamReader) -> bytes:
+        """What comes next, nothing at the end; raises TimeoutError when that takes too long."""
+        async with asyncio.timeout(self._patience_seconds) as wait:
+            self._waits.add(wait)
+            try:
+                return await reader.read(_CHUNK)
+            finally:
+                self._waits.discard(wait)
 
     async def _put(self, message: bytes, peer: str) -> None:
         """Queue a message, once its sender may send it: a connection over its limit is read no
