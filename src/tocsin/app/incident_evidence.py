@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import yaml
+
 from tocsin.alert.deciding.decision import Decision
 from tocsin.alert.deciding.dispatch import AlertState, Dispatcher
 from tocsin.alert.deciding.receipt import Receipt
 from tocsin.alert.rules.manager import RuleManager
 from tocsin.app.config import Loaded
-from tocsin.app.effective import effective_yaml
+from tocsin.app.effective import effective
 from tocsin.app.incidents import Incidents
 from tocsin.app.receipts import KeptReceipts
 from tocsin.app.routing_text import routing_text
+from tocsin.app.settings_tree import Config
 from tocsin.incident.evidence.bundle import (
     Change,
     FrozenAlert,
@@ -25,6 +28,7 @@ from tocsin.incident.evidence.collect import Collector
 from tocsin.incident.evidence.keep import KIND, EvidenceKeeper, plan_of
 from tocsin.incident.evidence.ports import Asking, Changes, Lines, Samples, Sources
 from tocsin.kit.clock import Clock
+from tocsin.kit.secret import HIDDEN
 from tocsin.kit.tasks import Tasks
 from tocsin.model.labels import Labels
 from tocsin.query.logs.patterns import LogPatterns
@@ -36,6 +40,8 @@ _RECEIPTS = 20
 _ALERTS = 500
 _ACTS = 200
 _NS = 1_000_000
+_PUBLIC = ("full_name", "timezone", "teams")
+"""What is frozen of a person."""
 _ANSWERS = (
     "alert_acknowledged",
     "acknowledgement_cleared",
@@ -234,7 +240,20 @@ class _Texts:
 
     def configuration(self) -> str:
         """All of `tocsin.yaml`, defaults included."""
-        return effective_yaml(self._loaded().config)
+        return frozen_configuration(self._loaded().config)
+
+
+def frozen_configuration(config: Config) -> str:
+    """The configuration as every reader of a file may see it: without secrets, and without how
+    people can be reached, which only administrators and they themselves see."""
+    shown = effective(config)
+    oncall = shown.get("oncall")
+    people = oncall.get("people") if isinstance(oncall, dict) else None
+    if isinstance(people, dict):
+        for person in people.values():
+            if isinstance(person, dict):
+                person.update({key: HIDDEN for key in person if key not in _PUBLIC})
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
 
 
 class _Deploys:
