@@ -99,6 +99,22 @@ PUBLIC = {
     "POST /api/integrations/pagerduty",
     "POST /api/integrations/slack/actions",
     "POST /api/integrations/slack/commands",
+    # Signed, or asked for with a secret token: a page's answer, a device, calendars, subscriptions.
+    "GET /page/{token}",
+    "POST /page/{token}",
+    "POST /page/{token}/digits",
+    "POST /api/push/renew",
+    "GET /api/oncall/people/{name}.ics",
+    "GET /api/oncall/schedules/{name}.ics",
+    "GET /status/subscription/{token}",
+    "POST /status/subscription/{token}",
+    "GET /status/unsubscribe/{token}",
+    "POST /status/unsubscribe/{token}",
+    # The public's own: a subscription sends a mail to be confirmed, a few an hour.
+    "POST /status/subscribe",
+    # What a browser fetches without its cookies when it installs the pages as an application.
+    "GET /manifest.webmanifest",
+    "GET /sw.js",
 }
 """Whoever opens another address to everybody says so here."""
 

@@ -11,6 +11,7 @@ from tests.incident.alert_world import incidents_config
 from tocsin.app.config import load_config
 from tocsin.cli.main import app
 from tocsin.incident.config import IncidentsConfig
+from tocsin.incident.severity import SeverityLevel
 from tocsin.kit.document import ConfigError
 from tocsin.model.labels import from_mapping
 
@@ -148,3 +149,13 @@ def test_the_examples_keep_their_own_times() -> None:
         times[name] = [one.response_ms // MINUTE for one in config.severities.values()]
         assert config.severity_of(from_mapping({"severity": "critical"})) == "P0"
     assert times == {"first": [5, 15, 60, 1440], "second": [15, 60, 240, 1440]}
+
+
+@pytest.mark.parametrize("severities", [{}, {"SEV1": SeverityLevel(), "SEV2": SeverityLevel()}])
+def test_a_channel_that_fails_opens_no_incident_that_would_be_told_through_it(
+    severities: dict[str, SeverityLevel],
+) -> None:
+    config = IncidentsConfig(severities=severities)
+    own = {"alertname": "NotificationChannelFailing", "severity": "critical"}
+    assert config.severity_of(from_mapping(own)) == ""
+    assert config.severity_of(from_mapping({**own, "alertname": "Down"})) in ("P0", "SEV1")

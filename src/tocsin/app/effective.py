@@ -37,6 +37,7 @@ _LIVE = (
     "alerting",
     "incidents",
     "ingest",
+    "oncall",
     "query",
     "retention",
     "scrape",

@@ -60,9 +60,14 @@ class JoinConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 def _shipped_openings() -> tuple[OpenOn, ...]:
     values = (("critical", "P0"), ("high", "P1"), ("medium", "P2"), ("warning", "P2"))
-    return tuple(
-        OpenOn(match=Condition(f'severity=~"(?i:{value})"'), severity=severity)
-        for value, severity in values
+    # An incident about a channel would be told through the same channels.
+    channels = OpenOn(match=Condition('alertname="NotificationChannelFailing"'), severity=NOBODY)
+    return (
+        channels,
+        *(
+            OpenOn(match=Condition(f'severity=~"(?i:{value})"'), severity=severity)
+            for value, severity in values
+        ),
     )
 
 
@@ -76,8 +81,9 @@ class IncidentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     update_every, escalation, urgency, actions}`. Names other than P0 to P3 replace the shipped."""
     open_on: tuple[OpenOn, ...] = _shipped_openings()
     """The first that matches an alert says its incident's severity: a list of `{match, severity}`.
-    As shipped critical opens P0, high P1, medium and warning P2. An alert's label `incident: P1`,
-    or `incident: none`, wins over all of them."""
+    As shipped critical opens P0, high P1, medium and warning P2, but Tocsin's own alert about a
+    channel that fails opens none. An alert's label `incident: P1`, or `incident: none`, wins over
+    all of them."""
     even_when: tuple[HeldBack, ...] = ()
     """Reasons for which an alert is told nobody and opens an incident all the same."""
     join: JoinConfig = JoinConfig()
@@ -135,7 +141,7 @@ class IncidentsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 def _by_rank(levels: tuple[str, ...]) -> tuple[OpenOn, ...]:
     """As shipped, for levels of other names: the first for critical, the second for high."""
-    ranks = dict(zip(SHIPPED, levels, strict=False))
+    ranks = {NOBODY: NOBODY, **dict(zip(SHIPPED, levels, strict=False))}
     return tuple(
         OpenOn(match=one.match, severity=ranks[one.severity])
         for one in _shipped_openings()
