@@ -46,15 +46,14 @@ class AfterIncidents:
         documents = Documents(PostmortemTable(database), table, clock)
         items = ActionItems(ActionItemTable(database), table, clock, wake=incidents.runner.wake)
 
-        def name_of(person: str) -> str:
-            known = roster().people.get(person)
-            return (known.full_name if known else "") or person
-
-        def zone_of(person: str) -> str:
-            known = roster().people.get(person)
-            return known.timezone if known else "UTC"
-
-        made = Drafting(table, documents, items, lambda: self._config, clock, name_of=name_of)
+        made = Drafting(
+            table,
+            documents,
+            items,
+            lambda: self._config,
+            clock,
+            name_of=lambda person: _full_name(roster(), person),
+        )
         self.desk = Afterwards(
             documents=documents,
             items=items,
@@ -63,7 +62,7 @@ class AfterIncidents:
             timelines=TimelineReader(database),
             config=lambda: self._config,
             external_url=lambda: self._url,
-            zone_of=zone_of,
+            zone_of=lambda person: _zone(roster(), person),
         )
         told = Reminders(
             items,
@@ -89,6 +88,16 @@ class AfterIncidents:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _full_name(roster: Roster, person: str) -> str:
+    known = roster.people.get(person)
+    return (known.full_name if known else "") or person
+
+
+def _zone(roster: Roster, person: str) -> str:
+    known = roster.people.get(person)
+    return known.timezone if known else "UTC"
 
 
 class ItemTeller:

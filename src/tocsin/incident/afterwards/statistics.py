@@ -126,9 +126,7 @@ def statistics_of(
     for weeks and hours, `zone_of` tells a person's own. Takes up to tenths of seconds."""
     place = ZoneInfo(zone)
     counted, left_out = _counted(incidents, span)
-    of = defaultdict[int, list[Entry]](list)
-    for entry in entries:
-        of[entry.incident_id].append(entry)
+    of = _by_incident(entries)
 
     def at(one: Incident) -> datetime:
         return datetime.fromtimestamp(one.opened_ms / 1000, place)
@@ -136,12 +134,8 @@ def statistics_of(
     services = _rows(counted, lambda one: one.services or (NONE_NAMED,))
     causes = _rows(counted, lambda one: (one.cause.strip().lower() or NONE_NAMED,))
     load, noise = _load(counted, of, zone_of), _noise(counted, of)
-    sizes = {
-        "services": len(services),
-        "causes": len(causes),
-        "people": len(load),
-        "alerts": len(noise),
-    }
+    tables = {"services": services, "causes": causes, "people": load, "alerts": noise}
+    sizes = {name: len(rows) for name, rows in tables.items()}
     return Statistics(
         start_ms=span[0],
         end_ms=span[1],
@@ -160,6 +154,13 @@ def statistics_of(
         noise=noise[:_TOP],
         rest={name: size - _TOP for name, size in sizes.items() if size > _TOP},
     )
+
+
+def _by_incident(entries: Sequence[Entry]) -> Mapping[int, Sequence[Entry]]:
+    found = defaultdict[int, list[Entry]](list)
+    for entry in entries:
+        found[entry.incident_id].append(entry)
+    return found
 
 
 def _counted(
