@@ -52,6 +52,8 @@ PLACES = (  # the first four stand at the bottom of a phone
     Place("/targets", "Targets", "targets", "t"),
     Place("/system", "System", "system", "y"),
 )
+_BELONGS = {"postmortems": "/incidents"}
+"""Pages, by the first part of their path, that stand below another entry of the rail."""
 SETTINGS = Place("/settings", "Settings", "settings", "s")
 OWN_SETTINGS = Place("/settings/me", "Settings", "settings", "s")
 
@@ -100,9 +102,8 @@ class Frame:
 
     def is_here(self, place: Place) -> bool:
         """Whether the page belongs to this entry of the rail."""
-        return self.path == place.path or (
-            place.path != "/" and self.path.startswith(f"{place.path}/")
-        )
+        path = _BELONGS.get(self.path.split("/", 2)[1], self.path)
+        return path == place.path or (place.path != "/" and path.startswith(f"{place.path}/"))
 
     def with_query(self, **changes: str) -> str:
         """This page's address with some parameters changed; an empty value removes one."""
