@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.oncall.push_service import Browser, PushService, push_service, verified
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.kit.fault import NotFound, Permanent, Rejected, Temporary
-from tocsin.oncall.webpush.address import is_public
+from tocsin.oncall.webpush.address import is_public, refuse_literal
 from tocsin.oncall.webpush.device import Device, Devices, checked
 from tocsin.oncall.webpush.encoding import raw, text
 from tocsin.oncall.webpush.encryption import CURVE, decrypted, encrypted, point
@@ -159,10 +159,22 @@ async def test_private_addresses_are_not_asked(service: PushService) -> None:
         ("fe80::1%eth0", False),
         ("::ffff:127.0.0.1", False),
         ("2002:7f00:1::", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("::127.0.0.1", False),
     ],
 )
 def test_what_is_public(address: str, public: bool) -> None:
     assert is_public(address) is public
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "１２７.0.0.1", "127。0。0。1", "①②⑦.⓪.⓪.①"],  # read as 127.0.0.1
+)
+def test_no_other_digits_lead_inside(host: str) -> None:
+    with pytest.raises(Rejected, match="not on the public internet"):
+        refuse_literal(f"https://{host}/1")
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,11 @@ async def test_a_webhook_is_confirmed_and_its_bodies_are_signed(here: World) -> 
         "https://[::1]/",
         "https://[::ffff:10.0.0.1]/",
         "https://[64:ff9b::a00:1]/",
+        "https://[64:ff9b:1::a00:1]/",
+        "https://[::127.0.0.1]/",
+        "https://１２７.0.0.1/",  # digits that connections read as 127
+        "https://127。0。0。1/",
+        "https://①②⑦.⓪.⓪.①/",
         "https://user:password@example.com/",
         "ftp://example.com/",
         "https://",

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from tocsin.kit.fault import Permanent, Rejected, Temporary
 
@@ -38,6 +39,8 @@ def is_outside(address: str, allowed: Sequence[Network] = ()) -> bool:
     ip = _inner(ipaddress.ip_address(address.partition("%")[0]))
     if any(ip.version == network.version and ip in network for network in allowed):
         return True
+    if ip.version == 6 and any(ip in network for network in _STANDS_FOR):
+        return False
     return ip.is_global and not ip.is_multicast
 
 
@@ -51,6 +54,8 @@ def _inner(ip: Ip) -> Ip:
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_STANDS_FOR = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+"""IPv6 addresses of a site's own translator, and the old ones of IPv4 (RFC 8215, 4291)."""
 
 
 def web_address(text: str, allowed: Sequence[Network] = ()) -> str:
@@ -60,7 +65,8 @@ def web_address(text: str, allowed: Sequence[Network] = ()) -> str:
         raise Rejected(f"a webhook's address has at most {_LONGEST_URL} characters and no space")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        # As the connection reads it: there １２７。0.0.1 is 127.0.0.1.
+        host, port = URL(url).host or "", parts.port
     except ValueError as error:
         raise Rejected(f"this is no address: {error}") from error
     if parts.scheme != "https" and not (parts.scheme == "http" and allowed):

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from tocsin.kit.fault import Rejected
+
+_TRANSLATED = tuple(
+    ipaddress.IPv6Network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")
+)
+"""IPv6 addresses that stand for IPv4 ones (RFC 6052, 8215, 4291): no push service has one."""
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the internet."""
     found = ipaddress.ip_address(address.partition("%")[0])
+    if any(found in network for network in _TRANSLATED):
+        return False
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
         if inner is not None:
@@ -28,8 +35,9 @@ def is_public(address: str) -> bool:
 def refuse_literal(url: str) -> None:
     """A resolver is not asked about addresses in digits. Raises Rejected for one that is not
     public."""
-    host = urlsplit(url).hostname or ""
     try:
+        # As the connection reads it: there １２７。0.0.1 is 127.0.0.1.
+        host = URL(url).host or ""
         allowed = is_public(host)
     except ValueError:
         return
