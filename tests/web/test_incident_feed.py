@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,11 @@ from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import TooMuch
 from tocsin.state.database import Database
 from tocsin.state.incidents import IncidentTable
+from tocsin.web.identity import NOBODY
 from tocsin.web.incident_feed import ALL, IncidentFeed, turns
+from tocsin.web.lease import Lease
+from tocsin.web.pages.incident import _events
+from tocsin.web.routing import Access
 
 ANA = Author("ana", "page")
 
@@ -72,3 +77,22 @@ def test_too_many_readers_are_refused() -> None:
             assert not flag.is_set()
     with feed.reading(ALL, "ana") as flag:
         assert not flag.is_set()
+
+
+async def test_a_page_is_told_no_more_once_its_login_is_over() -> None:
+    clock, feed, allowed = FakeClock(), IncidentFeed(), [True]
+
+    async def ask() -> SimpleNamespace:
+        return SimpleNamespace(allows=lambda _access: allowed[0]) if allowed[0] else NOBODY
+
+    lease = Lease(clock, ask, Access.READ)
+    events = _events(SimpleNamespace(clock=clock, incident_feed=feed), ALL, "ana", lease)
+    assert b"retry" in await anext(events)
+    feed._wake(ALL)
+    assert b"changed" in await anext(events)
+    allowed[0] = False
+    await clock.advance(3)
+    feed._wake(ALL)
+    assert b"event: ended" in await anext(events)
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)

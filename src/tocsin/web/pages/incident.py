@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from tocsin.incident.book import pinned
 from tocsin.incident.config import IncidentsConfig
@@ -16,9 +16,12 @@ from tocsin.model.incidents import Entry, Incident, Link, Status
 from tocsin.query.logs.compare import quoted
 from tocsin.web.alert_board import BoardAlert
 from tocsin.web.alert_graph import Graph, graph_of
+from tocsin.web.api.log_stream import Tailing, event
 from tocsin.web.identity import identity
 from tocsin.web.incident_changes import Changes, changes_of
 from tocsin.web.incident_feed import turns
+from tocsin.web.lease import ENDED, Lease, lease_of
+from tocsin.web.lease import SECONDS as LEASE_SECONDS
 from tocsin.web.pages import timerange
 from tocsin.web.pages.incidents import tone_of
 from tocsin.web.pages.render import frame, html, page, respond
@@ -237,15 +240,26 @@ async def _live(request: Request) -> Response:
     if number:
         number = (await given.incidents.get(number)).number
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    events = _events(given, number, identity(request).name)
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    caller, lease = identity(request).name, lease_of(request)
+    return Tailing(_events(given, number, caller, lease), headers)
 
 
-async def _events(given: Services, number: str, caller: str) -> AsyncIterator[bytes]:
+async def _events(
+    given: Services, number: str, caller: str, lease: Lease | None
+) -> AsyncGenerator[bytes]:
+    """Events for as long as the caller's `lease` holds."""
+    clock = given.clock
     with given.incident_feed.reading(number, caller) as flag:
         yield b"retry: 2000\n\n"
-        async for is_changed in turns(flag, _IDLE_SECONDS):
-            yield b"event: changed\ndata: {}\n\n" if is_changed else b": alive\n\n"
+        spoke = clock.monotonic()
+        async for is_changed in turns(flag, LEASE_SECONDS):
+            if lease is not None and not await lease.holds():
+                yield event("ended", {"reason": ENDED})
+                return
+            now = clock.monotonic()
+            if is_changed or now - spoke >= _IDLE_SECONDS:
+                spoke = now
+                yield event("changed", {}) if is_changed else b": alive\n\n"
 
 
 ADDRESSES: Addresses = (
