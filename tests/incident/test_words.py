@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.incident.words import jinja_template
 from tocsin.incident.words.catalog import Audience, Moment, catalog_of
 from tocsin.incident.words.fields import (
     FIELDS,
@@ -216,3 +217,29 @@ def test_an_unknown_moment_is_refused_with_place_and_remedy() -> None:
 )
 def test_durations_are_told_as_people_say_them(ms: int, text: str) -> None:
     assert duration_text(ms) == text
+
+
+_LONG = dict.fromkeys(FIELDS, "x" * 20000) | {"services": ("checkout",) * 200}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{title}" * 2_000,
+        "{% for a in title|list %}{% for b in title|list %}{% endfor %}{% endfor %}",
+        "{% for a in title %}{% for b in title %}{% if a == 'q' %}z{% endif %}{% endfor %}"
+        "{% endfor %}",
+        "{% if title|sort|first == 'q' %}z{% endif %}",
+        "{% for a in services %}{% for b in services %}{{ title }}{% endfor %}{% endfor %}",
+        "{{ services|join(title) }}",
+    ],
+)
+def test_a_template_that_says_little_or_much_of_long_fields_is_stopped(source: str) -> None:
+    with pytest.raises(Rejected, match=r"at most 1,000 values|grows beyond"):
+        template_of(source).fill(_LONG)
+
+
+def test_a_loop_that_says_nothing_is_stopped_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jinja_template, "_SECONDS", -1.0)
+    with pytest.raises(Rejected, match="takes longer"):
+        template_of("{% for a in services %}{% endfor %}", Notation.JINJA2).fill(_LONG)

@@ -9,6 +9,7 @@ from tocsin.incident.words.fields import Value, shown
 from tocsin.kit.document import nearest
 from tocsin.kit.fault import Rejected
 
+_LARGEST = 100_000
 FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -26,5 +27,13 @@ def check(source: str, known: Collection[str]) -> None:
 
 
 def fill(source: str, values: Mapping[str, Value]) -> str:
-    """The text; what a field says is never read as a template again."""
-    return FIELD.sub(lambda found: shown(values[found[1]]), source)
+    """The text; what a field says is never read as a template again. Raises Rejected when it grows
+    beyond 100,000 characters."""
+    parts, size, at = [], 0, 0
+    for found in FIELD.finditer(source):
+        parts += [source[at : found.start()], shown(values[found[1]])]
+        size += len(parts[-1]) + len(parts[-2])
+        at = found.end()
+        if size > _LARGEST:
+            raise Rejected(f"the text grows beyond {_LARGEST:,} characters")
+    return "".join([*parts, source[at:]])

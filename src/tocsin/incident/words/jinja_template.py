@@ -8,8 +8,8 @@ length; time and size are watched besides. https://jinja.palletsprojects.com/en/
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache, wraps
 from typing import Any
 
 import jinja2
@@ -22,6 +22,10 @@ from tocsin.kit.fault import Rejected
 
 _LARGEST = 100_000
 _SECONDS = 1.0
+_MOST_TURNS = 1_000
+"""So many values a loop, a sort and the like take: texts' letters are more."""
+_TURNS, _UNTIL = "@turns", "@until"
+"""Names that no template can write."""
 _DEEPEST_LOOP = 2
 _DEEPEST = 20
 _LOOP_PARTS = frozenset(("index", "index0", "first", "last", "length", "revindex"))
@@ -105,17 +109,19 @@ def check(source: str, known: Collection[str]) -> None:
 def fill(source: str, values: Mapping[str, Value]) -> str:
     """The text; raises Rejected when it fails, takes longer than a second or grows beyond 100,000
     characters. It must have been checked."""
-    given = {k: v if isinstance(v, str) else Texts(v) for k, v in values.items()}
+    given: dict[str, object] = {
+        name: value if isinstance(value, str) else Texts(value) for name, value in values.items()
+    }
     parts: list[str] = []
     size, until = 0, time.monotonic() + _SECONDS
+    given[_UNTIL] = until
     try:
         for part in _compiled(source).generate(given):
             parts.append(part)
             size += len(part)
             if size > _LARGEST:
                 raise Rejected(f"the text grows beyond {_LARGEST:,} characters")
-            if time.monotonic() > until:
-                raise Rejected(f"the template takes longer than {_SECONDS:g} s")
+            _check_time(until)
     except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
         raise Rejected(f"the template fails: {error}") from error
     return "".join(parts)
@@ -205,7 +211,9 @@ def _environment() -> ImmutableSandboxedEnvironment:
         keep_trailing_newline=True,
         finalize=lambda value: value,
     )
-    bounded: dict[str, Callable[..., Any]] = {"replace": _replace, "join": _join}
+    for name in ("sort", "unique", "list"):
+        environment.filters[name] = _of_few(environment.filters[name])
+    bounded: dict[str, Callable[..., Any]] = {"replace": _replace, "join": _join, _TURNS: _turns}
     environment.filters.update(bounded)
     environment.globals.clear()
     return environment
@@ -213,7 +221,43 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 @lru_cache(maxsize=512)
 def _compiled(source: str) -> jinja2.Template:
-    return _environment().from_string(source)
+    tree = _environment().parse(source)
+    for loop in tree.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, _TURNS, [], [], None, None, lineno=loop.lineno)
+    return _environment().from_string(tree)
+
+
+@jinja2.pass_context
+def _turns(context: jinja2.runtime.Context, values: Collection[object]) -> Iterator[object]:
+    """What a loop goes through: few values, and within the time, also when it says nothing."""
+    _check_few(values)
+    until = context[_UNTIL]
+    for one in values:
+        _check_time(until)
+        yield one
+
+
+def _of_few(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter for few values alone."""
+
+    @wraps(inner)
+    def bounded(*given: Any, **named: Any) -> Any:
+        for one in given:
+            if isinstance(one, (str, tuple, list)):
+                _check_few(one)
+        return inner(*given, **named)
+
+    return bounded
+
+
+def _check_few(values: Collection[object]) -> None:
+    if len(values) > _MOST_TURNS:
+        raise Rejected(f"a template goes through at most {_MOST_TURNS:,} values")
+
+
+def _check_time(until: float) -> None:
+    if time.monotonic() > until:
+        raise Rejected(f"the template takes longer than {_SECONDS:g} s")
 
 
 def _replace(text: object, old: object, new: object) -> str:
