@@ -47,7 +47,9 @@ _QUEUE = (
 )
 """What survives `kill -9`: each line is on disk before the next one is read."""
 _RETRY = 'action.resumeRetryCount="-1" action.resumeInterval="1"'
-_FILE = 'tag="checkout" severity="error" facility="local3" persistStateInterval="1"'
+_FILE = 'tag="checkout" severity="error" facility="local3"'
+"""Without `persistStateInterval`: rsyslog would note a place in the file before the queue has the
+lines up to there, and skip up to 1023 of them after `kill -9`. Now it reads the file again."""
 
 
 @dataclass(slots=True)

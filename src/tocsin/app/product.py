@@ -43,7 +43,7 @@ from tocsin.web.services import ReloadOutcome, SystemStatus, WebConfig
 
 _log = log.get("tocsin")
 _FLUSH_SECONDS = 30.0
-_LISTEN_SECONDS = 10.0
+_LISTEN_SECONDS = 60.0
 _STOP_SECONDS = 9.0
 _DRAIN_SECONDS = 3.0
 _LEAST_SECONDS = 0.1
