@@ -31,12 +31,11 @@ _GREW = 3.0
 _FEWEST = 10
 _NS = 1_000_000
 _ANSWERS = (
-    "alert_acknowledged",
-    "acknowledgement_cleared",
-    "notification_resent",
-    "canary_acknowledged",
-    "backup_begun",
-    "drill_held",
+    *("login", "login_failed", "logout", "password_changed", "password_reset"),
+    *("alert_acknowledged", "acknowledgement_cleared", "incident_acknowledged"),
+    *("incident_escalated", "notification_resent", "canary_acknowledged", "test_page_sent"),
+    *("backup_begun", "drill_held", "contact_added", "contact_verified", "contact_removed"),
+    *("contact_rules_set", "device_added", "device_removed"),
 )
 """What the audit trail holds that changes nothing of how things run."""
 
