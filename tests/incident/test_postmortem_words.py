@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from html import unescape
 from pathlib import Path
 
@@ -25,6 +27,19 @@ from tocsin.kit.document import Document as YamlDocument
 from tocsin.kit.fault import Rejected
 from tocsin.kit.yaml import load
 from tocsin.model.incidents import Entry
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG file."""
+    check = struct.pack(">I", zlib.crc32(name + data))
+    return struct.pack(">I", len(data)) + name + data + check
+
+
+def _png(side: int) -> bytes:
+    """What a PNG file of that size begins with."""
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head)
+
 
 NOW = 1_700_000_000_000
 INCIDENT = incident_at(NOW)
@@ -240,3 +255,22 @@ def test_times_of_an_incident_without_a_known_beginning() -> None:
     assert times.detect_ms is None
     assert times.mitigate_ms is None
     assert times.resolve_ms == 28 * 60_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x89PNG\r\n\x1a\nnothing of a picture",
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)),
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", 9_000, 9_000, 8, 2, 0, 0, 0)),
+        _png(30) + _chunk(b"IDAT", b"broken"),
+        b"GIF89a\xff",
+    ],
+    ids=["junk", "claims billions of points", "claims 81 million", "breaks off", "a short one"],
+)
+def test_a_picture_that_is_none_or_too_large_is_left_out_of_the_pdf(content: bytes) -> None:
+    address = "/api/incidents/INC-2026-0001/images/1"
+    made = pdf("t", f"words\n\n![a]({address})\n", {address: Picture("image/png", content)})
+    assert made.startswith(b"%PDF")

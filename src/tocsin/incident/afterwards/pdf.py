@@ -4,14 +4,16 @@ graphs are drawn, not photographed."""
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from PIL.Image import DecompressionBombError
+from PIL.Image import open as open_picture
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.lib.utils import ImageReader
 from reportlab.platypus import (
     Flowable,
     HRFlowable,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 18 * mm
 _PIECE = 4_000
+_MOST_POINTS = 40_000_000
 _WIDTH = A4[0] - 2 * _MARGIN
 _QUIET = colors.HexColor("#5b6472")
 
@@ -205,10 +208,15 @@ def _end(found: Sequence[Token], at: int) -> int:
 
 
 def _image(content: bytes) -> Flowable | None:
-    """A picture as wide as the page at most; None for what cannot be read."""
+    """A picture as wide as the page at most; None for what cannot be read, or has more than 40
+    million points: a few bytes may claim to be billions."""
     try:
-        width, height = ImageReader(io.BytesIO(content)).getSize()
-    except OSError:
-        return None
-    share = min(1.0, _WIDTH / max(1, width), 220 * mm / max(1, height))
+        with open_picture(io.BytesIO(content)) as found:
+            width, height = found.size
+            if not 0 < width * height <= _MOST_POINTS:
+                return None
+            found.load()
+    except (OSError, ValueError, SyntaxError, struct.error, DecompressionBombError):
+        return None  # whatever its decoder says of broken content
+    share = min(1.0, _WIDTH / width, 220 * mm / height)
     return Image(io.BytesIO(content), width * share, height * share)
