@@ -8,6 +8,7 @@ from pathlib import Path
 from tocsin.app.keeping import log_folder
 from tocsin.app.log_patterns import PatternKeeping
 from tocsin.app.log_rules import LogRules, log_rules
+from tocsin.app.log_usage import UsageKeeping
 from tocsin.app.settings_tree import Config
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.logs.intake import LogIntake
@@ -40,17 +41,20 @@ class LogKeeping:
     search: LogSearch
     patterns: PatternKeeping
     rules: LogRules
+    usage: UsageKeeping
 
     async def open(self) -> None:
         """Read what is kept. Raises Temporary when the store is away."""
         await self.writer.open()
         await self.patterns.open()
         await self.rules.open()
+        await self.usage.load()
 
     def start(self, tasks: Tasks, samples: Intake) -> None:
         """Run everything but the ports."""
         tasks.start("log_writer", self.writer.run)
         tasks.start("log_patterns", self.patterns.run)
+        tasks.start("log_usage", self.usage.run)
         tasks.start("log_rules", lambda: self.rules.pipelines.run(samples, samples.guard))
 
     def configure(self, config: Config) -> None:
@@ -87,6 +91,7 @@ def log_keeping(config: Config, store: Store, settings: Settings, clock: Clock) 
     )
     patterns = PatternKeeping(miner, LogPatternTable(store, clock), clock)
     syslog = Syslog(intake, config.logs.syslog, clock)
+    usage = UsageKeeping(intake.quota, settings, clock)
     return LogKeeping(
-        writer, intake, tail, syslog, LogSearch(store, writer, clock), patterns, rules
+        writer, intake, tail, syslog, LogSearch(store, writer, clock), patterns, rules, usage
     )

@@ -197,6 +197,7 @@ class Tocsin:
         await step("syslog", parts.logs.syslog.stop(), 2.0)
         await step("alerting", parts.alerting.stop(), 3.0)
         await step("log_patterns", parts.logs.patterns.flush(), 1.0)
+        await step("log_usage", parts.logs.usage.flush(), 1.0)
         await step("writer", self._drain(), _DRAIN_SECONDS + 0.5)
         await step("people", parts.people.flush(), 1.0)
         await step("tasks", self.tasks.stop_all(limit_seconds=0.5), 1.0)

@@ -46,7 +46,7 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Usage:
-    """What a key sent since the start."""
+    """What a key sent."""
 
     lines: int = 0
     size_bytes: int = 0
@@ -108,6 +108,8 @@ class Quota:
         self._config = config
         self._usage: dict[str, Usage] = {}
         self._buckets: dict[str, list[_Bucket]] = {}
+        self.since_ms = clock.now_ms()
+        """Since when it is counted what each key sent."""
 
     def configure(self, config: LimitsConfig) -> None:
         """Put other limits in force; every sender begins with a full burst."""
@@ -117,8 +119,19 @@ class Quota:
 
     @property
     def usage(self) -> Mapping[str, Usage]:
-        """What each key sent since the start, by its name."""
+        """What each key sent since `since_ms`, by its name."""
         return self._usage
+
+    def counted(self, usage: Mapping[str, Usage], *, since_ms: int) -> None:
+        """Add what was counted before the start, or by another node."""
+        self.since_ms = since_ms
+        for name, more in usage.items():
+            if name not in self._usage and len(self._usage) >= _MOST_KEYS:
+                continue
+            here = self._usage.setdefault(name, Usage())
+            here.lines += more.lines
+            here.size_bytes += more.size_bytes
+            here.refused += more.refused
 
     def admit(self, sender: str, lines: int, size_bytes: int) -> None:
         """Count a request; raises TooMuch, with the time to wait, when it is one too many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -52,6 +53,7 @@ class CostsView:
     levels: Sequence[CostRow]
     patterns: Sequence[CostRow]
     keys: Sequence[tuple[str, Usage]]
+    keys_since: str
     service: str
 
 
@@ -81,6 +83,7 @@ async def _costs(request: Request) -> Response:
         levels=[_level(one, total, carry, service) for one in levels],
         patterns=[_pattern(one, total, carry, templates) for one in patterns],
         keys=usage[:100],
+        keys_since=f"{datetime.fromtimestamp(used.logs.quota.since_ms / 1000, UTC):%Y-%m-%d}",
         service=service,
     )
     return page(request, "pages/log_costs.html", view=view)
