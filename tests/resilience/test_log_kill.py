@@ -93,13 +93,20 @@ async def test_no_acknowledged_line_is_lost_or_doubled_by_kills_of_either_proces
         await eventually(lambda: _is_whole(tocsin, sent))
         assert await tocsin.stop() == 0
         await tocsin.start()
+        await eventually(lambda: _answers(tocsin))
         found = await _kept(tocsin)
         assert len(found) == len(sent)
         assert _hash(found) == _hash(sent)
 
 
 async def _is_whole(tocsin: Serving, sent: list[str]) -> bool:
-    return await _kept(tocsin) == sent
+    return await _answers(tocsin) and await _kept(tocsin) == sent
+
+
+async def _answers(tocsin: Serving) -> bool:
+    """Whether lines can be asked for: while lines are taken the engine may still be on its way
+    back."""
+    return (await tocsin.get("/-/ready"))[0] == 200
 
 
 async def _kept(tocsin: Serving) -> list[str]:
