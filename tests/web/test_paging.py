@@ -257,3 +257,20 @@ async def test_ways_and_rules_by_the_api(house: House) -> None:
     rules = {"high": [{"method": "pigeon"}]}
     wrong = await ana.send_json("PUT", "/api/me/contact/rules", rules, x_csrf_token=csrf)
     assert "there is no way 'pigeon'" in wrong.text
+
+
+async def test_nobody_rings_strangers_again_and_again_for_codes(house: House) -> None:
+    ana, csrf = await house.logged_in("ana")
+    ways = "/api/me/contact/ways"
+    way = {"kind": "sms", "address": "+49 151 98765432", "name": "x"}
+
+    async def ask() -> int:
+        answer = await ana.send_json("POST", ways, way, x_csrf_token=csrf)
+        await ana.send_json("DELETE", f"{ways}/x", {}, x_csrf_token=csrf)
+        return answer.status
+
+    before = len(house.world.services.taken)
+    assert [await ask() for _ in range(12)] == [201] * 10 + [400] * 2
+    assert len(house.world.services.taken) - before == 10
+    await house.world.clock.advance(3601)
+    assert await ask() == 201

@@ -29,6 +29,8 @@ _MOST_RULES = 20
 _MOST_TRIES = 5
 _CODE_MS = 15 * 60_000
 _NEXT_CODE_MS = 30_000
+_MOST_CODES, _CODES_MS = 10, 3_600_000
+"""So many codes an hour for one person: each may ring a stranger, and costs money."""
 _LONGEST_DELAY_MS = 24 * 3_600_000
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _MAIL = re.compile(r"[^\s@<>,;]{1,64}@[^\s@<>,;]{1,190}")
@@ -60,6 +62,8 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[OwnMethod, ...] = ()
     high: tuple[NotifyStep, ...] | None = None
     low: tuple[NotifyStep, ...] | None = None
+    codes_ms: tuple[int, ...] = ()
+    """When codes were sent within the last hour."""
 
 
 def reachable(person: Person, contact: Contact | None, *, has_device: bool) -> Person:
@@ -103,6 +107,7 @@ class Contacts:
             raise Rejected(f"there is a way {made.name!r} already; choose another name")
         if len(contact.methods) >= _MOST_METHODS:
             raise Rejected(f"at most {_MOST_METHODS} ways of one's own; remove one")
+        contact = self._counted(contact)
         made, code = self._with_code(made)
         await self._keep(contact, (*contact.methods, made))
         return made, code
@@ -113,6 +118,7 @@ class Contacts:
         found = _method(contact, name)
         if self._clock.now_ms() - found.code_ms < _NEXT_CODE_MS:
             raise Rejected("a code was sent a moment ago; wait half a minute for it")
+        contact = self._counted(contact)
         made, code = self._with_code(found)
         await self._keep(contact, _with(contact, made))
         return made, code
@@ -150,6 +156,16 @@ class Contacts:
         steps = None if rules is None else tuple(sorted(rules, key=lambda rule: rule.after_ms))
         changed = {"high" if urgency == "high" else "low": steps}
         await self._save(msgspec.structs.replace(contact, **changed))
+
+    def _counted(self, contact: Contact) -> Contact:
+        """With one code more, which removing the way does not take back. Raises Rejected for one
+        too many."""
+        now = self._clock.now_ms()
+        recent = tuple(at for at in contact.codes_ms if now - at < _CODES_MS)
+        if len(recent) >= _MOST_CODES:
+            minutes = max(1, round((recent[0] + _CODES_MS - now) / 60_000))
+            raise Rejected(f"at most {_MOST_CODES} codes an hour; try again in {minutes} minutes")
+        return msgspec.structs.replace(contact, codes_ms=(*recent, now))
 
     def _with_code(self, method: OwnMethod) -> tuple[OwnMethod, str]:
         code = f"{secrets.randbelow(1_000_000):06d}"

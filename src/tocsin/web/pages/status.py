@@ -104,7 +104,8 @@ def _count(request: Request) -> None:
 def _who(request: Request) -> str:
     """The visitor's address: that which a proxy of the inside has noted, else the peer's own."""
     peer = request.client.host if request.client else ""
-    noted = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    # Some proxies add a line of their own below the visitor's: the last of all counts.
+    noted = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
     try:
         is_proxy = not is_outside(peer)
         is_outside(noted)
