@@ -9,6 +9,8 @@ need prometheus-alertmanager prometheus-alertmanager
 need victoria-metrics victoria-metrics
 need prometheus-node-exporter prometheus-node-exporter
 need chromium chromium
+need rsyslogd rsyslog
+[ -n "$(find /usr/lib -name omelasticsearch.so -print -quit 2>/dev/null)" ] || missing+=(rsyslog-elasticsearch)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 packages=$(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')
