@@ -12,7 +12,7 @@ from tocsin.model.labels import Matcher, MatchOp
 from tocsin.model.logs import LogRecord, level_name, level_of
 from tocsin.query.elastic.values import LEVEL_TEXT
 from tocsin.query.logs.search import Line
-from tocsin.query.logs.sql import literal
+from tocsin.store.literal import literal
 
 LINE = "if(original = '', body, original)"
 """What LogQL takes for the line: the whole as it came."""
