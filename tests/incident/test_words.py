@@ -243,3 +243,40 @@ def test_a_loop_that_says_nothing_is_stopped_in_time(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(jinja_template, "_SECONDS", -1.0)
     with pytest.raises(Rejected, match="takes longer"):
         template_of("{% for a in services %}{% endfor %}", Notation.JINJA2).fill(_LONG)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ $x := .title }}" + "{{ $x = print $x $x }}" * 40,
+        "{{ $x := .title }}" + "{{ $x = urlquery $x }}" * 40,
+        "{{ $x := .title }}" + "{{ $x = js $x }}" * 40,
+        "{{ $x := .title }}" + "{{ $x = html $x }}" * 40,
+        '{{ $x := .title }}{{ $x = printf "%s%[1]s%[1]s%[1]s%[1]s%[1]s" $x }}',
+        '{{ $x := printf "%999999999s" "a" }}',
+        '{{ $x := printf "%.999999999f" 1.5 }}',
+        '{{ $x := printf "%*d" 99999999 1 }}',
+        "{{ $x := join .title .services }}",
+    ],
+)
+def test_no_go_template_fills_the_memory(source: str) -> None:
+    long = dict.fromkeys(FIELDS, "\\&% '" * 4000) | {"services": ("checkout",) * 200}
+    with pytest.raises(Rejected, match=r"grows beyond|width or precision"):
+        template_of(source, Notation.GO).fill(long)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ('{{ print "a" 1 2 "b" 3 }}', "a1 2b3"),
+        ('{{ println "a" 1 }}.', "a 1\n."),
+        ('{{ printf "%-5s|%3d|%d%%" "ab" 7 9 }}', "ab   |  7|9%"),
+        ("{{ html \"<a href='x'>\" }}", "&lt;a href=&#39;x&#39;&gt;"),
+        ('{{ urlquery "a b&c" }}', "a+b%26c"),
+        ("{{ js `'<` }}", "\\'\\u003C"),
+        ('{{ join " and " .services }}', "checkout and payments"),
+        ('{{ .severity | printf "%s!" | toLower }}', "p0!"),
+    ],
+)
+def test_what_go_templates_call_is_as_in_go(source: str, text: str) -> None:
+    assert template_of(source, Notation.GO).fill(VALUES) == text

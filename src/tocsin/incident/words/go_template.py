@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 import gotpl
 
 from tocsin.incident.words.fields import Value
+from tocsin.incident.words.go_functions import FUNCTIONS
 from tocsin.kit.document import nearest
 from tocsin.kit.fault import Rejected
 
@@ -73,15 +74,6 @@ class _Fields:
 
 @lru_cache(maxsize=512)
 def _compiled(source: str) -> gotpl.Template:
-    functions: dict[str, Callable[..., object]] = {
-        "toUpper": lambda text: str(text).upper(),
-        "toLower": lambda text: str(text).lower(),
-        "join": _join,
-    }
     return gotpl.Template(
-        source, name="words", functions=functions, missing_key="error", budget=_BUDGET
+        source, name="words", functions=dict(FUNCTIONS), missing_key="error", budget=_BUDGET
     )
-
-
-def _join(between: str, values: list[str]) -> str:
-    return between.join(values)
