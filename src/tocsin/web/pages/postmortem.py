@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ async def _view(request: Request) -> View:
         incident=incident,
         document=document,
         tone=TONES[document.state.value] if document else "",
-        body=html(document.text) if document else Markup(),
+        # A long document takes seconds, in which others are answered.
+        body=await asyncio.to_thread(html, document.text) if document else Markup(),
         items=rows_of(await desk.items.of(incident), used.clock.now_ms()),
         versions=await desk.documents.versions(number),
         evidence=await desk.evidence(number),
@@ -144,7 +146,7 @@ async def _save(request: Request) -> Response:
 
 async def _preview(request: Request) -> Response:
     given = await form_of(request)
-    body = html(str(given.get("text") or ""))
+    body = await asyncio.to_thread(html, str(given.get("text") or ""))
     return page(request, "parts/written.html", body=body)
 
 
@@ -184,7 +186,7 @@ async def _one_version(request: Request) -> Response:
         "pages/postmortem_version.html",
         document=document,
         one=one,
-        body=html(one.text),
+        body=await asyncio.to_thread(html, one.text),
         since=difference(one.text, document.text),
     )
 
