@@ -274,3 +274,17 @@ async def test_nobody_rings_strangers_again_and_again_for_codes(house: House) ->
     assert len(house.world.services.taken) - before == 10
     await house.world.clock.advance(3601)
     assert await ask() == 201
+
+
+async def test_nobody_is_kept_awake_by_test_pages(house: House) -> None:
+    ana, csrf = await house.logged_in("ana")
+
+    async def ask() -> int:
+        asked = {"person": "ana"}
+        return (
+            await ana.send_json("POST", "/api/oncall/test-pages", asked, x_csrf_token=csrf)
+        ).status
+
+    assert [await ask() for _ in range(6)] == [200] * 5 + [400]
+    await house.world.clock.advance(601)
+    assert await ask() == 200

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.kit.fault import Fault, NotFound
+from tocsin.kit.fault import Fault, NotFound, Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.model.people import NotifyStep, Person
 from tocsin.oncall.paging.contacts import Contact
@@ -20,6 +20,9 @@ from tocsin.web.pager import pager
 from tocsin.web.people import people
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.services import services
+
+_TESTS, _TESTS_MS = 5, 600_000
+"""So many test pages of one person: each rings everywhere."""
 
 
 class WayShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +198,9 @@ async def test_page(request: Request, name: str) -> TestPage:
     if not (door.book.is_callable(name) or methods_of(person)):
         raise NotFound(f"there is no person {name[:40]!r} in oncall.people")
     door.attempts.count(f"test {name}")
+    since = services(request).clock.now_ms() - _TESTS_MS
+    if sum(one.person == name and one.at_ms > since for one in await door.tests.all()) >= _TESTS:
+        raise Rejected(f"{name} had {_TESTS} test pages within ten minutes; wait a little")
     done = await door.tests.run(person, identity(request).name)
     await _recorded(request, name, "test_page_sent", done.id)
     return done
