@@ -36,7 +36,7 @@ test: $(DEV)
 	@scripts/test.sh
 
 unit: $(DEV)
-	$(BIN)/pytest -q -m "not slow and not browser"
+	$(BIN)/pytest -q -n auto --dist loadfile -m "not slow and not browser"
 
 lint: $(DEV)
 	@scripts/lint.sh

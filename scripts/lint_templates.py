@@ -9,8 +9,15 @@ from pathlib import Path
 
 from tocsin.web.pages.render import TEMPLATES, environment
 
-# A form that makes the session cannot carry its token; the address of a signed link is one.
-WITHOUT_TOKEN = {"pages/login.html", "pages/answer.html"}
+# A form that makes the session cannot carry its token; the address of a signed link is one; who
+# subscribes to the status page has no session.
+WITHOUT_TOKEN = {
+    "pages/login.html",
+    "pages/answer.html",
+    "pages/page_answer.html",
+    "status/index.html",
+    "status/sheet.html",
+}
 
 RULES: tuple[tuple[str, str], ...] = (
     (r"<script(?![^>]*\bsrc=)(?![^>]*type=\"importmap\")", "inline script; make it a module"),

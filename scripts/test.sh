@@ -8,7 +8,7 @@ bin=${VENV:-.venv}/bin
 scripts/peers.sh
 
 echo "== unit tests"
-timeout --kill-after=30 900 "$bin/pytest" -q -m "not slow and not browser"
+timeout --kill-after=30 900 "$bin/pytest" -q -n auto --dist loadfile -m "not slow and not browser"
 echo "== tests with real servers and a real browser"
-timeout --kill-after=30 2700 "$bin/pytest" -q -m "slow or browser"
+timeout --kill-after=30 3300 "$bin/pytest" -q -m "slow or browser"
 scripts/conformance.sh

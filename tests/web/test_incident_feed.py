@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -15,11 +16,12 @@ from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import TooMuch
 from tocsin.state.database import Database
 from tocsin.state.incidents import IncidentTable
-from tocsin.web.identity import NOBODY
+from tocsin.web.identity import LOCAL, NOBODY, Identity
 from tocsin.web.incident_feed import ALL, IncidentFeed, turns
 from tocsin.web.lease import Lease
 from tocsin.web.pages.incident import _events
 from tocsin.web.routing import Access
+from tocsin.web.services import Services
 
 ANA = Author("ana", "page")
 
@@ -82,11 +84,12 @@ def test_too_many_readers_are_refused() -> None:
 async def test_a_page_is_told_no_more_once_its_login_is_over() -> None:
     clock, feed, allowed = FakeClock(), IncidentFeed(), [True]
 
-    async def ask() -> SimpleNamespace:
-        return SimpleNamespace(allows=lambda _access: allowed[0]) if allowed[0] else NOBODY
+    async def ask() -> Identity:
+        return LOCAL if allowed[0] else NOBODY
 
     lease = Lease(clock, ask, Access.READ)
-    events = _events(SimpleNamespace(clock=clock, incident_feed=feed), ALL, "ana", lease)
+    used = cast("Services", SimpleNamespace(clock=clock, incident_feed=feed))
+    events = _events(used, ALL, "ana", lease)
     assert b"retry" in await anext(events)
     feed._wake(ALL)
     assert b"changed" in await anext(events)

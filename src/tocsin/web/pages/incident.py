@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.incident.book import pinned
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.severity import SeverityLevel
+from tocsin.kit.markdown import to_html
 from tocsin.model.incidents import Entry, Incident, Link, Status
 from tocsin.query.logs.compare import quoted
 from tocsin.web.alert_board import BoardAlert
@@ -80,6 +83,8 @@ class Told:
     is_by_person: bool
     image: str
     """The address of its picture, when it is one."""
+    html: str = ""
+    """What somebody wrote, of a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +143,8 @@ async def view_of(given: Services, number: str, *, is_whole: bool = False) -> In
         more=max(0, len(firing) - _FIRING),
         ended=[link for link in alerts if link.ends_ms or link.ref not in found],
         others=[link for link in incident.links if link.kind != "alert"],
-        pinned=[one for one in told if one.is_pinned],
-        timeline=shown,
+        pinned=await asyncio.to_thread(_written, [one for one in told if one.is_pinned]),
+        timeline=await asyncio.to_thread(_written, shown),
         hidden=len(told) - len(shown),
         severities=list(config.severities),
         roles=_roles(config, incident),
@@ -190,6 +195,13 @@ def _told(entries: Sequence[Entry], kept: set[int], number: str) -> list[Told]:
             )
         )
     return found
+
+
+def _written(rows: Sequence[Told]) -> list[Told]:
+    """With their Markdown as HTML; long ones take milliseconds each."""
+    return [
+        replace(one, html=Markup(to_html(one.entry.text))) if one.is_note else one for one in rows
+    ]
 
 
 def _roles(config: IncidentsConfig, incident: Incident) -> list[str]:

@@ -22,7 +22,7 @@ function load() {
 /** What rings this browser rings aloud while a page is open; the worker itself cannot. */
 function ringAloud() {
   navigator.serviceWorker?.addEventListener("message", (event) => {
-    if (event.data?.kind === "page") void import("/static/lib/ring.js").then(({ ring }) => ring(event.data));
+    if (event.data?.kind === "page") void import("./lib/ring.js").then(({ ring }) => ring(event.data));
   });
 }
 
