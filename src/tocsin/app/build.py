@@ -15,13 +15,14 @@ from tocsin.app.afterwards import AfterIncidents, post_mortem_config
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.effective import effective, shown_yaml
-from tocsin.app.escalations import check_escalations, escalations_of
+from tocsin.app.escalations import Escalations, check_escalations, escalations_of
 from tocsin.app.incident_alerts import IncidentAlerts
 from tocsin.app.incident_evidence import IncidentEvidence, Witnesses
 from tocsin.app.incident_response import IncidentResponse, check_response
 from tocsin.app.incidents import Incidents
-from tocsin.app.keeping import log_folder, open_kept
+from tocsin.app.keeping import Kept, log_folder, open_kept
 from tocsin.app.log_keeping import log_keeping
+from tocsin.app.oncall import OnCall
 from tocsin.app.oncall_wiring import on_call_of
 from tocsin.app.parts import Parts
 from tocsin.app.product import Tocsin
@@ -68,12 +69,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     the data folder or a database cannot be used.
     """
     plan = scrape_configuration(loaded)
-    rule_plan(loaded)  # so that a mistake is told before anything is opened
-    check_receivers(loaded, clock)
-    check_status_page(loaded, clock)
-    check_escalations(loaded, clock)
-    post_mortem_config(loaded)
-    check_response(loaded, clock)
+    _check(loaded, clock)
     config = loaded.config
     kept = await open_kept(config, clock)
     alerting = Alerting(kept.database, clock)
@@ -95,21 +91,12 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     immediate = Immediate(alerting.dispatcher, clock, registry.labels, lambda: guard.epoch)
     intake.watched_by(immediate)
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
-    incidents = Incidents(kept.database, loaded, clock)
-    watched = (engine, alerting.dispatcher, alerting.attention.maintenance)
-    status_page = StatusPages(kept.database, settings, clock, incidents, *watched)
-    incidents.add(status_page)
-    incidents.add(IncidentAlerts(incidents, alerting, clock))
-    oncall = on_call_of(kept.database, incidents, alerting, clock)
-    paging = escalations_of(kept.database, settings, incidents, alerting, oncall, clock)
-    response = IncidentResponse(incidents, alerting.notifications.desk, clock)
-    response.reach_people(paging, oncall)
-    response.tell_public(status_page)
-    incidents.add(response)
     rules = RuleManager(
         Surroundings(clock, engine, telemetry.source, guard, writer, alerting.dispatcher),
         alerting.dispatcher,
     )
+    following = _following(kept, loaded, clock, (settings, alerting, engine))
+    incidents = following.incidents
     seen = Witnesses(
         engine=engine,
         samples=telemetry.source,
@@ -121,10 +108,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         audit=people.audit,
     )
     incidents.add(IncidentEvidence(incidents, seen, loaded, clock))
-    afterwards = AfterIncidents(
-        kept.database, incidents, lambda: oncall.roster, paging.tell, loaded, clock
-    )
-    incidents.add(afterwards)
+    incidents.add(following.afterwards)
     parts = Parts(
         clock=clock,
         kept=kept,
@@ -146,13 +130,56 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         settings=settings,
         logs=logs,
         incidents=incidents,
-        response=response,
-        oncall=oncall,
-        paging=paging,
-        status_page=status_page,
-        afterwards=afterwards,
+        response=following.response,
+        oncall=following.oncall,
+        paging=following.paging,
+        status_page=following.status_page,
+        afterwards=following.afterwards,
     )
     return Tocsin(loaded, plan, parts, web_config)
+
+
+def _check(loaded: Loaded, clock: Clock) -> None:
+    """Tell mistakes before anything is opened."""
+    rule_plan(loaded)
+    check_receivers(loaded, clock)
+    check_status_page(loaded, clock)
+    check_escalations(loaded, clock)
+    post_mortem_config(loaded)
+    check_response(loaded, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """Incidents, and what follows from them."""
+
+    incidents: Incidents
+    response: IncidentResponse
+    oncall: OnCall
+    paging: Escalations
+    status_page: StatusPages
+    afterwards: AfterIncidents
+
+
+def _following(
+    kept: Kept, loaded: Loaded, clock: Clock, given: tuple[Settings, Alerting, CachingEngine]
+) -> _Following:
+    settings, alerting, engine = given
+    incidents = Incidents(kept.database, loaded, clock)
+    watched = (engine, alerting.dispatcher, alerting.attention.maintenance)
+    status_page = StatusPages(kept.database, settings, clock, incidents, *watched)
+    incidents.add(status_page)
+    incidents.add(IncidentAlerts(incidents, alerting, clock))
+    oncall = on_call_of(kept.database, incidents, alerting, clock)
+    paging = escalations_of(kept.database, settings, incidents, alerting, oncall, clock)
+    response = IncidentResponse(incidents, alerting.notifications.desk, clock)
+    response.reach_people(paging, oncall)
+    response.tell_public(status_page)
+    incidents.add(response)
+    afterwards = AfterIncidents(
+        kept.database, incidents, lambda: oncall.roster, paging.tell, loaded, clock
+    )
+    return _Following(incidents, response, oncall, paging, status_page, afterwards)
 
 
 @dataclass(frozen=True, slots=True)
