@@ -59,6 +59,22 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         yield Desk(IncidentTable(database), ErrandTable(database), FakeClock(NIGHT))
 
 
+async def test_what_others_make_worse_waits_for_an_answer_again(desk: Desk) -> None:
+    book = desk.book
+    one = await book.open(DRAFT, ANA)
+    await book.acknowledge(one.number, BEN)
+    one = await book.set_severity(one.number, "P2", ANA)
+    assert one.acknowledged_by == "ben", "what is less bad is still his"
+    one = await book.set_severity(one.number, "P0", ANA)
+    assert (one.acknowledged_ms, one.acknowledged_by) == (0, "")
+    assert one.first_acknowledged_ms > 0
+    assert (await desk.told(one.number))[-1] == (
+        "ana: It waits for an answer again: ben had acknowledged less"
+    )
+    one = await book.acknowledge(one.number, BEN)
+    assert one.acknowledged_by == "ben"
+
+
 async def test_an_incident_goes_from_open_to_closed_and_every_step_is_on_its_timeline(
     desk: Desk,
 ) -> None:
@@ -70,7 +86,7 @@ async def test_an_incident_goes_from_open_to_closed_and_every_step_is_on_its_tim
     assert (one.status, one.acknowledged_by) == (Status.INVESTIGATING, "ben")
     await book.set_role(one.number, "commander", "ana", ANA)
     await book.assign(one.number, "ben", ANA)
-    await book.set_severity(one.number, "p0", ANA, why="Nobody can pay")
+    await book.set_severity(one.number, "p0", BEN, why="Nobody can pay")
     await clock.advance(300)
     await book.set_status(one.number, Status.IDENTIFIED, BEN, text="A missing index")
     await clock.advance(300)
@@ -90,7 +106,7 @@ async def test_an_incident_goes_from_open_to_closed_and_every_step_is_on_its_tim
         "ben: Acknowledged",
         "ana: Commander: ana",
         "ana: Assigned to ben",
-        "ana: Severity P1 → P0: Nobody can pay",
+        "ben: Severity P1 → P0: Nobody can pay",
         "ben: Investigating → identified: A missing index",
         "ben: Identified → monitoring",
         "ben: Resolved: Index added",

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.oncall.night import BO, night, person, policy, roster
-from tocsin.incident.book import Resolution
+from tocsin.incident.book import Author, Resolution
 from tocsin.kit.fault import Permanent, Rejected, Temporary
 from tocsin.oncall.escalation.planner import Choice, EscalationPlanner
 
@@ -85,6 +85,23 @@ async def test_what_somebody_has_and_what_becomes_worse_is_told_once(tmp_path: P
         await one.book.set_severity(incident.number, "P0", BO)
         await one.passes(600)
         assert one.phones.people() == ["cem", "ben"]
+
+
+async def test_what_somebody_has_and_what_others_make_worse_begins_anew(tmp_path: Path) -> None:
+    low = policy("person:cem", minutes=60)
+    async with night(tmp_path, roster(TEAM, "ben", "ana"), P2=low, P0=MATRIX) as one:
+        incident = await one.open("P2")
+        await one.passes(1)
+        await one.book.acknowledge(incident.number, BO)
+        await one.book.set_severity(incident.number, "P0", Author("tocsin", "alerts"))
+        await one.passes(1)
+        assert one.phones.people() == ["cem", "ben"]
+        await one.passes(15)
+        assert one.phones.people()[-1] == "ana", "nobody has answered for the worse one"
+        calls = len(one.phones.calls)
+        await one.book.acknowledge(incident.number, BO)
+        await one.passes(600)
+        assert len(one.phones.calls) == calls
 
 
 async def test_the_end_of_the_incident_ends_it(tmp_path: Path) -> None:

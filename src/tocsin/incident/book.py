@@ -118,11 +118,15 @@ class IncidentBook:
     async def set_severity(
         self, number: str, severity: str, author: Author, *, why: str = ""
     ) -> Incident:
-        """To another of the configured severities."""
-        known = self.config.checked(severity)
-        return await self._change(
-            number, lambda one, now: change.severity_changed(one, known, author, now, why=why)
-        )
+        """To another of the configured severities; a worse one ends others' acknowledgement."""
+        config = self.config
+        known = config.checked(severity)
+
+        def step(one: Incident, now: int) -> Changed:
+            is_worse = config.rank(known) < config.rank(one.severity)
+            return change.severity_changed(one, known, author, now, why=why, is_worse=is_worse)
+
+        return await self._change(number, step)
 
     async def set_status(
         self, number: str, status: Status, author: Author, *, text: str = ""

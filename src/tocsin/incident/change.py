@@ -119,15 +119,32 @@ def role_given(one: Incident, role: str, person: str, author: Author, now: int) 
 
 
 def severity_changed(
-    one: Incident, severity: str, author: Author, now: int, *, why: str = ""
+    one: Incident, severity: str, author: Author, now: int, *, why: str = "", is_worse: bool = False
 ) -> Changed:
-    """To another severity, for that reason."""
+    """To another severity, for that reason. Who has taken it on took on what it was: when others
+    make it worse, it waits for an answer again."""
     if severity == one.severity:
         return one, ()
     because = f": {bounds.prose(why, 'reason')}" if why.strip() else ""
     text = f"Severity {one.severity} → {severity}{because}"
     data = {FIELDS: "severity", "from": one.severity, "to": severity}
-    return replace(one, severity=severity), (entry("severity", author, now, text, data),)
+    after = replace(one, severity=severity)
+    told = (entry("severity", author, now, text, data),)
+    if is_worse and author.name not in (one.acknowledged_by, one.assignee):
+        after, more = lapsed(after, author, now)
+        told += more
+    return after, told
+
+
+def lapsed(one: Incident, author: Author, now: int) -> Changed:
+    """Nobody has it any more because it became worse: it escalates anew, and may be taken on
+    anew. Of one that nobody has, or that is over, nothing changes."""
+    if one.is_over or not one.acknowledged_ms:
+        return one, ()
+    words = f"It waits for an answer again: {one.acknowledged_by} had acknowledged less"
+    data = {FIELDS: "acknowledged", "from": one.acknowledged_by}
+    after = replace(one, acknowledged_ms=0, acknowledged_by="")
+    return after, (entry("unacknowledged", author, now, words, data),)
 
 
 def status_changed(one: Incident, status: Status, author: Author, now: int, text: str) -> Changed:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from tocsin.incident import bounds
-from tocsin.incident.change import FIELDS, Changed, entry
+from tocsin.incident.change import FIELDS, Changed, entry, lapsed
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.request import Author, Firing
 from tocsin.kit.fault import Rejected
@@ -45,7 +45,8 @@ def fired(
         why = f"Severity {one.severity} → {worst}: {_listed(news or firing.links)} fired"
         data = {FIELDS: "severity", "from": one.severity, "to": worst}
         told.append(entry("severity", author, now, why, data))
-        after = replace(after, severity=worst)
+        after, more = lapsed(replace(after, severity=worst), author, now)
+        told += more
     return after, tuple(told)
 
 
