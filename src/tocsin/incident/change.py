@@ -129,7 +129,7 @@ def severity_changed(
     text = f"Severity {one.severity} → {severity}{because}"
     data = {FIELDS: "severity", "from": one.severity, "to": severity}
     after = replace(one, severity=severity)
-    told = (entry("severity", author, now, text, data),)
+    told: tuple[Entry, ...] = (entry("severity", author, now, text, data),)
     if is_worse and author.name not in (one.acknowledged_by, one.assignee):
         after, more = lapsed(after, author, now)
         told += more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from tocsin.incident.book import Author, Conflict, Edit, IncidentBook, Resolution, status_named
 from tocsin.kit.fault import Rejected
 from tocsin.model.incidents import Incident, Link
+from tocsin.query.logs.compare import quoted
 from tocsin.web.csrf import form_of
 from tocsin.web.identity import identity
 from tocsin.web.pages.incidents import listed
@@ -95,10 +97,26 @@ async def _close(book: IncidentBook, number: str, form: Form, author: Author) ->
 
 
 async def _link(book: IncidentBook, number: str, form: Form, author: Author) -> str:
-    url = form.get("url", "").strip()
-    link = Link(kind="url", ref=url, title=form.get("title", "").strip() or url, url=url)
+    kind, ref = form.get("kind", "url"), form.get("ref", "").strip()
+    if not ref:
+        raise Rejected("what is to be linked is not said")
+    link = Link(kind=kind, ref=ref, title=form.get("title", "").strip(), url=_address(kind, ref))
     await book.link(number, (link,), author)
     return "Linked."
+
+
+def _address(kind: str, ref: str) -> str:
+    """Where a link leads; empty where there is no page for its kind yet."""
+    match kind:
+        case "url":
+            return ref
+        case "log":
+            return f"/logs?{urlencode({'q': ref})}"
+        case "trace":
+            return f"/logs?{urlencode({'q': f'trace_id:{quoted(ref)}'})}"
+        case "graph":
+            return f"/explore?{urlencode({'a': ref})}"
+    return ""
 
 
 _ACTS: Mapping[str, Act] = {
