@@ -162,6 +162,8 @@ async def test_an_errand_that_hangs_keeps_no_other_waiting(table: ErrandTable) -
         await began.wait()
         await runner.put(Plan(put=(_errand(clock, "b", kind="action"),)))
         await came.wait()
+    (hangs,) = await table.find(kinds=("page",))
+    assert (hangs.state, hangs.claimed_by) == ("waiting", "n"), "it is still being tried"
     running.cancel()
     await asyncio.wait((running,))
 
