@@ -21,6 +21,7 @@ HEADER_BYTES = 128 << 10
 """How long they may be. Queries in the URL of a GET can be long."""
 
 _IDLE_SECONDS = 75
+_LINGER_SECONDS = 2
 _GRACE_SECONDS = 3
 _MOST_CONNECTIONS = 4096
 _SOCKET_BYTES = 64 << 10
@@ -33,6 +34,7 @@ class _PatientOnlySoLong(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
@@ -43,6 +45,8 @@ class _PatientOnlySoLong(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._begins_a_head():
             data = readable(data)
         if self._in_head:
@@ -83,7 +87,15 @@ class _PatientOnlySoLong(HttpToolsProtocol):
             self.transport.write(
                 b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
             )
-            self.transport.close()
+            self._linger()
+
+    def _linger(self) -> None:
+        """Close once the peer has, or soon: a close while more is on its way is a reset, which
+        takes the answer away before it is read (RFC 9112, section 9.6)."""
+        self._refused = True
+        self._clear_deadline()
+        self.transport.write_eof()
+        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
 class _Server(uvicorn.Server):

@@ -68,7 +68,7 @@ def test_an_alert_is_looked_at_acknowledged_and_silenced(page: Page, shop: Produ
     group = page.locator(".alert-group").filter(has_text="ShopBusy")
     expect(group.locator(".alert-row")).to_have_count(2)
     group.locator("tc-chart canvas").first.wait_for()
-    page.get_by_role("link", name="a has a load of 12").click()
+    page.get_by_role("link", name="a has a load of 12", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("ShopBusy")
     page.locator("tc-chart canvas").wait_for()
     expect(page.locator("main")).to_contain_text("Why was I paged?")
