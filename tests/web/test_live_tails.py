@@ -17,6 +17,8 @@ from tests.web.connection import Connection, Message
 from tests.web.log_site import NOW_NS, LogSite, log_site
 from tests.web.site import Site, open_site
 from tocsin.ingest.logs import tail
+from tocsin.ingest.logs.config import LogsConfig
+from tocsin.ingest.logs.intake import LogIntake
 from tocsin.kit.clock import FakeClock
 from tocsin.model.logs import LogBatch, LogRecord
 from tocsin.state.tokens import Scope, Tokens
@@ -106,6 +108,29 @@ async def test_a_line_that_comes_has_the_id_that_it_is_kept_by(tails: Tails) -> 
     assert b"id: " + shown["id"].encode() in body
     kept = await tails.lines.search.line(shown["id"])
     assert (kept.body, kept.id) == ("brand new", f"{NOW_NS}-77-0")
+
+
+async def test_a_tails_link_opens_a_line_before_which_rules_left_others_out(tails: Tails) -> None:
+    intake = LogIntake(
+        tails.lines.writer,
+        FakeClock(NOW_NS // SECOND),
+        LogsConfig(),
+        steps=[lambda given: [one for one in given if "noise" not in one.body]],
+        tail=tails.lines.tail,
+    )
+    bodies = ("noise", "first", "noise", "second")
+    records = [LogRecord(ts_ns=NOW_NS, body=one, service="api") for one in bodies]
+    key, _ = await tails.key()
+    async with tails.events(key) as stream:
+        await stream.until(b"caught_up")
+        await intake.take(records, protocol="test", key=78)
+        body = await stream.until(b'"second"')
+    events = [part.partition(b"\n\n")[0] for part in body.split(b"data: ")]
+    told = [msgspec.json.decode(one) for one in events if b'"message"' in one]
+    ids = {one["message"]: one["id"] for one in told}
+    assert ids == {"first": f"{NOW_NS}-78-1", "second": f"{NOW_NS}-78-3"}
+    for text, line_id in ids.items():
+        assert (await tails.lines.search.line(line_id)).body == text
 
 
 async def test_a_stream_that_begins_again_tells_no_line_twice(tails: Tails) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from operator import attrgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
@@ -126,11 +128,18 @@ def rows_of(batch: LogBatch) -> Rows:
         maps("attributes", [one.attributes for one in records]),
         strings("original", [one.original for one in records]),
         numbers("batch", "UInt64", np.full(len(records), batch.key, "<u8")),
-        numbers("number", "UInt32", np.arange(len(records), dtype="<u4")),
+        numbers("number", "UInt32", _numbers(batch)),
         numbers("taken", "DateTime('UTC')", np.full(len(records), batch.taken_ms // 1000, "<u4")),
     ]
     names = tuple(column.name for column in columns)
     return Rows(TABLE, names, "Native", len(records), block(columns, len(records)))
+
+
+def _numbers(batch: LogBatch) -> Sequence[int] | NDArray[np.integer]:
+    """What each line is named by beside its request: rules and limits leave gaps."""
+    if batch.numbers is not None:
+        return batch.numbers
+    return np.arange(len(batch.records), dtype="<u4")
 
 
 def _all(records: tuple[LogRecord, ...], name: str) -> list[str]:
