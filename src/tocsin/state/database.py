@@ -24,7 +24,7 @@ from tocsin.kit.fault import Permanent, Temporary
 from tocsin.state.transaction import READS, OpenTransactions, Transaction
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0004"
+NEWEST = "0005"
 """The revision that the last file of `migrations/versions` leads to."""
 
 _END_SECONDS = 15.0

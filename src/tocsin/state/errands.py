@@ -6,10 +6,10 @@ a claim lasts until a time, so that what a dead node held is done by another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +21,18 @@ from tocsin.state.tables import ERRANDS
 WAITING, DONE, FAILED, CANCELLED = "waiting", "done", "failed", "cancelled"
 _CLAIMED_AT_ONCE = 50
 _KINDS_AT_ONCE = 500
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """How many errands may be claimed: of a kind what stands in `of_kind`, of each other kind
+    `otherwise`, of all together `most`."""
+
+    most: int = _CLAIMED_AT_ONCE
+    of_kind: Mapping[str, int] = {}
+    otherwise: int = _CLAIMED_AT_ONCE
+
+
+ANY = Room()
 
 
 class ClaimLost(Temporary):
@@ -38,19 +50,16 @@ class ErrandTable:
         async with self._database.transaction() as connection:
             await carry_out(connection, plan, now_ms)
 
-    async def claim(self, node: str, now_ms: int, lease_ms: int) -> list[Errand]:
-        """What is due and nobody does just now, the longest due first; it is `node`'s until the
-        lease ends."""
-        table = ERRANDS.c
-        is_due = and_(table.state == WAITING, table.due_at <= now_ms)
-        ids = (
-            select(table.id)
-            .where(is_due, table.claimed_until <= now_ms)
-            .order_by(table.due_at, table.id)
-            .limit(_CLAIMED_AT_ONCE)
-        )
+    async def claim(
+        self, node: str, now_ms: int, lease_ms: int, *, room: Room = ANY
+    ) -> list[Errand]:
+        """What is due and nobody does just now, as far as there is room; what may be done for the
+        longest time comes first, so that what fails again and again stands behind what is new. It
+        is `node`'s until the lease ends."""
+        if room.most <= 0:
+            return []
         async with self._database.reading() as connection:
-            found = [row[0] for row in await connection.execute(ids)]
+            found = [row[0] for row in await connection.execute(_due(room, now_ms))]
         claimed: list[Errand] = []
         for errand_id in found:
             one = await self._claimed(errand_id, node, now_ms, lease_ms)
@@ -124,12 +133,10 @@ class ErrandTable:
                 raise ClaimLost(f"the errand {errand.key} was cancelled or taken over meanwhile")
             await carry_out(connection, plan, now_ms)
 
-    async def next_due_ms(self) -> int:
-        """When there is something to do next: a claim may end without an end of its errand. 0 when
-        there is nothing."""
-        table = ERRANDS.c
-        due = case((table.claimed_until > table.due_at, table.claimed_until), else_=table.due_at)
-        question = select(func.min(due)).where(table.state == WAITING)
+    async def next_due_ms(self, room: Room = ANY) -> int:
+        """When there is something to do next of what there is room for: a claim may end without an
+        end of its errand. 0 when there is nothing."""
+        question = select(func.min(_since())).where(ERRANDS.c.state == WAITING, _room_for(room) > 0)
         async with self._database.reading() as connection:
             return int(await connection.scalar(question) or 0)
 
@@ -163,6 +170,35 @@ class ErrandTable:
         gone = and_(table.state != WAITING, table.updated_at < before_ms)
         async with self._database.transaction() as connection:
             return int((await connection.execute(ERRANDS.delete().where(gone))).rowcount)
+
+
+def _since() -> ColumnElement[int]:
+    """Since when it may be done, in ms."""
+    table = ERRANDS.c
+    return case((table.claimed_until > table.due_at, table.claimed_until), else_=table.due_at)
+
+
+def _room_for(room: Room) -> ColumnElement[int]:
+    if not room.of_kind:
+        return literal(room.otherwise)
+    return case(dict(room.of_kind), value=ERRANDS.c.kind, else_=room.otherwise)
+
+
+def _due(room: Room, now_ms: int) -> Select[tuple[int]]:
+    """The ids of what is free, of each kind as many as there is room for."""
+    table, since = ERRANDS.c, _since()
+    place = func.row_number().over(partition_by=table.kind, order_by=(since, table.id))
+    free = (
+        select(table.id, since.label("since"), place.label("place"), _room_for(room).label("room"))
+        .where(table.state == WAITING, table.due_at <= now_ms, table.claimed_until <= now_ms)
+        .subquery()
+    )
+    return (
+        select(free.c.id)
+        .where(free.c.place <= free.c.room)
+        .order_by(free.c.since, free.c.id)
+        .limit(min(room.most, _CLAIMED_AT_ONCE))
+    )
 
 
 async def carry_out(connection: AsyncConnection, plan: Plan, now_ms: int) -> None:

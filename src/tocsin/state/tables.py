@@ -283,3 +283,90 @@ STATUS_SUBSCRIBERS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
+
+PROJECTS = Table(
+    "projects",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+ERROR_ISSUES = Table(
+    "error_issues",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("project", String(200), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("assignee", String(200), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("times", BigInteger, nullable=False),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("ix_error_issues_last_seen", "state", "last_seen_at"),
+    Index("ix_error_issues_project", "project", "last_seen_at"),
+)
+
+ERROR_PRINTS = Table(
+    "error_prints",
+    METADATA,
+    Column("hash", String(64), primary_key=True),
+    Column("project", String(200), nullable=False),
+    Column(
+        "issue_id",
+        Integer,
+        ForeignKey("error_issues.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+ERROR_ACTS = Table(
+    "error_acts",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "issue_id",
+        Integer,
+        ForeignKey("error_issues.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("author", String(200), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+DASHBOARDS = Table(
+    "dashboards",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("uid", String(80), nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("updated_by", String(200), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+DASHBOARD_VERSIONS = Table(
+    "dashboard_versions",
+    METADATA,
+    Column(
+        "dashboard_id",
+        Integer,
+        ForeignKey("dashboards.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("version", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("author", String(200), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)

@@ -1,0 +1,81 @@
+"""What went wrong inside an application: one error as it happened, and the issue it belongs to."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class ErrorEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One error, the row of the errors table.
+
+    `ts_ns` is when it happened, nanoseconds since the epoch, UTC. `event_id` has 32 lower-case
+    hexadecimal digits. `source` says how it came: "sentry", "logs", "spans" or "browser". `kind` is
+    the exception's type, `value` its message, `culprit` where it was raised. `level` is
+    OpenTelemetry's severity number. `content` is the whole event, JSON, secrets scrubbed.
+    """
+
+    ts_ns: int
+    event_id: str
+    project: str
+    issue: int
+    kind: str
+    value: str
+    culprit: str = ""
+    level: int = 17
+    source: str = "sentry"
+    platform: str = ""
+    service: str = ""
+    environment: str = ""
+    release: str = ""
+    host: str = ""
+    user_id: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+    transaction: str = ""
+    handled: bool = True
+    tags: dict[str, str] = {}
+    content: bytes = b""
+
+
+class IssueState(enum.StrEnum):
+    """How it stands with an issue."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    IGNORED = "ignored"
+
+
+class Issue(msgspec.Struct, frozen=True, kw_only=True):
+    """Errors that have one cause, as far as their fingerprints tell.
+
+    Times are milliseconds since the epoch, UTC. `version` grows with each change that a person
+    makes. `resolved_in` names the release that is said to have it no more; `ignored_until` says
+    when being ignored ends: at a time, after so many more events, or with so many more people,
+    whichever is set (0: not). `regressed_ms` is when it last came back after it was resolved.
+    """
+
+    id: int
+    project: str
+    title: str
+    culprit: str
+    kind: str
+    level: int
+    state: IssueState = IssueState.OPEN
+    first_seen_ms: int
+    last_seen_ms: int
+    first_release: str = ""
+    last_release: str = ""
+    times: int = 0
+    assignee: str = ""
+    resolved_in: str = ""
+    resolved_ms: int = 0
+    regressed_ms: int = 0
+    ignored_until_ms: int = 0
+    ignored_until_times: int = 0
+    ignored_until_people: int = 0
+    incident: str = ""
+    platform: str = ""
+    service: str = ""
+    version: int = 1

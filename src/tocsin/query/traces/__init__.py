@@ -1,0 +1,1 @@
+"""Questions about traces: which there are, one whole, and what calls what."""
