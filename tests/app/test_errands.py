@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.app.errand_room import MOST_OF_A_KIND, MOST_URGENT, Running
 from tocsin.app.errands import ErrandRunner
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Fault, Permanent, Temporary
@@ -166,6 +167,63 @@ async def test_an_errand_that_hangs_keeps_no_other_waiting(table: ErrandTable) -
     assert (hangs.state, hangs.claimed_by) == ("waiting", "n"), "it is still being tried"
     running.cancel()
     await asyncio.wait((running,))
+
+
+async def test_a_thousand_mails_that_hang_hold_up_no_page_and_are_not_open_at_once(
+    table: ErrandTable,
+) -> None:
+    clock, never, rung = FakeClock(), asyncio.Event(), asyncio.Event()
+    open_now: set[str] = set()
+    most_open, full = 0, asyncio.Event()
+
+    async def hanging(errand: Errand) -> Outcome:
+        nonlocal most_open
+        open_now.add(errand.key)
+        most_open = max(most_open, len(open_now))
+        if len(open_now) == MOST_OF_A_KIND:
+            full.set()
+        try:
+            await never.wait()
+        finally:
+            open_now.discard(errand.key)
+        return Done()
+
+    async def ringing(errand: Errand) -> Outcome:
+        rung.set()
+        return Done()
+
+    runner = ErrandRunner(table, clock, node="n")
+    mails, pages = Doing(clock, hanging, give_up_ms=3_600_000), Doing(clock, ringing)
+    runner.register("status_mail", mails)
+    runner.register("page", pages, is_urgent=True)
+    many = (_errand(clock, f"mail/{n}", kind="status_mail") for n in range(1000))
+    await runner.put(Plan(put=tuple(many)))
+    running = asyncio.create_task(runner.run())
+    async with asyncio.timeout(20):
+        await full.wait()
+        await runner.put(Plan(put=(_errand(clock, "page/ana"),)))
+        await rung.wait()
+        assert pages.done_at == [("page/ana", 0.0)]
+        # What hangs is given up for now, and those that were never tried come before it.
+        for _ in range(2):
+            full.clear()
+            await clock.advance(46.0)
+            await full.wait()
+    assert most_open == MOST_OF_A_KIND
+    assert len({key for key, _ in mails.done_at}) == 3 * MOST_OF_A_KIND
+    running.cancel()
+    await asyncio.wait((running,))
+
+
+def test_many_kinds_together_leave_the_room_for_calls_alone() -> None:
+    running = Running()
+    running.urgent.add("page")
+    for kind in ("mail", "action", "evidence", "reminder", "news"):
+        for _ in range(min(MOST_OF_A_KIND, running.usual_room().most)):
+            running.began(kind)
+    assert running.usual_room().most == 0
+    assert running.urgent_room().most == MOST_URGENT
+    assert running.room() == running.urgent_room(), "only calls are looked for"
 
 
 async def test_a_kind_that_nobody_does_fails_loudly(table: ErrandTable) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.model.errands import NOTHING, Errand, Plan
 from tocsin.state.database import Database
-from tocsin.state.errands import ClaimLost, ErrandTable
+from tocsin.state.errands import ClaimLost, ErrandTable, Room
 
 _NOW = 1_767_225_600_000
 
@@ -118,3 +118,28 @@ async def test_what_was_over_long_ago_is_forgotten_and_what_waits_is_not(
     await table.finish(claimed, NOTHING, _NOW)
     assert await table.drop(_NOW + 1) == 1
     assert [one.key for one in await table.find()] == ["b"]
+
+
+async def test_only_what_there_is_room_for_is_claimed_and_waited_for(database: Database) -> None:
+    table = ErrandTable(database)
+    mails = [_errand(f"m{number}", kind="mail") for number in range(3)]
+    await _put(table, *mails, _errand("a", kind="action", due_ms=_NOW - 9), _errand("p"))
+    room = Room(most=3, of_kind={"mail": 2, "page": 0}, otherwise=5)
+    claimed = await table.claim("n1", _NOW, 1000, room=room)
+    assert [one.key for one in claimed] == ["a", "m0", "m1"]
+    only_pages = Room(of_kind={"page": 1}, otherwise=0)
+    assert [one.key for one in await table.claim("n1", _NOW, 5000, room=only_pages)] == ["p"]
+    assert await table.next_due_ms(only_pages) == _NOW + 5000
+    assert await table.next_due_ms() == _NOW
+
+
+async def test_what_was_tried_in_vain_stands_behind_what_was_never_tried(
+    database: Database,
+) -> None:
+    table = ErrandTable(database)
+    await _put(table, _errand("old", due_ms=_NOW - 60_000))
+    (old,) = await table.claim("n1", _NOW, 1000)
+    await table.retry(old, _NOW + 5000, "it hangs", _NOW)
+    await _put(table, _errand("new", due_ms=_NOW + 1000))
+    claimed = await table.claim("n1", _NOW + 9000, 1000)
+    assert [one.key for one in claimed] == ["new", "old"]

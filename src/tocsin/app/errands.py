@@ -1,4 +1,5 @@
-"""Who does what is due? One loop per node: claim, let the handler of its kind do it, note the end.
+"""Who does what is due? One loop per node: claim what there is room for (`errand_room`), let the
+handler of its kind do it, note the end.
 
 At least once: a node that dies between doing and noting leaves a claim that ends, and another does
 it again. Handlers make that harmless by keys of their own (a message's, a channel's).
@@ -7,18 +8,21 @@ it again. Handlers make that harmless by keys of their own (a message's, a chann
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Mapping
 
 import msgspec
 
+from tocsin.app.errand_room import Running
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault, Permanent, Temporary
 from tocsin.model.errands import NOTHING, Again, Errand, Handler, Outcome, Plan
-from tocsin.state.errands import DONE, FAILED, ClaimLost, ErrandTable
+from tocsin.state.errands import DONE, FAILED, ClaimLost, ErrandTable, Room
 
 _log = log.get("errands")
 _ended = gauge.counter("errands", "Errands that came to an end.", ("kind", "state"))
+_open = gauge.gauge("errands_running", "Errands that are being tried now.", ("kind",))
 _retried = gauge.counter("errand_retries", "Attempts that failed for now.", ("kind",))
 _LEASE_MS = 60_000
 _LIMIT_SECONDS = 45.0
@@ -42,13 +46,17 @@ class ErrandRunner:
         self._handlers: dict[str, Handler] = {}
         self._wake = asyncio.Event()
         self._tidied_ms = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = Running()
 
-    def register(self, kind: str, handler: Handler) -> None:
-        """Errands of that kind are its; raises ValueError for a second one."""
+    def register(self, kind: str, handler: Handler, *, is_urgent: bool = False) -> None:
+        """Errands of that kind are its; urgent ones, which call people, have room of their own.
+        Raises ValueError for a second one."""
         if kind in self._handlers:
             raise ValueError(f"errands of the kind {kind} have a handler already")
         self._handlers[kind] = handler
+        if is_urgent:
+            self._running.urgent.add(kind)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -81,19 +89,31 @@ class ErrandRunner:
                     continue
                 await self._rest(next_ms)
         finally:
-            for task in self._running:
+            for task in self._tasks:
                 task.cancel()
 
     async def _begin_due(self) -> int:
-        """Nobody waits for one that hangs: each has a task of its own."""
-        for errand in await self.table.claim(self._node, self._clock.now_ms(), _LEASE_MS):
-            task = asyncio.create_task(self._do(errand), name=f"errand {errand.key}")
-            self._running.add(task)
-            task.add_done_callback(self._over)
-        return await self.table.next_due_ms()
+        """Nobody waits for one that hangs: each has a task of its own, and each kind room of its
+        own."""
+        for room in (self._running.urgent_room, self._running.usual_room):
+            for errand in await self._claimed(room()):
+                self._begin(errand)
+        return await self.table.next_due_ms(self._running.room())
 
-    def _over(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+    async def _claimed(self, room: Room) -> list[Errand]:
+        return await self.table.claim(self._node, self._clock.now_ms(), _LEASE_MS, room=room)
+
+    def _begin(self, errand: Errand) -> None:
+        task = asyncio.create_task(self._do(errand), name=f"errand {errand.key}")
+        self._tasks.add(task)
+        self._running.began(errand.kind)
+        _open.labels(errand.kind).inc()
+        task.add_done_callback(functools.partial(self._over, errand.kind))
+
+    def _over(self, kind: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._running.ended(kind)
+        _open.labels(kind).dec()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             # Its claim ends by itself, and it is done again.
@@ -120,7 +140,8 @@ class ErrandRunner:
         """Do everything that is due now and wait for it, also for what follows at once; returns
         when the next is due, in ms since the epoch, 0 when there is none. For who owns the time."""
         while True:
-            errands = await self.table.claim(self._node, self._clock.now_ms(), _LEASE_MS)
+            errands = await self._claimed(self._running.urgent_room())
+            errands += await self._claimed(self._running.usual_room())
             if not errands:
                 return await self.table.next_due_ms()
             async with asyncio.TaskGroup() as group:
@@ -144,11 +165,14 @@ class ErrandRunner:
     async def _attempt(self, handler: Handler, errand: Errand) -> Outcome | Fault:
         """A handler that has a bug or hangs fails for now: others must not wait for its mending."""
         task = asyncio.create_task(handler.attempt(errand), name=f"attempt {errand.key}")
+        limit = asyncio.create_task(self._rested(_LIMIT_SECONDS), name="errand_limit")
         try:
-            await asyncio.wait((task,), timeout=_LIMIT_SECONDS)
+            await asyncio.wait((task, limit), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
             raise
+        finally:
+            limit.cancel()
         if not task.done():
             task.cancel()
             return Temporary(f"it took longer than {_LIMIT_SECONDS:.0f} s")

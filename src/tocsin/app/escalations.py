@@ -116,14 +116,14 @@ class Escalations:
         self._weekly = WeeklyTests(self.tests, self.address_book, roster, incidents.runner, clock)
         timeline, book = BookTimeline(incidents.book), self.address_book
         self.handler = EscalationHandler(incidents.errands, timeline, book, roster, clock)
-        incidents.runner.register(ESCALATION, self.handler)
+        incidents.runner.register(ESCALATION, self.handler, is_urgent=True)
         pages = PageHandler(incidents.errands, timeline, book, self.calls, clock)
-        incidents.runner.register(PAGE, pages)
+        incidents.runner.register(PAGE, pages, is_urgent=True)
         self.alerts = AlertCalls(
             incidents.errands, incidents.table, book, self.calls, roster, clock
         )
         self.alerts.pages_of = self.choice
-        incidents.runner.register(ALERT_PAGE, self.alerts)
+        incidents.runner.register(ALERT_PAGE, self.alerts, is_urgent=True)
         self._book = incidents.book
         self._book.follow(EscalationPlanner(self.choice, lambda one: self._book.config.rank(one)))
         self._book.subscribe(_measure)

@@ -184,7 +184,7 @@ def _room_for(room: Room) -> ColumnElement[int]:
     return case(dict(room.of_kind), value=ERRANDS.c.kind, else_=room.otherwise)
 
 
-def _due(room: Room, now_ms: int) -> Select[tuple[int]]:
+def _due(room: Room, now_ms: int) -> Select[int]:
     """The ids of what is free, of each kind as many as there is room for."""
     table, since = ERRANDS.c, _since()
     place = func.row_number().over(partition_by=table.kind, order_by=(since, table.id))
