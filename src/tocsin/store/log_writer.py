@@ -25,6 +25,9 @@ _TEXTS = ("service", "severity", "body", "host", "environment", "source")
 _IDS = ("trace_id", "span_id", "user_id")
 _REMEMBERED_SECONDS = 900
 _REMEMBERED = 100_000
+_BODY, _ORIGINAL = attrgetter("body"), attrgetter("original")
+_OTHER_BYTES = 200
+"""About what a line's other parts take."""
 _ON_LOOP = 200
 """More lines than that take longer to encode than the event loop can be held."""
 
@@ -81,8 +84,9 @@ class LogWriter:
         if self.has(batch.key):
             _repeated.inc()
             return
-        size = sum([len(one.body) + len(one.original) + 200 for one in batch.records])
-        await self._lane.put(batch, len(batch.records), size)
+        records = batch.records
+        size = sum(map(len, map(_BODY, records))) + sum(map(len, map(_ORIGINAL, records)))
+        await self._lane.put(batch, len(records), size + len(records) * _OTHER_BYTES)
         self._remember(batch.key)
         _written.inc(len(batch.records))
 

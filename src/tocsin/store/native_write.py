@@ -66,8 +66,13 @@ def _strings(values: Sequence[str]) -> bytes:
     if values.count(first) == len(values):
         return _text(first) * len(values)
     if len(set(values[:_LOOKED_AT])) <= _FEW:
-        known = _Texts()
-        return b"".join([known[value] for value in values])
+        return b"".join(map(_Texts().__getitem__, values))
+    if "".join(values).isascii() and max(map(len, values)) < _SIZED:
+        # Sizes as signs of Latin-1: then one encoding does for all.
+        signs = [""] * (2 * len(values))
+        signs[::2] = map(_SIZE_SIGNS.__getitem__, map(len, values))
+        signs[1::2] = values
+        return "".join(signs).encode("latin-1")
     try:
         encoded = [*map(str.encode, values)]
     except UnicodeEncodeError:
@@ -110,3 +115,4 @@ _LOOKED_AT, _FEW = 64, 16
 _SIZED = 16_384
 _SIZES = tuple(_varint(size) for size in range(_SIZED))
 """Most sizes are looked up."""
+_SIZE_SIGNS = tuple(size.decode("latin-1") for size in _SIZES)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
-from operator import is_
+from operator import attrgetter, is_
 from typing import Protocol, TypeVar
 
 from tocsin.ingest.logs.config import LogsConfig
 from tocsin.ingest.logs.quota import Quota
 from tocsin.ingest.logs.resent import Parts, Resent
 from tocsin.ingest.logs.scrub import Scrubber
+from tocsin.ingest.logs.sizes import characters
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
 from tocsin.model.logs import LogBatch, LogRecord
@@ -30,6 +31,9 @@ _LONGER = 32
 """Nothing that a document says is so many times as long as the document, however it is written."""
 _GIVEN_TIME = "tocsin.time"
 _LEFT_OUT = "tocsin.left_out"
+
+_TIME, _BODY = attrgetter("ts_ns"), attrgetter("body")
+_ORIGINAL, _ATTRIBUTES = attrgetter("original"), attrgetter("attributes")
 
 T = TypeVar("T")
 
@@ -183,7 +187,7 @@ class LogIntake:
             return places, {}
         if len(places) < len(records):
             records = [records[place] for place in places]
-        sizes = [len(one.body) + len(one.original) for one in records]
+        sizes = characters(records)
         if not partly:
             self.quota.admit(sender, len(sizes), sum(sizes))
             return places, {}
@@ -213,6 +217,9 @@ class LogIntake:
         oldest = (now_ms - round(past * 1000)) * 1_000_000
         newest = (now_ms + config.max_future.ms) * 1_000_000
         refused: dict[int, str] = {}
+        times = list(map(_TIME, records))
+        if times and oldest <= min(times) and max(times) <= newest:
+            return refused
         for place, one in enumerate(records):
             if one.ts_ns < oldest:
                 refused[place] = f"the line is older than {past:.0f} s, the time lines are kept"
@@ -239,6 +246,8 @@ class LogIntake:
     def _large(self, records: Sequence[LogRecord]) -> list[LogRecord]:
         """Those that may have something that is too long; of others few things are looked at."""
         most, most_attributes = int(self._config.max_line), self._config.max_attributes
+        if _are_small(records, most, most_attributes):
+            return []
         return [
             one
             for one in records
@@ -262,6 +271,19 @@ class LogIntake:
         for name, value in one.attributes.items():
             if len(value) > most:
                 one.attributes[name] = f"{value[:most]} … [cut]"
+
+
+def _are_small(records: Sequence[LogRecord], most: int, most_attributes: int) -> bool:
+    """Whether none has anything that is too long, as of most requests."""
+    if not records:
+        return True
+    originals = list(map(len, map(_ORIGINAL, records)))
+    return (
+        min(originals) > 0
+        and max(originals) < most // _LONGER
+        and max(map(len, map(_BODY, records))) <= most
+        and max(map(len, map(_ATTRIBUTES, records))) <= most_attributes
+    )
 
 
 def key_of(body: bytes, *, carries_times: bool, now_ns: int, place: str = "") -> int:

@@ -63,12 +63,7 @@ class Masker:
 
     def shapes(self, texts: Sequence[str]) -> list[str]:
         """The words of each text (`tokens`) with blanks between them."""
-        plain = [
-            text
-            if len(text) <= _MOST_CHARACTERS and "\n" not in text and "\x1b" not in text
-            else told(text)
-            for text in texts
-        ]
+        plain = texts if _are_plain(texts) else list(map(told, texts))
         known = self._shapes
         return [
             known.get(skeleton) or self._shape(skeleton, text)
@@ -125,6 +120,13 @@ def _replaced(word: str) -> str:
     if _DIGITS.search(word) or "@" in word:
         return _VARIABLE.sub(_named, word)[:_LONGEST_WORD]
     return word[:_LONGEST_WORD]
+
+
+def _are_plain(texts: Sequence[str]) -> bool:
+    """Whether `told` has nothing to do."""
+    whole = "\0".join(texts)
+    is_short = max(map(len, texts), default=0) <= _MOST_CHARACTERS
+    return is_short and "\n" not in whole and "\x1b" not in whole
 
 
 def told(text: str) -> str:

@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from tocsin.ingest.logs.masking import Masker, fits, merged, told
 from tocsin.kit import gauge
@@ -19,6 +20,7 @@ from tocsin.model.log_patterns import LogPattern, pattern_number
 from tocsin.model.logs import LogRecord
 
 Words = tuple[str, ...]
+_BODY = attrgetter("body")
 
 _VARIETY = 6
 """A word of which there are so many in one place varies."""
@@ -238,9 +240,15 @@ class PatternMiner:
     def __call__(self, records: list[LogRecord]) -> list[LogRecord]:
         """The same lines, each with its pattern."""
         with self._lock:
-            shapes = self._masker.shapes([one.body for one in records])
+            services = self._services
+            shapes = self._masker.shapes(list(map(_BODY, records)))
             for record, shape in zip(records, shapes, strict=True):
-                record.pattern = self._pattern(record, shape)
+                service = services.get(record.service) or self._service(record.service)
+                found = service.shapes.get(shape)
+                if found is None or found.into is not None:
+                    found = _found(service, record, shape)
+                found.used += 1
+                record.pattern = found.number
             self._make_room()
             _templates.set(sum(len(one.by_words) for one in self._services.values()))
         return records
@@ -289,16 +297,6 @@ class PatternMiner:
                     service.tell(kept)
             self._make_room()
 
-    def _pattern(self, record: LogRecord, shape: str) -> int:
-        service = self._services.get(record.service) or self._service(record.service)
-        found = service.shapes.get(shape)
-        if found is None:
-            found = service.find(shape, record)
-        elif found.into is not None:
-            found = service.shapes[shape] = found.last()
-        found.used += 1
-        return found.number
-
     def _service(self, name: str) -> _Service:
         found = self._services.get(name)
         if found is None:
@@ -306,6 +304,15 @@ class PatternMiner:
                 del self._services[next(iter(self._services))]
             found = self._services[name] = _Service(name, self._most)
         return found
+
+
+def _found(service: _Service, record: LogRecord, shape: str) -> _Template:
+    """The template of a shape that is new, or whose template became part of another one."""
+    found = service.shapes.get(shape)
+    if found is None:
+        return service.find(shape, record)
+    found = service.shapes[shape] = found.last()
+    return found
 
 
 def _bytes_of(words: Words) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from operator import attrgetter
 
+from tocsin.ingest.logs.sizes import characters
 from tocsin.ingest.logs.weighing import Sampler
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
@@ -16,6 +18,7 @@ _left_out = gauge.counter(
     "log_budget_left_out", "Lines left out because a service's budget was used up.", ("service",)
 )
 _ANY = "*"
+_SERVICE = attrgetter("service")
 _DAY_MS = 86_400_000
 _WARN, _ERROR = 13, 17
 _FEW, _FEWER = 10, 100
@@ -59,9 +62,8 @@ class Budget:
         if self._budgets:
             return [one for one in records if self._is_kept(one)]
         sizes: dict[str, int] = {}
-        for one in records:
-            size = len(one.body) + len(one.original)
-            sizes[one.service] = sizes.get(one.service, 0) + size
+        for service, size in zip(map(_SERVICE, records), characters(records), strict=True):
+            sizes[service] = sizes.get(service, 0) + size
         for service, size in sizes.items():
             self._count(service, size)
         return records

@@ -6,9 +6,10 @@ https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -62,6 +63,8 @@ class Bulk:
 
 
 _MOST_LINES = 1_000_000
+_LOOKED_AT, _FEW_ACTIONS = 200, 20
+_TIME = attrgetter("ts_ns")
 _ACTIONS = ("index", "create", "update", "delete")
 _decode_action = msgspec.json.Decoder(_Action).decode
 
@@ -76,18 +79,24 @@ def decode(body: bytes, *, index: str, now_ns: int) -> Bulk:
         raise TooLarge(f"the request has more than {_MOST_LINES} lines; send smaller batches")
     actions, documents = _asked(body, index)
     items = [action.item for action in actions]
-    wanted = [place for place, item in enumerate(items) if not item.problem]
-    found = read([documents[place] for place in wanted], now_ns=now_ns)
+    if any(item.problem for item in items):
+        wanted = [place for place, item in enumerate(items) if not item.problem]
+        actions = [actions[place] for place in wanted]
+        documents = [documents[place] for place in wanted]
+    else:
+        wanted = list(range(len(items)))
+    found = read(documents, now_ns=now_ns)
     if found.problems:
         for number, problem in found.problems.items():
             items[wanted[number]] = msgspec.structs.replace(items[wanted[number]], problem=problem)
-        wanted = [one for number, one in enumerate(wanted) if number not in found.problems]
+        left = [number for number in range(len(wanted)) if number not in found.problems]
+        actions = [actions[number] for number in left]
+        documents = [documents[number] for number in left]
     records = found.records
-    for place, record in zip(wanted, records, strict=True):
-        _complete(record, items[place])
-    carries_times = all(one.ts_ns != now_ns for one in records)
-    names = _names([actions[one] for one in wanted], [documents[one] for one in wanted])
-    return Bulk(items, records, carries_times, names)
+    for record, action in zip(records, actions, strict=True):
+        _complete(record, action.item)
+    carries_times = now_ns not in map(_TIME, records)
+    return Bulk(items, records, carries_times, _names(actions, documents))
 
 
 def _asked(body: bytes, index: str) -> tuple[list[_Understood], list[bytes]]:
@@ -95,6 +104,27 @@ def _asked(body: bytes, index: str) -> tuple[list[_Understood], list[bytes]]:
     lines = body.split(b"\n")
     if lines[-1].strip():
         raise Rejected("The bulk request must be terminated by a newline [\\n]")
+    return _in_turn(lines, index) or _one_by_one(lines, index)
+
+
+def _in_turn(lines: list[bytes], index: str) -> tuple[list[_Understood], list[bytes]] | None:
+    """What is asked by few actions, each with a document in the next line, as most requests are;
+    None of any other."""
+    heads = lines[:-1:2]
+    if len(lines) % 2 == 0 or len(set(heads[:_LOOKED_AT])) > _FEW_ACTIONS:
+        return None
+    known: dict[bytes, _Understood] = {}
+    for head in set(heads):
+        try:
+            action = known[head] = _action(head, 0, index)
+        except Rejected:
+            return None  # looking at one line after the other tells in which one it is
+        if not action.has_document:
+            return None
+    return [known[head] for head in heads], lines[1::2]
+
+
+def _one_by_one(lines: list[bytes], index: str) -> tuple[list[_Understood], list[bytes]]:
     known: dict[bytes, _Understood] = {}
     actions: list[_Understood] = []
     documents: list[bytes] = []
@@ -149,6 +179,8 @@ _IMPOSSIBLE = {
 def _names(actions: Sequence[_Understood], documents: Sequence[bytes]) -> list[int]:
     """What names lines: their sender's id, else their content and how often it came before; 0 for
     those that do not come again."""
+    if not any(action.item.id or action.comes_again for action in _distinct(actions)):
+        return [0] * len(actions)
     found: list[int] = []
     times: dict[int, int] = {}
     for (item, _, comes_again), document in zip(actions, documents, strict=True):
@@ -162,6 +194,10 @@ def _names(actions: Sequence[_Understood], documents: Sequence[bytes]) -> list[i
         times[name] = before + 1
         found.append(name << 8 | min(before, 254) + 1)
     return found
+
+
+def _distinct(actions: Sequence[_Understood]) -> Iterable[_Understood]:
+    return dict(zip(map(id, actions), actions, strict=True)).values()
 
 
 def _action(line: bytes, number: int, index: str) -> _Understood:

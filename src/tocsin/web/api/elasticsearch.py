@@ -5,8 +5,10 @@ https://www.elastic.co/docs/api/doc/elasticsearch/group/endpoint-document
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
+from operator import attrgetter
 
 import msgspec
 from starlette.requests import Request
@@ -28,6 +30,8 @@ _PROTOCOL = "elasticsearch"
 _PAUSE_SECONDS = 1.0
 """winston-elasticsearch repeats a refused request at once: it is answered a little later."""
 _SHARDS = {"total": 1, "successful": 1, "failed": 0}
+_TIME = attrgetter("ts_ns")
+_ENDS_KEPT = 16_000
 _LATEST_NS = 9_223_372_036_000_000_000
 
 
@@ -127,13 +131,35 @@ def _failure(item: Item, place: int, taken: Taken) -> tuple[int, str] | None:
 def _created(bulk: Bulk, taken: Taken) -> list[str]:
     """The JSON of each item of a request whose lines were all kept, as nearly always."""
     found: list[str] = []
-    last, head, key = None, "", taken.key
-    for number, (item, one) in enumerate(zip(bulk.items, bulk.records, strict=True)):
+    last, head = None, ""
+    own = f"-{taken.key}-"
+    ends = _ends(len(bulk.items))
+    for item, at, end in zip(bulk.items, map(_TIME, bulk.records), ends, strict=False):
         if item is not last:
-            last, head = item, f'{{"{item.operation}":{{"_index":{_quoted(item.index)},"_id":'
-        name = _quoted(item.id) if item.id else f'"{one.ts_ns}-{key}-{number}"'
-        found.append(f"{head}{name}{_CREATED}{number}}}}}")
+            last, head = item, f'{{"{item.operation}":{{"_index":{_quoted(item.index)},"_id":"'
+        if not item.id:
+            found.append(f"{head}{at}{own}{end}")
+        else:
+            number = len(found)
+            found.append(f"{head[:-1]}{_quoted(item.id)}{_CREATED}{number}}}}}")
     return found
+
+
+def _ends(count: int) -> Iterable[str]:
+    """What so many items, or more, end in: a line's number, and what is the same for all."""
+    if count > _ENDS_KEPT:
+        return map(_end, range(count))
+    return _kept_ends(1 << count.bit_length())
+
+
+@cache
+def _kept_ends(count: int) -> tuple[str, ...]:
+    """For requests of a usual size, as making them costs as much as all else of an answer."""
+    return tuple(map(_end, range(count)))
+
+
+def _end(number: int) -> str:
+    return f'{number}"{_CREATED}{number}}}}}'
 
 
 def _is_write(item: Item) -> bool:
