@@ -111,6 +111,8 @@ class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Days that exemplars are kept."""
     logs_days: Days = 30
     """Days that log lines are kept."""
+    traces_days: Days = 14
+    """Days that spans are kept; their counts by minute are kept for 90 days at least."""
     logs: tuple[LogRetention, ...] = ()
     """Other days for some of them, the first that fits counts: a list of `{level: debug, days: 3}`,
     `{service: audit, days: 365}`. Lines then go by themselves, not only a day at a time."""

@@ -56,7 +56,7 @@ async def recount(store: Commanded, rows: Sequence[Rows]) -> None:
 
     Nobody else may insert lines meanwhile. Raises Temporary when the store does not answer.
     """
-    for first, end in await asyncio.to_thread(_minutes, rows):
+    for first, end in await asyncio.to_thread(minutes_of, rows):
         try:
             await store.command(_CORRECTED, {"first": first, "end": end})
         except Fault as error:
@@ -64,7 +64,7 @@ async def recount(store: Commanded, rows: Sequence[Rows]) -> None:
         _log.info("minutes_recounted", first=first * 60, minutes=end - first)
 
 
-def _minutes(rows: Sequence[Rows]) -> list[tuple[int, int]]:
+def minutes_of(rows: Sequence[Rows]) -> list[tuple[int, int]]:
     """From which minute on and up to which, since 1970, a range for each day that has lines."""
     found: dict[int, tuple[int, int]] = {}
     for one in rows:

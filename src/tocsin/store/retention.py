@@ -23,6 +23,8 @@ _LOOK_SECONDS = 1.0
 """A clock that leaps is to be noticed before the engine's next merges, which come seconds later."""
 
 _REMEMBERED = 200
+_COUNTS_DAYS = 90
+"""Days that the counts of spans by minute are kept at least: they are small."""
 _TTL = re.compile(r" TTL (.+?) \+ toIntervalDay\((\d+)\)")
 _log = log.get("retention")
 _bytes = gauge.gauge("store_bytes", "Bytes on disk.", ("table",))
@@ -230,6 +232,9 @@ class Retention:
             "series": max(config.raw_days, config.rollup_days) + 1,
             "exemplars": config.exemplars_days,
             "events": config.events_days,
+            "spans": config.traces_days,
+            "traces": config.traces_days,
+            "spans_1m": max(config.traces_days, _COUNTS_DAYS),
         }.get(table)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from tocsin.kit import log
 from tocsin.kit.fault import Fault, Temporary
-from tocsin.store import log_rollup
+from tocsin.store import log_rollup, span_rollup
 from tocsin.store.client import quoted
 from tocsin.store.native_block import Block
 from tocsin.store.wal_insert import KEYED, Sink, insert_all, inserts_of
@@ -66,6 +66,7 @@ async def insert_again(
                 store, [lost], token=secrets.token_hex(8), timeout_seconds=timeout_seconds
             )
     await log_rollup.recount(store, [one for one in rows if one.table == log_rollup.TABLE])
+    await span_rollup.recount(store, [one for one in rows if one.table == span_rollup.TABLE])
 
 
 async def _insert_lost(store: Asked, rows: Sequence[Rows], timeout_seconds: float) -> None:

@@ -1,0 +1,174 @@
+"""Where do accepted spans go? Into a log of their own, answered once they are in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tocsin.kit import gauge
+from tocsin.kit.clock import Clock
+from tocsin.model.spans import Span, SpanBatch
+from tocsin.store.client import Store
+from tocsin.store.group import GroupCommit, WriterConfig
+from tocsin.store.native_write import block, maps, nanoseconds, numbers, strings
+from tocsin.store.pending import NOTHING
+from tocsin.store.wal_journal import Journal
+from tocsin.store.wal_record import Rows
+
+TABLE = "spans"
+_TEXTS = (
+    *("service", "name", "trace_id", "span_id", "parent_id", "environment", "host", "scope"),
+    *("status_message", "trace_state", "user_id"),
+)
+_REMEMBERED_SECONDS = 900
+_REMEMBERED = 100_000
+_ON_LOOP = 100
+"""More spans than that take longer to encode than the event loop can be held."""
+_ROUGH_BYTES = 600
+"""What a span takes, about, until it is in the log."""
+
+_written = gauge.counter("spans_kept", "Spans kept.")
+_repeated = gauge.counter("span_repeated_batches", "Requests that had been kept before.")
+_json = msgspec.json.Encoder()
+
+
+class SpanWriter:
+    """Group commit of spans, with a log of its own: no other kind of telemetry waits for it.
+
+    `open`, then `run` by one supervised task; `write` may be called from then on.
+    """
+
+    def __init__(self, store: Store, clock: Clock, journal: Journal) -> None:
+        self._store = store
+        self._journal = journal
+        self._known: OrderedDict[int, None] = OrderedDict()
+        config = WriterConfig(interval_ms=WriterConfig().append_ms)
+        self._lane: GroupCommit[SpanBatch] = GroupCommit(TABLE, self._commit, clock, config)
+
+    async def open(self) -> None:
+        """Insert what an earlier process answered and did not insert, and know its last requests.
+
+        Raises Temporary when the store is away.
+        """
+        await self._journal.open()
+        sql = (
+            "SELECT DISTINCT toString(batch) FROM spans"
+            " WHERE taken > now() - {seconds:UInt32} LIMIT {most:UInt32}"
+        )
+        bounds = {"seconds": _REMEMBERED_SECONDS, "most": _REMEMBERED}
+        body = await self._store.fetch_bytes(sql, bounds, fmt="TSV", lane="background")
+        for text in body.split():
+            self._remember(int(text))
+
+    async def run(self) -> None:
+        """Commit until drained."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._lane.run(), name="span_writer")
+            tasks.create_task(self._journal.run(), name="span_journal")
+
+    def has(self, key: int) -> bool:
+        """Whether a request of this key was kept in the last minutes."""
+        return key in self._known
+
+    async def write(self, batch: SpanBatch) -> bool:
+        """Return once the spans are kept; false when a batch of this key had been kept already.
+
+        Raises Temporary when too much waits or the store stays away, DiskFull when its disk is
+        full.
+        """
+        if not batch.spans:
+            return True
+        if self.has(batch.key):
+            _repeated.inc()
+            return False
+        count = len(batch.spans)
+        await self._lane.put(batch, count, count * _ROUGH_BYTES)
+        is_new = not self.has(batch.key)
+        self._remember(batch.key)
+        _written.inc(count)
+        return is_new
+
+    async def settle(self) -> None:
+        """Before spans are read: bring those that are pending into the store, if possible."""
+        await self._journal.settle(TABLE)
+
+    async def flush(self, limit_seconds: float = 10.0) -> bool:
+        """Bring what was answered so far into the store; whether that was within the limit."""
+        return await self._journal.flush(limit_seconds)
+
+    async def drain(self, limit_seconds: float = 8.0) -> bool:
+        """Take nothing more and keep what waits; whether all of it was within the limit."""
+        kept = await self._lane.drain(limit_seconds)
+        await self._journal.drain(limit_seconds)
+        return kept
+
+    async def _commit(self, batches: list[SpanBatch]) -> None:
+        # Two senders of the same request at once: the second finds the first's here.
+        once = list({batch.key: batch for batch in batches}.values())
+        if sum(len(batch.spans) for batch in once) <= _ON_LOOP:
+            rows = [rows_of(batch) for batch in once]
+        else:
+            rows = await asyncio.to_thread(lambda: [rows_of(batch) for batch in once])
+        await self._journal.keep(rows, NOTHING)
+
+    def _remember(self, key: int) -> None:
+        self._known[key] = None
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+
+def rows_of(batch: SpanBatch) -> Rows:
+    """The spans of a batch as one block. Events and links are JSON, empty without any; they are
+    read back as `tuple[SpanEvent, ...]` and `tuple[SpanLink, ...]`."""
+    spans, count = batch.spans, len(batch.spans)
+    columns = [
+        nanoseconds("ts", _all(spans, "ts_ns")),
+        numbers("duration_ns", "UInt64", _all(spans, "duration_ns")),
+        numbers("kind", "UInt8", _all(spans, "kind")),
+        numbers("status", "UInt8", _all(spans, "status")),
+        *(strings(name, _all(spans, name)) for name in _TEXTS),
+        numbers("weight", "UInt32", _all(spans, "weight")),
+        maps("attributes", _all(spans, "attributes")),
+        maps("resource", _all(spans, "resource")),
+        strings("events", [_listed(one.events) for one in spans]),
+        strings("links", [_listed(one.links) for one in spans]),
+        numbers("batch", "UInt64", np.full(count, batch.key, "<u8")),
+        numbers("number", "UInt32", np.arange(count, dtype="<u4")),
+        numbers("taken", "DateTime('UTC')", np.full(count, batch.taken_ms // 1000, "<u4")),
+    ]
+    names = tuple(column.name for column in columns)
+    return Rows(TABLE, names, "Native", count, block(columns, count))
+
+
+def _listed(things: tuple[object, ...]) -> str:
+    return _written_out(things) if things else ""
+
+
+def _written_out(things: tuple[object, ...]) -> str:
+    try:
+        return _json.encode(things).decode()
+    except UnicodeEncodeError:
+        # A lone surrogate, which JSON can carry, is no UTF-8: a question mark stands in its place.
+        plain = msgspec.to_builtins(things)
+        return _json.encode(_readable(plain)).decode()
+
+
+def _readable(value: Any) -> Any:  # a JSON value of any shape
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_readable(name): _readable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(one) for one in value]
+    return value
+
+
+def _all(spans: Sequence[Span], name: str) -> list[Any]:  # a column of whatever the field is
+    read: Callable[[Span], Any] = attrgetter(name)
+    return list(map(read, spans))
