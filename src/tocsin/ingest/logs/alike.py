@@ -33,7 +33,7 @@ class _Field(NamedTuple):
 class _Kind(NamedTuple):
     """How objects of the same fields are read."""
 
-    decoder: msgspec.json.Decoder[Any]
+    decode: Callable[[bytes], Any]
     fields: tuple[_Field, ...]
 
 
@@ -48,23 +48,12 @@ def fields_of(lines: Sequence[bytes]) -> dict[str, Texts] | None:
         kind = _kind_of(_decode(lines[0]))
         if kind is None:
             return None
-        objects = _decoded(kind, lines)
+        objects = list(map(kind.decode, lines))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    if len(objects) != len(lines):
         return None
     found: dict[str, Texts] = {}
     _gather(kind.fields, objects, "", found)
     return found
-
-
-def _decoded(kind: _Kind, lines: Sequence[bytes]) -> list[object]:
-    """The object of each line; more of them where a line has several."""
-    whole = b"\n".join(lines)
-    # No object goes on in a line that begins another one.
-    if whole.startswith(b"{") and whole.count(b"\n{") == len(lines) - 1:
-        return kind.decoder.decode_lines(whole)
-    return list(map(kind.decoder.decode, lines))
 
 
 def _gather(
@@ -87,7 +76,7 @@ def _kind_of(document: Mapping[str, object]) -> _Kind | None:
         if len(_kinds) >= _KINDS_KEPT:
             _kinds.clear()
         type_, fields = _made(document, DEEPEST)
-        kind = _kinds[signature] = _Kind(msgspec.json.Decoder(type_), fields)
+        kind = _kinds[signature] = _Kind(msgspec.json.Decoder(type_).decode, fields)
     return kind
 
 
