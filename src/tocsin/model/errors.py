@@ -11,7 +11,9 @@ class ErrorEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One error, the row of the errors table.
 
     `ts_ns` is when it happened, nanoseconds since the epoch, UTC. `event_id` has 32 lower-case
-    hexadecimal digits. `source` says how it came: "sentry", "logs", "spans" or "browser". `kind` is
+    hexadecimal digits. `issue` is the number of its print: which issue the print belongs to is kept
+    in the SQL database, so that issues can be merged and taken apart. `weight` is for how many
+    errors it stands where only one of several was kept. `source` says how it came: "sentry", "logs", "spans" or "browser". `kind` is
     the exception's type, `value` its message, `culprit` where it was raised. `level` is
     OpenTelemetry's severity number. `content` is the whole event, JSON, secrets scrubbed.
     """
@@ -35,6 +37,7 @@ class ErrorEvent(msgspec.Struct, frozen=True, kw_only=True):
     span_id: str = ""
     transaction: str = ""
     handled: bool = True
+    weight: int = 1
     tags: dict[str, str] = {}
     content: bytes = b""
 
@@ -53,7 +56,8 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True):
     Times are milliseconds since the epoch, UTC. `version` grows with each change that a person
     makes. `resolved_in` names the release that is said to have it no more; `ignored_until` says
     when being ignored ends: at a time, after so many more events, or with so many more people,
-    whichever is set (0: not). `regressed_ms` is when it last came back after it was resolved.
+    whichever is set (0: not). `people` is how many users of the application it happened to, exact
+    to some 250 and within some percent beyond. `regressed_ms` is when it last came back after it was resolved.
     """
 
     id: int
@@ -68,6 +72,8 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True):
     first_release: str = ""
     last_release: str = ""
     times: int = 0
+    people: int = 0
+    handled: bool = True
     assignee: str = ""
     resolved_in: str = ""
     resolved_ms: int = 0

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS errors {on_cluster}
     span_id String CODEC(ZSTD(1)),
     transaction LowCardinality(String),
     handled Bool CODEC(ZSTD(1)),
+    weight UInt32 CODEC(ZSTD(1)),
     tags Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     content String CODEC(ZSTD(1)),
     batch UInt64 CODEC(Delta, ZSTD(1)),
