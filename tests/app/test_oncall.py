@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
+import sqlalchemy
 
 from tests.oncall.world import CONFIG, NOW, at
 from tocsin.app.config import load_config
 from tocsin.app.errands import ErrandRunner
 from tocsin.app.oncall import OnCall, on_call_plan
 from tocsin.kit.clock import FakeClock
+from tocsin.kit.fault import Temporary
 from tocsin.kit.gauge import REGISTRY
 from tocsin.oncall.handover import Situation
 from tocsin.oncall.mistakes import OnCallError
-from tocsin.oncall.news import of_override
 from tocsin.oncall.override import Override
 from tocsin.oncall.paging.caller import Message
 from tocsin.oncall.roster import NO_ROSTER
@@ -59,6 +61,10 @@ def wanted(person: str, starts: str, ends: str) -> Override:
     return Override(
         schedule="primary", person=person, starts_ms=at(starts), ends_ms=at(ends), made_by="ana"
     )
+
+
+def by(author: str, person: str, starts: str, ends: str) -> Override:
+    return msgspec.structs.replace(wanted(person, starts, ends), made_by=author)
 
 
 def counted(person: str) -> float | None:
@@ -146,15 +152,37 @@ async def test_two_nodes_tell_a_change_of_shift_once(nodes: list[Node], now: Fak
 async def test_news_reach_each_person_once(nodes: list[Node]) -> None:
     node = nodes[0]
     await node.start()
-    made = await node.oncall.rota.take(wanted("cai", NOW, "2026-10-20 18:00"))
+    await node.oncall.rota.take(by("dan", "cai", NOW, "2026-10-20 18:00"))
     for _ in range(2):
-        await node.oncall.tell(of_override(node.oncall.roster, made, "bo"))
         await node.runner.turn()
 
     assert node.told == [
-        "cai: You are on call for primary, by ana",
-        "bo: cai is on call for primary, by ana",
+        "cai: You are on call for primary, by dan",
+        "ana: cai is on call for primary, by dan",
     ]
+
+
+async def test_what_was_changed_is_kept_with_who_is_to_be_told_or_not_at_all(
+    nodes: list[Node], tmp_path: Path
+) -> None:
+    """As a process that dies between the two would leave it."""
+    node, other = nodes
+    await node.start()
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    await database.open()
+    async with database.transaction() as connection:
+        await connection.execute(sqlalchemy.text("ALTER TABLE errands RENAME TO errands_away"))
+    with pytest.raises(Temporary):
+        await node.oncall.rota.take(by("dan", "cai", NOW, "2026-10-20 18:00"))
+    async with database.transaction() as connection:
+        await connection.execute(sqlalchemy.text("ALTER TABLE errands_away RENAME TO errands"))
+    await database.close()
+
+    await other.start()
+    assert (node.oncall.rota.overrides(), other.oncall.rota.overrides()) == ([], [])
+    await node.oncall.rota.take(by("dan", "cai", NOW, "2026-10-20 18:00"))
+    await other.runner.turn()
+    assert len(other.told) == 2, "whoever lives on tells what the first one only wrote down"
 
 
 async def test_gaps_people_without_methods_and_lost_overrides_are_told(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.incident.alert_world import NIGHT, database_in
@@ -21,6 +22,7 @@ from tocsin.incident.book import (
 )
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.measures import measures
+from tocsin.incident.names import Names
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Rejected, TooLarge
 from tocsin.kit.quantity import Size
@@ -326,3 +328,28 @@ async def test_late_is_what_nobody_answered_in_the_severitys_time(desk: Desk) ->
     now = desk.clock.now_ms()
     assert measures(one, desk.config, now + 900_000).late_ms == 0
     assert measures(one, desk.config, now + 960_000).late_ms == 60_000
+
+
+async def test_a_person_is_named_as_they_are_known_and_a_mistyped_one_is_refused(
+    desk: Desk,
+) -> None:
+    async def known() -> dict[str, tuple[str, ...]]:
+        return {"ana": ("Ana Silva", "ana@example.com"), "ben": ()}
+
+    book = desk.book
+    book.names = Names(known)
+    one = await book.open(DRAFT, ANA)
+    with pytest.raises(
+        Rejected, match="nobody is called 'anna'; did you mean \"ana\"\\? known are"
+    ):
+        await book.assign(one.number, "anna", BEN)
+    with pytest.raises(Rejected, match="known are ana, ben"):
+        await book.set_role(one.number, "commander", "Zoe", BEN)
+    with pytest.raises(Rejected, match="known are ana, ben"):
+        await book.open(msgspec.structs.replace(DRAFT, assignee="Zoe"), BEN)
+    assert (await book.assign(one.number, "ana@EXAMPLE.com", BEN)).assignee == "ana"
+    assert (await book.set_role(one.number, "commander", "Ana  Silva", BEN)).roles == {
+        "commander": "ana"
+    }
+    assert (await book.assign(one.number, "bo", Author("bo", "slack"))).assignee == "bo", "oneself"
+    assert (await book.assign(one.number, "", BEN)).assignee == ""

@@ -10,6 +10,7 @@ import pytest
 from tests.oncall.world import CONFIG, NOW, at, read
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Rejected
+from tocsin.model.errands import Plan
 from tocsin.oncall.override import Override, Swap, SwapState
 from tocsin.oncall.rota import Change, Rota
 
@@ -22,7 +23,7 @@ class Kept:
     def __init__(self) -> None:
         self.things: dict[str, Change] = {}
 
-    async def save(self, changes: Iterable[Change]) -> None:
+    async def save(self, changes: Iterable[Change], news: Plan, now_ms: int) -> None:
         self.things |= {one.id: one for one in changes}
 
     async def forget(self, ids: Iterable[str]) -> None:

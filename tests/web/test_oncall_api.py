@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from icalendar import Calendar
 from starlette.applications import Starlette
@@ -19,10 +20,12 @@ from tocsin.app.oncall import KeptChanges
 from tocsin.ingest.config import IngestConfig
 from tocsin.kit.clock import FakeClock
 from tocsin.oncall.handover import Point, Situation
+from tocsin.oncall.news import KIND as NEWS
 from tocsin.oncall.news import News
 from tocsin.oncall.rota import Rota
 from tocsin.state.config import AuthConfig
 from tocsin.state.database import Database
+from tocsin.state.errands import ErrandTable
 from tocsin.state.settings import Settings
 from tocsin.state.tokens import Scope
 from tocsin.web.api import oncall, oncall_calendar, oncall_changes
@@ -35,18 +38,14 @@ PASSWORD = "correct horse battery"
 
 
 class Desk:
-    """What the web room needs: a rota, and notes of who is told what."""
+    """What the web room needs: a rota."""
 
     def __init__(self, rota: Rota) -> None:
         self.rota = rota
-        self.told: list[News] = []
 
     @property
     def source(self) -> Desk:
         return self
-
-    async def tell(self, news: Iterable[News]) -> None:
-        self.told += news
 
     async def situation(self, from_ms: int, to_ms: int) -> Situation:
         return Situation(watch=(Point(title="the new disks"),))
@@ -61,7 +60,11 @@ class Api:
     keys: dict[Scope, str]
     rota: Rota
     database: Database
-    desk: Desk
+
+    async def told(self) -> list[News]:
+        """What stands there to be told, in this order."""
+        errands = await ErrandTable(self.database).find(kinds=(NEWS,))
+        return [msgspec.json.decode(one.content, type=News) for one in errands]
 
     async def __call__(
         self, method: str, path: str, value: object = None, scope: Scope | None = Scope.ADMIN
@@ -92,12 +95,11 @@ async def api(tmp_path: Path, now: FakeClock) -> AsyncIterator[Api]:
     people = People.of(database, now, AuthConfig(), external_url="")
     rota = Rota(KeptChanges(database), now)
     rota.configure(read(CONFIG))
-    desk = Desk(rota)
     addresses = (*oncall.ADDRESSES, *oncall_changes.ADDRESSES, *oncall_calendar.ADDRESSES)
     app = Starlette(routes=Guard(Authenticator(people)).routes(addresses))
     app.state.people = people
     app.state.services = SimpleNamespace(
-        oncall=desk,
+        oncall=Desk(rota),
         clock=now,
         settings=Settings(database, now),
         config=SimpleNamespace(ingest=IngestConfig(), external_url="https://tocsin.example"),
@@ -105,7 +107,7 @@ async def api(tmp_path: Path, now: FakeClock) -> AsyncIterator[Api]:
     keys: dict[Scope, str] = {}
     for scope in Scope:
         keys[scope], _ = await people.tokens.create(scope.value, [scope], created_by="test")
-    yield Api(app, people, keys, rota, database, desk)
+    yield Api(app, people, keys, rota, database)
     await database.close()
 
 
@@ -144,7 +146,7 @@ async def test_an_override_is_made_listed_ended_and_written_down(api: Api, now: 
     made = await api("POST", f"{ALL}/overrides", body)
 
     assert made.status == 201, made.text
-    assert [(one.person, one.subject) for one in api.desk.told] == [
+    assert [(one.person, one.subject) for one in await api.told()] == [
         ("cai", "You are on call for primary, by admin"),
         ("ana", "cai is on call for primary, by admin"),
     ]
@@ -204,11 +206,11 @@ async def test_a_swap_is_offered_and_accepted_by_the_other_person(api: Api) -> N
     assert accepted.json["swap"]["state"] == "accepted"
     assert [one["person"] for one in accepted.json["overrides"]] == ["bo"]
     assert api.rota.roster.on_call("", at("2026-10-21 12:00")) == "bo"
-    assert [(one.person, one.subject) for one in api.desk.told] == [
+    assert [(one.person, one.subject) for one in await api.told()] == [
         ("bo", "A swap is asked for: primary"),
         ("ana", "The swap of primary was accepted by Bo Lind"),
     ]
-    assert api.desk.told[0].text.startswith(
+    assert (await api.told())[0].text.startswith(
         "Ana Lima asks to be replaced: primary, Wed 2026-10-21 07:00 to Wed 2026-10-21 16:00 (UTC)"
     )
 

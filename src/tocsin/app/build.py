@@ -18,6 +18,7 @@ from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.escalations import Escalations, check_escalations, escalations_of
 from tocsin.app.incident_alerts import IncidentAlerts
 from tocsin.app.incident_evidence import IncidentEvidence, Witnesses
+from tocsin.app.incident_people import KnownPeople
 from tocsin.app.incident_response import IncidentResponse, check_response
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import Kept, log_folder, open_kept
@@ -33,6 +34,7 @@ from tocsin.app.rules import rule_plan
 from tocsin.app.scraping import scrape_configuration
 from tocsin.app.settings_tree import Config
 from tocsin.app.status_page import StatusPages, check_status_page
+from tocsin.incident.names import Names
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
@@ -171,6 +173,7 @@ def _following(
     incidents.add(status_page)
     incidents.add(IncidentAlerts(incidents, alerting, clock))
     oncall = on_call_of(kept.database, incidents, alerting, clock)
+    incidents.book.names = Names(KnownPeople(kept.database, lambda: oncall.roster, clock).all)
     paging = escalations_of(kept.database, settings, incidents, alerting, oncall, clock)
     response = IncidentResponse(incidents, alerting.notifications.desk, clock)
     response.reach_people(paging, oncall)

@@ -15,11 +15,12 @@ from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
 from tocsin.kit.tasks import Tasks
+from tocsin.model.errands import Plan
 from tocsin.oncall.advice import warnings
 from tocsin.oncall.handing_over import KIND, HandOvers
 from tocsin.oncall.handover import SituationSource
 from tocsin.oncall.news import KIND as NEWS
-from tocsin.oncall.news import News, NewsHandler, plan_of
+from tocsin.oncall.news import NewsHandler
 from tocsin.oncall.override import Override, Swap
 from tocsin.oncall.reading import OnCallPlan, read_on_call
 from tocsin.oncall.roster import NO_ROSTER, Roster
@@ -45,14 +46,14 @@ class KeptChanges:
     def __init__(self, database: Database) -> None:
         self._shelf = Shelf(database, ONCALL_NOTES, kind="override")
 
-    async def save(self, changes: Iterable[Change]) -> None:
-        """Keep all or none of them, replacing those of the same id."""
-        await self._shelf.save(
-            {
-                one.id: Kept(content=msgspec.json.encode(one), updated_at=one.made_ms)
-                for one in changes
-            }
-        )
+    async def save(self, changes: Iterable[Change], news: Plan, now_ms: int) -> None:
+        """Keep all or none of them, replacing those of the same id, together with the errands that
+        tell of them."""
+        kept = {
+            one.id: Kept(content=msgspec.json.encode(one), updated_at=one.made_ms)
+            for one in changes
+        }
+        await self._shelf.save(kept, news, now_ms=now_ms)
 
     async def forget(self, ids: Iterable[str]) -> None:
         """Keep them no longer."""
@@ -97,6 +98,7 @@ class OnCall:
         runner.register(KIND, self.hand_overs)
         runner.register(NEWS, NewsHandler(self._teller))
         self.rota.on_change(self._changed.set)
+        self.rota.on_change(runner.wake)
 
     def tell_by(self, bring: Bring) -> None:
         """By what people hear of hand-overs."""
@@ -127,10 +129,6 @@ class OnCall:
         found = (*warnings(self.roster, now), *gone)
         self._warned = self.roster, now, found
         return found
-
-    async def tell(self, news: Iterable[News]) -> None:
-        """Tell people what others changed, once each. Raises Temporary."""
-        await self._runner.put(plan_of(news, self._clock.now_ms()))
 
     async def load(self) -> None:
         """Read what an earlier process kept."""

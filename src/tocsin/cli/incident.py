@@ -167,7 +167,7 @@ def assign(
         body = {"role": role, "person": person}
         _act(calls, number, "role", f"{role}: {person or 'nobody'};", output, body)
         return
-    word = f"assigned to {person or 'nobody'};"
+    word = "assigned;" if person else "assigned to nobody;"
     _act(calls, number, "assign", word, output, {"person": person})
 
 

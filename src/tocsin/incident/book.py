@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tocsin.incident import change, joining, picture
 from tocsin.incident.change import FIELDS, Changed
 from tocsin.incident.config import IncidentsConfig
+from tocsin.incident.names import Names
 from tocsin.incident.request import (
     TOCSIN,
     Author,
@@ -67,6 +68,7 @@ class IncidentBook:
         wake: Callable[[], None],
     ) -> None:
         self.table = table
+        self.names = Names()
         self._config = config
         self._clock = clock
         self._wake = wake
@@ -88,7 +90,13 @@ class IncidentBook:
 
     async def open(self, draft: Draft, author: Author) -> Incident:
         """A new one. Raises AlreadyOpen when one of its join key is."""
-        draft = replace(draft, severity=self.config.checked(draft.severity))
+        named = {role: await self.names.meant(n, author.name) for role, n in draft.roles.items()}
+        draft = replace(
+            draft,
+            severity=self.config.checked(draft.severity),
+            assignee=await self.names.meant(draft.assignee, author.name),
+            roles=named,
+        )
         after, entries = change.opened(draft, author, self._clock.now_ms())
         kept = await self.table.open(after, entries, self._plan(None, after, entries))
         _log.info("incident_opened", number=kept.number, severity=kept.severity, source=kept.source)
@@ -104,15 +112,15 @@ class IncidentBook:
         return await self._change(number, lambda one, now: change.unacknowledged(one, author, now))
 
     async def assign(self, number: str, person: str, author: Author) -> Incident:
-        """To a person; to nobody when it is empty."""
-        return await self._change(
-            number, lambda one, now: change.assigned(one, person, author, now)
-        )
+        """To a person; to nobody when it is empty. Raises Rejected for a name nobody has."""
+        who = await self.names.meant(person, author.name)
+        return await self._change(number, lambda one, now: change.assigned(one, who, author, now))
 
     async def set_role(self, number: str, role: str, person: str, author: Author) -> Incident:
-        """Somebody does something in it; nobody does when `person` is empty."""
+        """Somebody does something in it; nobody does when `person` is empty. As `assign`."""
+        who = await self.names.meant(person, author.name)
         return await self._change(
-            number, lambda one, now: change.role_given(one, role, person, author, now)
+            number, lambda one, now: change.role_given(one, role, who, author, now)
         )
 
     async def set_severity(

@@ -1,4 +1,5 @@
-"""What do people change of schedules? Overrides and swaps, kept before they count."""
+"""What do people change of schedules? Overrides and swaps, kept before they count, together with
+who is to be told of them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ import msgspec
 from tocsin.kit.clock import Clock
 from tocsin.kit.document import nearest
 from tocsin.kit.fault import NotFound, Rejected
+from tocsin.model.errands import Plan
 from tocsin.model.people import Shift
+from tocsin.oncall.news import News, of_answer, of_offer, of_override, plan_of
 from tocsin.oncall.override import Override, Swap, SwapState
 from tocsin.oncall.roster import NO_ROSTER, Roster
 from tocsin.oncall.wall_clock import DAY_MS
@@ -29,8 +32,9 @@ _LEAST_MS = 60_000
 class ChangeKeeper(Protocol):
     """Where overrides and swaps survive a restart. All raise Temporary when it is away."""
 
-    async def save(self, changes: Iterable[Change]) -> None:
-        """Keep all or none of them, replacing those of the same id."""
+    async def save(self, changes: Iterable[Change], news: Plan, now_ms: int) -> None:
+        """Keep all or none of them, replacing those of the same id, together with the errands that
+        tell of them."""
 
     async def forget(self, ids: Iterable[str]) -> None:
         """Keep them no longer."""
@@ -131,7 +135,8 @@ class Rota:
         self._check_times(made.starts_ms, made.ends_ms)
         async with self._turn:
             self._check_room(1)
-            await self._keep([made])
+            before = self._roster.on_call(made.schedule, made.starts_ms, rank=made.rank)
+            await self._keep([made], of_override(self._roster, made, before or ""))
         return made
 
     async def give_back(self, override_id: str) -> Override:
@@ -175,7 +180,7 @@ class Rota:
                 self._need_shifts(made.schedule, made.to, *back)
         async with self._turn:
             self._check_room(1)
-            await self._keep([made])
+            await self._keep([made], of_offer(self._roster, made))
         return made
 
     async def accept(self, swap_id: str, person: str) -> tuple[Swap, list[Override]]:
@@ -196,7 +201,7 @@ class Rota:
                 made += [self._instead(one, one.asked_by, span, now) for span in returned]
             self._check_room(len(made))
             accepted = _answered(one, SwapState.ACCEPTED, who, now)
-            await self._keep([accepted, *made])
+            await self._keep([accepted, *made], of_answer(self._roster, accepted))
         return accepted, made
 
     async def decline(self, swap_id: str, person: str) -> Swap:
@@ -209,7 +214,7 @@ class Rota:
                 raise Rejected(f"only {others} can answer this swap, not {who}")
             state = SwapState.WITHDRAWN if who == one.asked_by else SwapState.DECLINED
             ended = _answered(one, state, who, self._clock.now_ms())
-            await self._keep([ended])
+            await self._keep([ended], of_answer(self._roster, ended))
         return ended
 
     async def tidy(self) -> None:
@@ -254,8 +259,9 @@ class Rota:
             swap=swap.id,
         )
 
-    async def _keep(self, changes: Sequence[Change]) -> None:
-        await self._keeper.save(changes)
+    async def _keep(self, changes: Sequence[Change], news: Iterable[News] = ()) -> None:
+        now = self._clock.now_ms()
+        await self._keeper.save(changes, plan_of(news, now), now)
         for one in changes:
             if isinstance(one, Override):
                 self._overrides[one.id] = one

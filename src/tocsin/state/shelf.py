@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from sqlalchemy import Table, select
 
+from tocsin.model.errands import NOTHING, Plan
 from tocsin.state.database import Database, replacing
+from tocsin.state.errands import carry_out
 from tocsin.state.sessions import hash_of
 from tocsin.state.tables import SHARED
 
@@ -36,27 +38,32 @@ class Shelf:
         self._table = table
         self._kind = kind
 
-    async def save(self, things: Mapping[str, Kept]) -> None:
-        """Keep all or none of these. Raises Temporary when the database does not answer."""
+    async def save(
+        self, things: Mapping[str, Kept], plan: Plan = NOTHING, *, now_ms: int = 0
+    ) -> None:
+        """Keep all or none of these, together with the errands that follow from them, put at
+        `now_ms`. Raises Temporary when the database does not answer."""
         rows = [
             {"hash": self._hash(key), "content": kept.content, "updated_at": kept.updated_at}
             for key, kept in things.items()
         ]
-        if not rows:
+        if not rows and plan == NOTHING:
             return
         async with self._database.transaction() as connection:
             others = ("content", "updated_at")
             change = replacing(connection.dialect.name, self._table, ("hash",), others)
             for start in range(0, len(rows), _AT_ONCE):
                 await connection.execute(change, rows[start : start + _AT_ONCE])
+            await carry_out(connection, plan, now_ms)
 
-    async def forget(self, keys: Iterable[str]) -> None:
-        """Keep these no longer; harmless when they are not there."""
+    async def forget(self, keys: Iterable[str], plan: Plan = NOTHING, *, now_ms: int = 0) -> None:
+        """Keep these no longer; harmless when they are not there. Errands as for `save`."""
         hashes = [self._hash(key) for key in keys]
         async with self._database.transaction() as connection:
             for start in range(0, len(hashes), _AT_ONCE):
                 is_it = self._table.c.hash.in_(hashes[start : start + _AT_ONCE])
                 await connection.execute(self._table.delete().where(is_it))
+            await carry_out(connection, plan, now_ms)
 
     async def all(self) -> list[Kept]:
         """Everything, the oldest first."""

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from tocsin.alert.attention.maintenance_config import moment_ms
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
-from tocsin.oncall.news import of_answer, of_offer, of_override
 from tocsin.oncall.override import Override, Swap
 from tocsin.web.identity import identity
 from tocsin.web.people import people
@@ -108,9 +107,7 @@ async def take_over(request: Request, body: OverrideBody) -> Override:
         reason=body.reason,
         made_by=identity(request).name,
     )
-    before = used.oncall.rota.roster.on_call(schedule.name, max(starts, used.clock.now_ms()))
     made = await used.oncall.rota.take(wanted)
-    await used.oncall.tell(of_override(used.oncall.rota.roster, made, before or ""))
     await record(request, "oncall_override_made", made.id, _words(made))
     return made
 
@@ -146,7 +143,6 @@ async def ask_swap(request: Request, body: SwapBody) -> Swap:
         made_by=identity(request).name,
     )
     made = await used.oncall.rota.ask(wanted)
-    await used.oncall.tell(of_offer(used.oncall.rota.roster, made))
     await record(request, "oncall_swap_offered", made.id, _swap_words(made))
     return made
 
@@ -155,7 +151,6 @@ async def accept_swap(request: Request, swap_id: str, person: str) -> tuple[Swap
     """The person takes over; written into the audit trail. Raises NotFound, Rejected."""
     oncall = services(request).oncall
     swap, made = await oncall.rota.accept(swap_id, acting(request, person))
-    await oncall.tell(of_answer(oncall.rota.roster, swap))
     detail = {**_swap_words(swap), "accepted_by": swap.answered_by}
     await record(request, "oncall_swap_accepted", swap.id, detail)
     return swap, made
@@ -165,7 +160,6 @@ async def decline_swap(request: Request, swap_id: str, person: str) -> Swap:
     """Say no, or take an offer back; written into the audit trail. Raises NotFound, Rejected."""
     oncall = services(request).oncall
     swap = await oncall.rota.decline(swap_id, acting(request, person))
-    await oncall.tell(of_answer(oncall.rota.roster, swap))
     detail = {**_swap_words(swap), "answered_by": swap.answered_by}
     await record(request, f"oncall_swap_{swap.state.value}", swap.id, detail)
     return swap

@@ -38,14 +38,14 @@ async def _give_back(book: IncidentBook, number: str, form: Form, author: Author
 
 async def _assign(book: IncidentBook, number: str, form: Form, author: Author) -> str:
     person = author.name if form.get("me") else form.get("person", "")
-    await book.assign(number, person, author)
-    return f"Assigned to {person}." if person else "Assigned to nobody."
+    one = await book.assign(number, person, author)
+    return f"Assigned to {one.assignee or 'nobody'}."
 
 
 async def _role(book: IncidentBook, number: str, form: Form, author: Author) -> str:
-    role, person = form.get("role", ""), form.get("person", "")
-    await book.set_role(number, role, person, author)
-    return f"{role.capitalize()}: {person or 'nobody'}."
+    role, person = " ".join(form.get("role", "").split()), form.get("person", "")
+    one = await book.set_role(number, role, person, author)
+    return f"{role.capitalize()}: {one.roles.get(role, 'nobody')}."
 
 
 async def _severity(book: IncidentBook, number: str, form: Form, author: Author) -> str:
