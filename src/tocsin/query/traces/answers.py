@@ -190,7 +190,7 @@ class RatePoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeatCell(msgspec.Struct, frozen=True, array_like=True):
-    """Spans that began from `start_s` on and lasted from 2^(`bucket`/4) ns to 2^(1/4) times that."""
+    """Spans that began in the step from `start_s` on and lasted 2^(`bucket`/4) ns or a bit more."""
 
     start_s: int
     bucket: int

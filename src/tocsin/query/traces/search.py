@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+
+import msgspec
 
 from tocsin.kit.clock import Clock
+from tocsin.kit.fault import NotFound, Rejected
+from tocsin.model.spans import KINDS
+from tocsin.query.logs.ast import Everything, Query
+from tocsin.query.logs.parse import parse
+from tocsin.query.traces import finding, graph, rates, whole
 from tocsin.query.traces.answers import (
+    ERROR,
     Dependency,
     HeatCell,
     Operation,
@@ -17,13 +24,26 @@ from tocsin.query.traces.answers import (
     TraceSummary,
     ValueCount,
 )
+from tocsin.query.traces.asking import Asking, Settles
+from tocsin.query.traces.fields import Part, kind_of, place_of, trace_id_of
+from tocsin.query.traces.sql import asked_condition, text_of, within
 from tocsin.store.client import Store
+from tocsin.store.literal import literal
+
+_DAY_NS = 86_400_000_000_000
+_MOST_NAMES = 5_000
+_MOST_VALUES = 1_000
+_MOST_STEPS = 1_000
+_LOOKED_AT = 50_000
 
 
-class Settles(Protocol):
-    """What brings spans that were taken, and are not in the store yet, into it."""
+class _Operation(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    kind: int
 
-    async def settle(self) -> None: ...
+
+class _Name(msgspec.Struct, frozen=True, array_like=True):
+    name: str
 
 
 class TraceSearch:
@@ -35,60 +55,140 @@ class TraceSearch:
     def __init__(
         self, store: Store, writer: Settles, clock: Clock, *, timeout_seconds: float = 30.0
     ) -> None:
-        self._store = store
-        self._writer = writer
+        self._asking = Asking(store, writer, timeout_seconds)
         self._clock = clock
-        self._timeout = timeout_seconds
+
+    def now_ns(self) -> int:
+        """What `now` means in a question."""
+        return self._clock.now_ms() * 1_000_000
 
     async def trace(self, trace_id: str) -> Trace:
         """One trace by its 32 (or fewer, zeros are filled in on the left) hexadecimal digits.
 
         Raises NotFound when nothing of it is kept, or not any more.
         """
-        raise NotImplementedError
+        found = await whole.whole(self._asking, [trace_id_of(trace_id)])
+        if not found:
+            raise NotFound(
+                f"no span of the trace {trace_id[:64]} is kept: it did not come, was not sampled,"
+                " or is older than traces are kept"
+            )
+        return found[0]
 
     async def traces(self, trace_ids: Sequence[str]) -> list[Trace]:
         """Several of them, in the order asked for; those that are not kept are left out."""
-        raise NotImplementedError
+        return await whole.whole(self._asking, [trace_id_of(one) for one in trace_ids])
 
     async def find(self, asked: TraceAsked) -> list[TraceSummary]:
         """The traces, in the order asked for."""
-        raise NotImplementedError
+        return await finding.found(self._asking, asked, _query(asked), self.now_ns())
 
     async def services(self, from_ns: int, until_ns: int) -> list[str]:
         """Names of services with spans in the range, by name."""
-        raise NotImplementedError
+        sql = (
+            f"SELECT DISTINCT service FROM spans_1m WHERE {rates.minutes(from_ns, until_ns)}"
+            f" ORDER BY service LIMIT {_MOST_NAMES}"
+        )
+        return [row.name for row in await self._asking.rows(sql, _Name)]
 
     async def operations(
         self, service: str, kind: str = "", from_ns: int = 0, until_ns: int = 0
     ) -> list[Operation]:
-        """Names of a service's spans, by name; of the last day when no range is given."""
-        raise NotImplementedError
+        """Names of a service's spans, by name, of all services when it is empty; of the last day
+        when no range is given."""
+        until_ns = until_ns or self.now_ns() + 1
+        where = [rates.minutes(from_ns or until_ns - _DAY_NS, until_ns)]
+        if service:
+            where.append(f"service = {literal(service)}")
+        if kind:
+            where.append(f"kind = {kind_of(kind)}")
+        sql = (
+            f"SELECT name, kind FROM spans_1m WHERE {' AND '.join(where)}"
+            f" GROUP BY name, kind ORDER BY name, kind LIMIT {_MOST_NAMES}"
+        )
+        rows = await self._asking.rows(sql, _Operation)
+        return [
+            Operation(row.name, KINDS[row.kind] if row.kind < len(KINDS) else "") for row in rows
+        ]
 
     async def dependencies(self, from_ns: int, until_ns: int) -> list[Dependency]:
         """Who calls whom, the most frequent first."""
-        raise NotImplementedError
+        return await graph.dependencies(self._asking, from_ns, until_ns)
 
     async def rates(
         self, from_ns: int, until_ns: int, *, service: str = "", by_operation: bool = False
     ) -> list[Rate]:
         """RED of each service, or of each operation (of one service); the busiest first."""
-        raise NotImplementedError
+        return await rates.rates(
+            self._asking, from_ns, until_ns, service, by_operation=by_operation
+        )
 
     async def over_time(
         self, from_ns: int, until_ns: int, step_s: int, *, service: str = "", operation: str = ""
     ) -> list[RatePoint]:
         """RED by step of each service, or of one operation; steps without spans are left out."""
-        raise NotImplementedError
+        return await rates.over_time(self._asking, from_ns, until_ns, step_s, service, operation)
 
     async def heat(self, asked: TraceAsked, step_s: int) -> list[HeatCell]:
-        """Spans that fulfil the question by step and duration; limit and order do not count."""
-        raise NotImplementedError
+        """Spans that fulfil the question by step and duration; limit and order do not count.
+
+        Whole minutes of what the counts by the minute know are read from these.
+        """
+        length = asked.until_ns - asked.from_ns
+        if step_s < 1 or length // (step_s * 10**9) > _MOST_STEPS:
+            raise Rejected(f"the range has more than {_MOST_STEPS:,} steps; use a longer step")
+        query = _query(asked)
+        where = asked_condition(asked, query, self.now_ns())
+        if step_s % 60 == 0 and _is_counted(asked, query):
+            sql = (
+                f"SELECT toInt64(intDiv(toUnixTimestamp(minute), {step_s}) * {step_s}) AS at,"
+                " bucket, sum(requests), sum(failures) FROM spans_1m"
+                f" WHERE {rates.minutes(asked.from_ns, asked.until_ns)} AND {where}"
+                " GROUP BY at, bucket ORDER BY at, bucket"
+            )
+        else:
+            sql = (
+                f"SELECT toInt64(intDiv(toUnixTimestamp(toDateTime(ts)), {step_s}) * {step_s})"
+                " AS at, toUInt16(floor(log2(greatest(duration_ns, 1)) * 4)) AS bucket,"
+                f" sum(weight), sumIf(weight, status = {ERROR}) FROM spans"
+                f" WHERE {within(asked.from_ns, asked.until_ns)} AND {where}"
+                " GROUP BY at, bucket ORDER BY at, bucket"
+            )
+        return await self._asking.rows(sql, HeatCell)
 
     async def tags(self, from_ns: int, until_ns: int, limit: int = 500) -> list[ValueCount]:
         """Names of attributes, of spans and (as `resource.…`) of resources, frequent first."""
-        raise NotImplementedError
+        sql = (
+            "SELECT name, count() AS spans FROM (SELECT arrayConcat(mapKeys(attributes),"
+            " arrayMap(k -> concat('resource.', k), mapKeys(resource))) AS names FROM spans"
+            f" WHERE {within(from_ns, until_ns)} ORDER BY ts DESC LIMIT {_LOOKED_AT})"
+            " ARRAY JOIN names AS name GROUP BY name"
+            f" ORDER BY spans DESC, name LIMIT {min(limit, _MOST_VALUES)}"
+        )
+        return await self._asking.rows(sql, ValueCount)
 
     async def values(self, asked: TraceAsked, field: str, limit: int = 100) -> list[ValueCount]:
         """The most frequent values of a field among the spans that fulfil the question."""
-        raise NotImplementedError
+        where = asked_condition(asked, _query(asked), self.now_ns())
+        sql = (
+            f"SELECT {text_of(field)} AS value, sum(weight) AS spans FROM spans"
+            f" WHERE {within(asked.from_ns, asked.until_ns)} AND {where}"
+            " GROUP BY value HAVING value != ''"
+            f" ORDER BY spans DESC, value LIMIT {min(limit, _MOST_VALUES)}"
+        )
+        return await self._asking.rows(sql, ValueCount)
+
+
+def _query(asked: TraceAsked) -> Query:
+    return parse(asked.question) if asked.question.strip() else Everything()
+
+
+def _is_counted(asked: TraceAsked, query: Query) -> bool:
+    """Whether the counts by the minute know everything that the question asks about."""
+    if asked.min_duration_ns or asked.max_duration_ns or asked.is_error is not None:
+        return False
+    if not isinstance(query, Everything) or asked.query is not None:
+        return False
+    return all(
+        place_of(name) in ((Part.COLUMN, "service"), (Part.COLUMN, "name")) for name in asked.tags
+    )
