@@ -13,9 +13,10 @@ class ErrorEvent(msgspec.Struct, frozen=True, kw_only=True):
     `ts_ns` is when it happened, nanoseconds since the epoch, UTC. `event_id` has 32 lower-case
     hexadecimal digits. `issue` is the number of its print: which issue the print belongs to is kept
     in the SQL database, so that issues can be merged and taken apart. `weight` is for how many
-    errors it stands where only one of several was kept. `source` says how it came: "sentry", "logs", "spans" or "browser". `kind` is
-    the exception's type, `value` its message, `culprit` where it was raised. `level` is
-    OpenTelemetry's severity number. `content` is the whole event, JSON, secrets scrubbed.
+    errors it stands where only one of several was kept. `source` says how
+    it came: "sentry", "logs", "spans" or "browser". `kind` is the exception's type, `value` its
+    message, `culprit` where it was raised. `level` is OpenTelemetry's severity number. `content` is
+    the whole event, JSON, secrets scrubbed.
     """
 
     ts_ns: int
@@ -57,7 +58,8 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True):
     makes. `resolved_in` names the release that is said to have it no more; `ignored_until` says
     when being ignored ends: at a time, after so many more events, or with so many more people,
     whichever is set (0: not). `people` is how many users of the application it happened to, exact
-    to some 250 and within some percent beyond. `regressed_ms` is when it last came back after it was resolved.
+    to some 250 and within some percent beyond. `regressed_ms` is when it last came
+    back after it was resolved.
     """
 
     id: int
