@@ -16,10 +16,13 @@ from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.ingest.logs.config import LogsConfig
 from tocsin.ingest.logs.intake import LogIntake, Step
+from tocsin.ingest.traces.config import TracesConfig
+from tocsin.ingest.traces.intake import SpanIntake
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.logs import LogBatch, LogRecord
 from tocsin.model.samples import Exemplar, Metadata, SampleBatch
+from tocsin.model.spans import Span, SpanBatch
 from tocsin.store.series import SeriesRegistry
 from tocsin.web import ingest
 
@@ -68,6 +71,28 @@ class KeptLines:
         """Everything is where it is read."""
 
 
+class KeptSpans:
+    """A writer of spans that keeps what it is given, or is too busy."""
+
+    def __init__(self) -> None:
+        self.batches: list[SpanBatch] = []
+        self.busy = False
+
+    @property
+    def spans(self) -> list[Span]:
+        """All spans, in order."""
+        return [span for batch in self.batches for span in batch.spans]
+
+    def has(self, key: int) -> bool:
+        return any(batch.key == key for batch in self.batches)
+
+    async def write(self, batch: SpanBatch) -> bool:
+        if self.busy:
+            raise Temporary("the store is full", retry_after=7)
+        self.batches.append(batch)
+        return True
+
+
 class Settings:
     """Settings that were set, and by whom."""
 
@@ -101,6 +126,8 @@ class Site:
     registry: SeriesRegistry
     lines: KeptLines
     logs: LogIntake
+    kept_spans: KeptSpans
+    spans: SpanIntake
     chunk_delay: float = 0.0
     sent: list[str] = field(default_factory=list)
 
@@ -178,7 +205,11 @@ def text_of(registry: SeriesRegistry, ref: int) -> str:
     return f"{name}{{{inner}}}" if inner else name
 
 
-def site(config: IngestConfig | None = None, steps: Sequence[Step] = ()) -> Site:
+def site(
+    config: IngestConfig | None = None,
+    steps: Sequence[Step] = (),
+    traces: TracesConfig | None = None,
+) -> Site:
     """A fresh application with an empty registry."""
     config = config or IngestConfig()
     clock, kept, registry = FakeClock(), Kept(), SeriesRegistry()
@@ -186,6 +217,8 @@ def site(config: IngestConfig | None = None, steps: Sequence[Step] = ()) -> Site
     intake = Intake(kept, guard, clock, config)
     lines = KeptLines()
     logs = LogIntake(lines, clock, LogsConfig(), steps=steps)
+    kept_spans = KeptSpans()
+    spans = SpanIntake(kept_spans, clock, traces or TracesConfig())
     app = Starlette(
         routes=[
             Route(address.path, address.handler, methods=list(address.methods))
@@ -195,6 +228,7 @@ def site(config: IngestConfig | None = None, steps: Sequence[Step] = ()) -> Site
     app.state.services = SimpleNamespace(
         intake=intake,
         logs=logs,
+        spans=spans,
         log_writer=lines,
         guard=guard,
         clock=clock,
@@ -202,4 +236,4 @@ def site(config: IngestConfig | None = None, steps: Sequence[Step] = ()) -> Site
         settings=Settings(),
         config=SimpleNamespace(ingest=config),
     )
-    return Site(app, kept, clock, intake, registry, lines, logs)
+    return Site(app, kept, clock, intake, registry, lines, logs, kept_spans, spans)

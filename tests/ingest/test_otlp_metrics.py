@@ -13,14 +13,9 @@ import pytest
 from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
 )
 
 from tests.ingest.asgi import Site, site
@@ -270,17 +265,6 @@ async def test_a_full_store_asks_to_come_again() -> None:
     assert (answer.status, answer.headers["retry-after"]) == (503, "7")
 
 
-async def test_traces_are_answered_with_what_is_not_stored() -> None:
-    spans = {"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "a"}, {"name": "b"}]}]}]}
-    body = json_format.ParseDict(spans, ExportTraceServiceRequest()).SerializeToString()
-    answer = await site().call("POST", "/v1/traces", body, content_type=PROTOBUF)
-    told = ExportTraceServiceResponse.FromString(answer.body).partial_success
-    assert (answer.status, told.rejected_spans) == (200, 2)
-    empty = ExportLogsServiceRequest().SerializeToString()
-    answer = await site().call("POST", "/v1/logs", empty, content_type=PROTOBUF)
-    assert answer.body == b""
-
-
 @given(body=st.binary(max_size=300))
 async def test_any_bytes_are_taken_or_refused_in_protobuf_and_json(body: bytes) -> None:
     here = site()
@@ -351,7 +335,9 @@ async def test_a_strangers_grpc_message_is_not_even_read(key: str, code: grpc.St
 
     stranger = site()
     server = OtlpGrpc(
-        Sinks(stranger.intake, stranger.logs), IngestConfig().body, authorize=authorize
+        Sinks(stranger.intake, stranger.logs, stranger.spans),
+        IngestConfig().body,
+        authorize=authorize,
     )
     port = await server.start("127.0.0.1:0")
     try:
@@ -372,7 +358,9 @@ async def test_the_grpc_services_answer_sdks_and_close_gracefully() -> None:
     async def authorize(metadata: Any) -> str | None:
         return "key" if metadata.get("authorization") == "Bearer good" else None
 
-    server = OtlpGrpc(Sinks(here.intake, here.logs), IngestConfig().body, authorize=authorize)
+    server = OtlpGrpc(
+        Sinks(here.intake, here.logs, here.spans), IngestConfig().body, authorize=authorize
+    )
     port = await server.start("127.0.0.1:0")
     try:
         async with grpc.aio.insecure_channel(

@@ -34,6 +34,7 @@ from tocsin.app.rules import rule_plan
 from tocsin.app.scraping import scrape_configuration
 from tocsin.app.settings_tree import Config
 from tocsin.app.status_page import StatusPages, check_status_page
+from tocsin.app.trace_keeping import trace_keeping
 from tocsin.incident.names import Names
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
@@ -131,6 +132,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         authenticator=Authenticator(people),
         settings=settings,
         logs=logs,
+        traces=trace_keeping(config, kept.store, clock),
         incidents=incidents,
         response=following.response,
         oncall=following.oncall,

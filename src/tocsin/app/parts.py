@@ -15,6 +15,7 @@ from tocsin.app.keeping import Kept
 from tocsin.app.log_keeping import LogKeeping
 from tocsin.app.oncall import OnCall
 from tocsin.app.status_page import StatusPages
+from tocsin.app.trace_keeping import TraceKeeping
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard
 from tocsin.kit.clock import Clock
@@ -54,6 +55,7 @@ class Parts:
     authenticator: Authenticator
     settings: Settings
     logs: LogKeeping
+    traces: TraceKeeping
     incidents: Incidents
     response: IncidentResponse
     oncall: OnCall

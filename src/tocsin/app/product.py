@@ -98,7 +98,7 @@ class Tocsin:
         if listen.otlp_http:
             self.otlp_http = Listener("otlp_http", create_otlp_app(*web), listen.otlp_http)
         self._grpc = OtlpGrpc(
-            Sinks(parts.intake, parts.logs.intake),
+            Sinks(parts.intake, parts.logs.intake, parts.traces.intake),
             loaded.config.ingest.body,
             authorize=parts.authenticator.grpc_sender,
         )
@@ -113,12 +113,14 @@ class Tocsin:
         )
         await parts.writer.open()
         await parts.logs.open()
+        await parts.traces.open()
         await load_series(parts.kept.store, parts.registry, since_day=self._oldest_day())
         await load_recent(parts.kept.store, parts.registry, parts.recent, parts.clock)
         for rule in await parts.settings.get(DROP_RULES, list[str], []):
             parts.guard.add_rule(rule)
         self.tasks.start("writer", parts.writer.run)
         parts.logs.start(self.tasks, parts.intake)
+        parts.traces.start(self.tasks)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
         if config.listen.otlp_grpc:
@@ -166,6 +168,7 @@ class Tocsin:
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )
         parts.logs.configure(config)
+        parts.traces.configure(config)
         await parts.retention.configure(config.retention)
         self.loaded, self._plan, self._rule_plan = loaded, plan, rules
         self._web_config = self._make_web_config(loaded, self._warnings)
@@ -217,7 +220,9 @@ class Tocsin:
     async def _drain(self) -> None:
         parts = self.parts
         drained = await asyncio.gather(
-            parts.writer.drain(_DRAIN_SECONDS), parts.logs.writer.drain(_DRAIN_SECONDS)
+            parts.writer.drain(_DRAIN_SECONDS),
+            parts.logs.writer.drain(_DRAIN_SECONDS),
+            parts.traces.drain(_DRAIN_SECONDS),
         )
         if not all(drained):
             _log.error("not_everything_was_kept", why="the store did not answer in time")

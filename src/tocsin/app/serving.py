@@ -46,6 +46,8 @@ def services_of(parts: Parts, running: Running) -> Services:
         log_tail=parts.logs.tail,
         log_search=parts.logs.search,
         log_rules=parts.logs.rules,
+        spans=parts.traces.intake,
+        trace_search=parts.traces.search,
         guard=parts.guard,
         scrape=parts.scrape,
         rules=parts.rules,

@@ -11,6 +11,7 @@ from tocsin.alert.config import AlertingConfig
 from tocsin.incident.config import IncidentsConfig
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.logs.config import LogsConfig
+from tocsin.ingest.traces.config import TracesConfig
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
@@ -148,6 +149,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     status_page: StatusPageConfig = StatusPageConfig()
     ingest: IngestConfig = IngestConfig()
     logs: LogsConfig = LogsConfig()
+    traces: TracesConfig = TracesConfig()
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()
     log: LogConfig = LogConfig()

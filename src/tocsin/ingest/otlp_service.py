@@ -10,8 +10,10 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.logs.intake import LogIntake, key_of
-from tocsin.ingest.protocols import otlp_logs, otlp_metrics
+from tocsin.ingest.protocols import otlp_logs, otlp_metrics, otlp_traces
+from tocsin.ingest.traces.intake import SpanIntake
 from tocsin.model.logs import LogRecord
+from tocsin.model.spans import Span
 
 Request = (
     metrics.ExportMetricsServiceRequest
@@ -31,6 +33,7 @@ class Sinks:
 
     metrics: Intake
     logs: LogIntake
+    spans: SpanIntake
 
 
 async def export(sinks: Sinks, request: Request, sender: str) -> Response:
@@ -43,13 +46,8 @@ async def export(sinks: Sinks, request: Request, sender: str) -> Response:
             return await _metrics(sinks.metrics, request, sender)
         case logs.ExportLogsServiceRequest():
             return await _logs(sinks.logs, request, sender)
-        case _:
-            reply = trace.ExportTraceServiceResponse()
-            spans = sum(len(scope.spans) for r in request.resource_spans for scope in r.scope_spans)
-            if spans:
-                reply.partial_success.rejected_spans = spans
-                reply.partial_success.error_message = _not_yet("traces")
-            return reply
+        case trace.ExportTraceServiceRequest():
+            return await _traces(sinks.spans, request, sender)
 
 
 async def _metrics(
@@ -89,5 +87,22 @@ async def _logs(
     return answer
 
 
-def _not_yet(signal: str) -> str:
-    return f"Tocsin does not store {signal} yet; set OTEL_{signal.upper()}_EXPORTER=none"
+async def _traces(
+    intake: SpanIntake, request: trace.ExportTraceServiceRequest, sender: str
+) -> trace.ExportTraceServiceResponse:
+    now_ns, size = intake.now_ns(), request.ByteSize()
+
+    def decoded() -> tuple[list[Span], int]:
+        body = request.SerializeToString(deterministic=True)
+        key = key_of(body, carries_times=True, now_ns=now_ns, place="otlp-traces")
+        return otlp_traces.decode(request, now_ns=now_ns), key
+
+    spans, key = await intake.decoded(decoded, size)
+    answer = trace.ExportTraceServiceResponse()
+    if not spans:
+        return answer
+    taken = await intake.take(spans, protocol="otlp", key=key, sender=sender, size_bytes=size)
+    if taken.refused:
+        answer.partial_success.rejected_spans = taken.refused.total()
+        answer.partial_success.error_message = taken.reasons()
+    return answer

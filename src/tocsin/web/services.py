@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tocsin.ingest.logs.pipelines import Pipelines
     from tocsin.ingest.logs.sampling import Budget
     from tocsin.ingest.logs.tail import TailBus
+    from tocsin.ingest.traces.intake import SpanIntake
     from tocsin.oncall.handover import SituationSource
     from tocsin.oncall.news import News
     from tocsin.oncall.rota import Rota
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tocsin.query.logs.search import LogSearch
     from tocsin.query.promql.engine import Engine
     from tocsin.query.promql.result import QueryOptions
+    from tocsin.query.traces.search import TraceSearch
     from tocsin.scrape.manager import ScrapeManager
     from tocsin.state.sessions import Sessions
     from tocsin.state.settings import Settings
@@ -199,6 +201,8 @@ class Services:
     log_tail: TailBus
     log_search: LogSearch
     log_rules: LogRuleParts
+    spans: SpanIntake
+    trace_search: TraceSearch
     guard: CardinalityGuard
     scrape: ScrapeManager
     rules: RuleManager

@@ -103,9 +103,11 @@ def _too_much(name: str, what: str) -> str:
 class Quota:
     """`admit` before anything of a request is kept."""
 
-    def __init__(self, clock: Clock, config: LimitsConfig) -> None:
+    def __init__(self, clock: Clock, config: LimitsConfig, *, noun: str = "lines") -> None:
+        """`noun` is what the lines are called when these are something else."""
         self._clock = clock
         self._config = config
+        self._noun = noun
         self._usage: dict[str, Usage] = {}
         self._buckets: dict[str, list[_Bucket]] = {}
         self.since_ms = clock.now_ms()
@@ -181,7 +183,7 @@ class Quota:
             found = []
             seconds = float(limit.burst)
             if limit.lines_per_second:
-                words, rate = f"{limit.lines_per_second:,} lines/s", limit.lines_per_second
+                words, rate = f"{limit.lines_per_second:,} {self._noun}/s", limit.lines_per_second
                 found.append(_Bucket(self._clock, words, rate, seconds, counts_lines=True))
             if limit.bytes_per_second:
                 words, rate = f"{limit.bytes_per_second} a second", int(limit.bytes_per_second)

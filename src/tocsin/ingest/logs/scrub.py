@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 import msgspec
@@ -15,7 +15,7 @@ from tocsin.kit.fault import Rejected
 from tocsin.kit.regex import compile_pattern
 from tocsin.model.logs import LogRecord
 
-_scrubbed = gauge.counter("log_scrubbed", "Secrets replaced in log lines, by kind.", ("kind",))
+_scrubbed = gauge.counter("log_scrubbed", "Secrets replaced, by kind.", ("kind",))
 
 KINDS = {
     "bearer": r"(?i)\b(?:bearer|basic)\s+[a-z0-9._~+/-]{16,}=*",
@@ -33,6 +33,8 @@ KINDS = {
     "email": r"\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}\b",
 }
 """What each kind looks like, in RE2's syntax."""
+FIELD = "field"
+"""What stands, in brackets, for a value that was replaced for its name."""
 ON_BY_DEFAULT = ("bearer", "jwt", "key", "password", "card", "url_password")
 
 _SECRET_NAMES = re.compile(
@@ -45,7 +47,7 @@ _LEAST_CARD = 13
 
 
 class ScrubConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What is replaced in log lines before they are kept."""
+    """What is replaced in log lines, spans and errors before they are kept."""
 
     enabled: bool = True
     """Replace anything at all."""
@@ -88,10 +90,31 @@ class Scrubber:
         for place in self._suspects(records):
             self._scrub(records[place])
 
+    def replaced(self, texts: Iterable[str]) -> dict[str, str]:
+        """Those of the texts that hold secrets, and what is to stand in their place."""
+        if not self._config.enabled:
+            return {}
+        given = list(dict.fromkeys(texts))
+        cleaned = {given[place]: self._cleaned(given[place]) for place in self._places(given)}
+        return {before: after for before, after in cleaned.items() if before != after}
+
+    def secret_names(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of the names whose values are replaced whole."""
+        if not self._config.enabled:
+            return frozenset()
+        return frozenset(name for name in names if self._is_secret(name))
+
+    def note_fields(self, count: int) -> None:
+        """Count values that were replaced whole."""
+        self.counts[FIELD] += count
+        _scrubbed.labels(FIELD).inc(count)
+
     def _suspects(self, records: Sequence[LogRecord]) -> Iterator[int]:
-        if self._any is None or not records:
+        return self._places([record.original or _text_of(record) for record in records])
+
+    def _places(self, texts: Sequence[str]) -> Iterator[int]:
+        if self._any is None or not texts:
             return
-        texts = [record.original or _text_of(record) for record in records]
         whole, at = "\0".join(texts).encode("utf-8", "replace"), 0
         if not self._any.search(whole):
             return
@@ -128,10 +151,10 @@ class Scrubber:
     def _scrub_fields(self, record: LogRecord) -> None:
         for name, value in record.attributes.items():
             if value and self._is_secret(name):
-                self._note("field")
-                record.attributes[name] = "[field]"
+                self._note(FIELD)
+                record.attributes[name] = f"[{FIELD}]"
                 if record.original and len(value) > 2:
-                    record.original = record.original.replace(value, "[field]")
+                    record.original = record.original.replace(value, f"[{FIELD}]")
 
     def _is_secret(self, name: str) -> bool:
         if name in self._harmless:

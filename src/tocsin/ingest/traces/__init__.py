@@ -1,1 +1,1 @@
-"""Spans on their way to the store, whoever sent them."""
+"""Spans on their way in: understood, bounded, scrubbed, handed over to be kept, and counted."""

@@ -46,7 +46,7 @@ def _export(new: Callable[[], otlp_service.Request]) -> Handler:
             message = await asyncio.to_thread(otlp_json.parse, body, new())
         else:
             message = otlp_json.parse(body, new())
-        sinks = otlp_service.Sinks(used.intake, used.logs)
+        sinks = otlp_service.Sinks(used.intake, used.logs, used.spans)
         answer = await otlp_service.export(sinks, message, sender_of(request))
         return _answer(answer, media)
 

@@ -1,0 +1,75 @@
+"""Spans, wired: what takes them in, keeps them, counts them, and answers questions about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.app.keeping import log_folder
+from tocsin.app.settings_tree import Config
+from tocsin.ingest.traces.intake import SpanIntake
+from tocsin.kit.clock import Clock
+from tocsin.kit.tasks import Tasks
+from tocsin.query.traces.search import TraceSearch
+from tocsin.store.client import Store
+from tocsin.store.disk import DiskWatch
+from tocsin.store.span_writer import SpanWriter
+from tocsin.store.wal_flush import FlushConfig
+from tocsin.store.wal_journal import Journal
+
+_FLUSH_ROWS, _FLUSH_BYTES = 50_000, 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TraceKeeping:
+    """The parts that spans go through."""
+
+    writer: SpanWriter
+    intake: SpanIntake
+    search: TraceSearch
+
+    async def open(self) -> None:
+        """Read what is kept. Raises Temporary when the store is away."""
+        await self.writer.open()
+
+    def start(self, tasks: Tasks) -> None:
+        """Keep what is taken in from now on."""
+        tasks.start("span_writer", self.writer.run)
+
+    def configure(self, config: Config) -> None:
+        """Put other limits in force."""
+        self.intake.configure(
+            config.traces,
+            scrubbed=config.logs.scrub,
+            retention_seconds=_retention_seconds(config),
+        )
+
+    async def drain(self, limit_seconds: float) -> bool:
+        """Take nothing more and keep what waits; whether all of it was within the limit."""
+        return await self.writer.drain(limit_seconds)
+
+
+def _retention_seconds(config: Config) -> float:
+    return config.retention.traces_days * 86_400.0
+
+
+def trace_keeping(config: Config, store: Store, clock: Clock) -> TraceKeeping:
+    """Nothing is opened and nothing runs yet: `open` first, then `start`."""
+    disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
+    journal = Journal(
+        store,
+        log_folder(config) / "spans",
+        clock,
+        FlushConfig(seconds=config.store.flush_seconds, rows=_FLUSH_ROWS, bytes=_FLUSH_BYTES),
+        fsync=config.store.fsync,
+        check_room=disk.check,
+    )
+    writer = SpanWriter(store, clock, journal)
+    intake = SpanIntake(
+        writer,
+        clock,
+        config.traces,
+        scrubbed=config.logs.scrub,
+        retention_seconds=_retention_seconds(config),
+    )
+    return TraceKeeping(writer, intake, TraceSearch(store, writer, clock))
