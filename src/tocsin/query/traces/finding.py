@@ -23,7 +23,7 @@ class _Id(msgspec.Struct, frozen=True, array_like=True):
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
     trace_id: str
-    root: tuple[bool, str, str, str]
+    root: tuple[int, str, str, str]
     began_ns: int
     ended_ns: int
     spans: int
@@ -111,7 +111,7 @@ def _summary(row: _Row) -> TraceSummary:
         root_service=service,
         root_name=name,
         root_id=span_id,
-        has_root=has_root,
+        has_root=bool(has_root),
         began_ns=row.began_ns,
         duration_ns=row.ended_ns - row.began_ns,
         spans=row.spans,
