@@ -1,4 +1,4 @@
-"""A small shop's traces: `web` asks `api`, which asks a database, and a worker takes what is left."""
+"""A small shop's traces: `web` asks `api`, which asks a database; a worker sends the mail."""
 
 from __future__ import annotations
 
