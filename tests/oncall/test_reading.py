@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.oncall.world import CONFIG, at, plan_of, read
+from tocsin.oncall.calendar_file import keep
 from tocsin.oncall.mistakes import OnCallError
 
 
@@ -141,7 +142,7 @@ def test_a_calendar_is_imported_by_titles_and_attendees(tmp_path: Path) -> None:
         ("bo", "import"),
         ("ana", "import"),
     ]
-    assert plan.files == ((tmp_path / "rota.ics").resolve(),)
+    assert plan.calendars.files == [(tmp_path / "rota.ics").resolve()]
 
 
 def _event(uid: str, title: str, starts: str, ends: str, *more: str) -> str:
@@ -163,6 +164,54 @@ def test_events_that_put_two_people_on_call_at_once_are_refused(tmp_path: Path) 
     )
     with pytest.raises(OnCallError, match=r"the events 'ana' \(ana\) and 'bo' \(bo\) overlap"):
         plan_of(CONFIG + "\n  other:\n    import: rota.ics\n", tmp_path)
+
+
+_ANA = _event("1", "ana", ":20261020T080000Z", ":20261020T090000Z", "RRULE:FREQ=DAILY")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        pytest.param(None, "cannot read", id="the file is gone"),
+        pytest.param("<html>502</html>", "rota.ics: ", id="a proxy's page instead"),
+        pytest.param(
+            _calendar(_ANA, _event("2", "Lunch", ":20261021T100000Z", ":20261021T110000Z")),
+            "'Lunch'", id="an event that names nobody",
+        ),
+        pytest.param(
+            _calendar(_ANA, _event("2", "bo", ":20261021T083000Z", ":20261021T093000Z")),
+            "overlap", id="two at once",
+        ),
+    ],
+)  # fmt: skip
+def test_a_calendar_that_went_wrong_counts_as_it_was_last_right(
+    tmp_path: Path, wrong: str | None, why: str
+) -> None:
+    text, file, kept = CONFIG + "\n  other:\n    import: rota.ics\n", "rota.ics", tmp_path / "kept"
+    (tmp_path / file).write_text(_calendar(_ANA))
+    keep(plan_of(text, tmp_path, kept).calendars.good)
+    (tmp_path / file).unlink()
+    if wrong is not None:
+        (tmp_path / file).write_text(wrong)
+
+    plan = plan_of(text, tmp_path, kept)
+    assert plan.roster.on_call("other", at("2026-10-21 10:30")) == "ana"
+    assert why in plan.calendars.troubles[0]
+    assert plan.calendars.good == {}, "what is wrong does not become the copy"
+    with pytest.raises(OnCallError, match=r"rota\.ics"):
+        plan_of(text, tmp_path)
+
+
+def test_of_a_right_copy_the_events_of_who_left_since_are_left_out(tmp_path: Path) -> None:
+    text, kept = CONFIG + "\n  other:\n    import: rota.ics\n", tmp_path / "kept"
+    dee = _event("2", "dee", ":20261020T120000Z", ":20261020T130000Z", "RRULE:FREQ=DAILY")
+    (tmp_path / "rota.ics").write_text(_calendar(_ANA, dee))
+    keep(plan_of(text.replace("teams:", "  dee: {}\nteams:"), tmp_path, kept).calendars.good)
+
+    plan = plan_of(text, tmp_path, kept)
+    assert "names nobody of oncall.people" in plan.calendars.troubles[0]
+    assert plan.roster.on_call("other", at("2026-10-21 10:30")) == "ana"
+    assert plan.roster.on_call("other", at("2026-10-21 14:30")) is None
 
 
 def test_the_events_of_a_holiday_calendar_have_the_stand_in(tmp_path: Path) -> None:

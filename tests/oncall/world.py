@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tocsin.kit.yaml import loads
+from tocsin.oncall.calendar_file import CalendarFiles
 from tocsin.oncall.reading import OnCallPlan, read_on_call
 from tocsin.oncall.roster import Roster
 
@@ -47,9 +48,10 @@ def at(text: str, zone: str = "Europe/Berlin") -> int:
     return round(shown.timestamp() * 1000)
 
 
-def plan_of(text: str, folder: Path = Path()) -> OnCallPlan:
+def plan_of(text: str, folder: Path = Path(), kept: Path | None = None) -> OnCallPlan:
     """What that comes to, read on a day of October 2026."""
-    return read_on_call(loads(text, "tocsin.yaml"), folder, at(NOW), ("wake",))
+    calendars = CalendarFiles(folder, kept)
+    return read_on_call(loads(text, "tocsin.yaml"), calendars, at(NOW), ("wake",))
 
 
 def read(text: str) -> Roster:

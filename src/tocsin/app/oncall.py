@@ -17,6 +17,7 @@ from tocsin.kit.fault import Temporary
 from tocsin.kit.tasks import Tasks
 from tocsin.model.errands import Plan
 from tocsin.oncall.advice import warnings
+from tocsin.oncall.calendar_file import CalendarFiles, keep
 from tocsin.oncall.handing_over import KIND, HandOvers
 from tocsin.oncall.handover import SituationSource
 from tocsin.oncall.news import KIND as NEWS
@@ -32,6 +33,10 @@ from tocsin.state.tables import ONCALL_NOTES
 _log = log.get("oncall")
 _on_call = gauge.gauge("oncall", "1 for who is on call now.", ("schedule", "person"))
 _uncovered = gauge.gauge("oncall_uncovered", "1 while nobody is on call.", ("schedule",))
+_stale = gauge.gauge(
+    "oncall_calendars_stale", "Imported calendars that are read from their last right copy."
+)
+_CALENDARS = "calendars"
 _LOOK_SECONDS = 5.0
 _OTHERS_SECONDS = 15.0
 """How often is read what another node has changed."""
@@ -65,10 +70,14 @@ class KeptChanges:
         return [msgspec.json.decode(one.content, type=Override | Swap) for one in kept]
 
 
-def on_call_plan(loaded: Loaded, now_ms: int) -> OnCallPlan:
-    """What the configuration says of on-call; raises OnCallError with every mistake."""
+def on_call_plan(loaded: Loaded, now_ms: int, *, is_strict: bool = False) -> OnCallPlan:
+    """What the configuration says of on-call; raises OnCallError with every mistake. Calendars that
+    went wrong since they were right are read from the copies in the data folder, unless it is
+    strict."""
+    kept = None if is_strict else Path(loaded.config.data) / _CALENDARS
+    calendars = CalendarFiles(loaded.folder, kept)
     channels = tuple(loaded.config.alerting.channels)
-    return read_on_call(loaded.document.get("oncall"), loaded.folder, now_ms, channels)
+    return read_on_call(loaded.document.get("oncall"), calendars, now_ms, channels)
 
 
 class OnCall:
@@ -112,7 +121,12 @@ class OnCall:
     @property
     def files(self) -> Sequence[Path]:
         """Calendars that were read with the configuration, to be watched."""
-        return self._plan.files
+        return self._plan.calendars.files
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """What is wrong with calendars that are imported."""
+        return self._plan.calendars.troubles
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -126,7 +140,7 @@ class OnCall:
             "any more; it does not count"
             for one in self.rota.unused
         )
-        found = (*warnings(self.roster, now), *gone)
+        found = (*self.troubles, *warnings(self.roster, now), *gone)
         self._warned = self.roster, now, found
         return found
 
@@ -137,6 +151,13 @@ class OnCall:
     async def apply(self, loaded: Loaded, external_url: str) -> None:
         """Put a configuration in force; raises OnCallError before anything has changed."""
         plan = await asyncio.to_thread(on_call_plan, loaded, self._clock.now_ms())
+        try:
+            await asyncio.to_thread(keep, plan.calendars.good)
+        except OSError as error:
+            _log.warning("calendars_not_kept", error=str(error))
+        for trouble in plan.calendars.troubles:
+            _log.error("calendar_refused", why=trouble)
+        _stale.set(len(plan.calendars.troubles))
         self._plan, self._url = plan, external_url
         self.rota.configure(plan.roster)
 

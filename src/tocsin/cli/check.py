@@ -57,7 +57,7 @@ def config(
         plan = scrape_configuration(loaded)
         evaluated = rule_plan(loaded)
         routed = check_receivers(loaded, SystemClock())
-        on_call = on_call_plan(loaded, SystemClock().now_ms())
+        on_call = on_call_plan(loaded, SystemClock().now_ms(), is_strict=True)
         check_escalations(loaded, SystemClock())
         check_status_page(loaded, SystemClock())
         post_mortem_config(loaded)

@@ -56,11 +56,12 @@ class ImportedCalendar:
 
 
 def read_people_calendar(
-    data: bytes, people: Mapping[str, Person], default_zone: str
+    data: bytes, people: Mapping[str, Person], default_zone: str, *, is_strict: bool = True
 ) -> ImportedCalendar:
     """A calendar whose events name who is on call: by an attendee's address, or in the title.
 
-    Raises Rejected naming each event that names nobody known, or several; TooLarge beyond 1 MiB.
+    Raises Rejected naming each event that names nobody known, or several, which otherwise are left
+    out; TooLarge beyond 1 MiB.
     """
     named: list[tuple[CalendarEvent, str]] = []
     problems: list[str] = []
@@ -72,7 +73,7 @@ def read_people_calendar(
             problems.append(f"{one.at} names {' and '.join(found)}; make an event of each")
         else:
             problems.append(f"{one.at} names nobody of oncall.people; {_REMEDY}")
-    if problems:
+    if problems and is_strict:
         rest = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
         raise Rejected("; ".join(problems[:_TOLD]) + rest)
     return ImportedCalendar(named)

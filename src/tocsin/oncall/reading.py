@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tocsin.alert.attention.recurrence import zone
@@ -11,6 +11,7 @@ from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.kit.yaml import decode
 from tocsin.model.people import ContactMethod, NotifyStep, Person, Team
+from tocsin.oncall.calendar_file import CalendarFiles
 from tocsin.oncall.config import (
     MethodEntry,
     OnCallConfig,
@@ -30,17 +31,20 @@ METHOD_KINDS = ("push", "sms", "call", "email", "slack", "telegram", "pagerduty"
 
 @dataclass(frozen=True, slots=True)
 class OnCallPlan:
-    """A configuration that was found to be right. `files` were read for it, to be watched."""
+    """A configuration that was found to be right. `calendars` were read for it."""
 
     roster: Roster = NO_ROSTER
-    files: tuple[Path, ...] = ()
+    calendars: CalendarFiles = field(default_factory=lambda: CalendarFiles(Path()))
 
 
 def read_on_call(
-    document: Document | None, folder: Path, now_ms: int, channels: Collection[str] = ()
+    document: Document | None,
+    calendars: CalendarFiles,
+    now_ms: int,
+    channels: Collection[str] = (),
 ) -> OnCallPlan:
-    """What stands under `oncall`. Relative paths start at `folder`; `channels` are the names that
-    methods of the kind "channel" may have. Raises ConfigError or OnCallError with every mistake."""
+    """What stands under `oncall`; `channels` are the names that methods of the kind "channel" may
+    have. Raises ConfigError or OnCallError with every mistake."""
     if document is None:
         return OnCallPlan()
     config = decode(document, OnCallConfig)
@@ -51,17 +55,16 @@ def read_on_call(
         if _named(name, part, "person", mistakes)
     }
     teams = _teams(config.teams, people, mistakes)
-    files: list[Path] = []
     schedules: dict[str, Schedule] = {}
     for name, part, entry in mistakes.entries(config.schedules, ScheduleEntry, "schedule"):
         if _named(name, part, "schedule", mistakes):
             reader = ScheduleReader(name, part, entry, people, mistakes)
-            schedules[name] = reader.schedule(folder, now_ms, files)
+            schedules[name] = reader.schedule(calendars, now_ms)
     default = config.default_schedule or next(iter(schedules), "")
     if default:
         mistakes.known(document, default, schedules, "oncall.schedules", "default_schedule")
     mistakes.raise_any()
-    return OnCallPlan(Roster.of(people, teams, schedules, default), tuple(files))
+    return OnCallPlan(Roster.of(people, teams, schedules, default), calendars)
 
 
 def _named(name: str, part: Document, what: str, mistakes: Mistakes) -> bool:

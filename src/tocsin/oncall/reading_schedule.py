@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tocsin.alert.attention.recurrence import zone
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
 from tocsin.model.people import Person
+from tocsin.oncall.calendar_file import CalendarFiles
 from tocsin.oncall.config import HolidayEntry, HolidaysEntry, LayerEntry, ScheduleEntry
 from tocsin.oncall.holiday import SOURCE as HOLIDAY
 from tocsin.oncall.holiday import Holiday
@@ -28,7 +28,6 @@ T = TypeVar("T")
 
 UNCOVERED = "uncovered"
 _RESERVED = (IMPORT, HOLIDAY, OVERRIDE)
-_LARGEST_BYTES = 1 << 20
 _HORIZON_MS = 182 * DAY_MS
 _YEARS_MS = (1_577_836_800_000, 2_524_608_000_000)
 """From 2020 until 2050: holidays that overlap do so there."""
@@ -54,15 +53,15 @@ class ScheduleReader:
         self._mistakes = mistakes
         self._zone = self._checked_zone()
 
-    def schedule(self, folder: Path, now_ms: int, files: list[Path]) -> Schedule:
-        """The schedule; files that were read for it are added to `files`."""
+    def schedule(self, calendars: CalendarFiles, now_ms: int) -> Schedule:
+        """The schedule."""
         entry = self._entry
         layers, positions = self._layers()
-        imported = self._imported(folder, now_ms, files) if entry.imports else None
+        imported = self._imported(calendars, now_ms) if entry.imports else None
         if not layers and not entry.imports and entry.layers is None:
             problem = "the schedule puts nobody on call: give it layers, or a calendar to import"
             self._mistakes.add(self._part, problem)
-        holidays = self._holidays(entry.holidays, folder, files) if entry.holidays else ()
+        holidays = self._holidays(entry.holidays, calendars) if entry.holidays else ()
         made = Schedule(
             name=self._name,
             zone=self._zone,
@@ -132,29 +131,32 @@ class ScheduleReader:
                 "count; remove one, restrict it to some hours, or make it rank: secondary",
             )
 
-    def _imported(self, folder: Path, now_ms: int, files: list[Path]) -> ImportedCalendar | None:
+    def _imported(self, calendars: CalendarFiles, now_ms: int) -> ImportedCalendar | None:
         # Imported here: what reads calendars is slow to load, and few schedules need it.
         from tocsin.oncall.imported import read_people_calendar
 
         read = partial(read_people_calendar, people=self._people, default_zone=self._zone)
-        found = self._from_file(read, self._entry.imports, folder, files, "import")
-        if found is not None and (both := found.overlap(now_ms, now_ms + _HORIZON_MS)):
-            self._mistakes.add(self._part, f"the events {both} overlap; end one earlier", "import")
-        return found
 
-    def _holidays(
-        self, entry: HolidaysEntry, folder: Path, files: list[Path]
-    ) -> tuple[Holiday, ...]:
+        def strict(data: bytes) -> ImportedCalendar:
+            found = read(data)
+            if both := found.overlap(now_ms, now_ms + _HORIZON_MS):
+                raise Rejected(f"the events {both} overlap; end one earlier")
+            return found
+
+        lenient = partial(read, is_strict=False)
+        return self._from_file(calendars, self._entry.imports, strict, lenient, "import")
+
+    def _holidays(self, entry: HolidaysEntry, calendars: CalendarFiles) -> tuple[Holiday, ...]:
         self._check_stand_in(entry, self._part, "holidays")
-        return (*self._filed(entry, folder, files), *self._dates(entry))
+        return (*self._filed(entry, calendars), *self._dates(entry))
 
-    def _filed(self, entry: HolidaysEntry, folder: Path, files: list[Path]) -> list[Holiday]:
+    def _filed(self, entry: HolidaysEntry, calendars: CalendarFiles) -> list[Holiday]:
         if not entry.file:
             return []
         from tocsin.oncall.calendar_event import read_events  # slow to load, as above
 
         read = partial(read_events, default_zone=self._zone)
-        events = self._from_file(read, entry.file, folder, files, "holidays", "file")
+        events = self._from_file(calendars, entry.file, read, read, "holidays", "file")
         who, whose = _who(entry.stand_in), frozenset(entry.people)
         return [Holiday(one.name or HOLIDAY, one.between, who, whose) for one in events or ()]
 
@@ -191,23 +193,18 @@ class ScheduleReader:
 
     def _from_file(
         self,
-        read: Callable[[bytes], T],
+        calendars: CalendarFiles,
         name: str,
-        folder: Path,
-        files: list[Path],
+        strict: Callable[[bytes], T],
+        lenient: Callable[[bytes], T],
         *path: str,
     ) -> T | None:
-        """What a calendar file comes to; None, and a mistake, when it cannot be read."""
-        file = (folder / Path(name).expanduser()).resolve()
-        files.append(file)
+        """What a calendar comes to; None, and a mistake, when it cannot be read."""
         try:
-            with file.open("rb") as stream:
-                return read(stream.read(_LARGEST_BYTES + 1))
-        except OSError as error:
-            self._mistakes.add(self._part, f"cannot read {file}: {error.strerror}", *path)
+            return calendars.read(name, strict, lenient)
         except Rejected as error:
-            self._mistakes.add(self._part, f"{file}: {error}", *path)
-        return None
+            self._mistakes.add(self._part, str(error), *path)
+            return None
 
 
 def _who(stand_in: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from tocsin.ingest.logs.tail import TailBus
     from tocsin.ingest.traces.intake import SpanIntake
     from tocsin.oncall.handover import SituationSource
-    from tocsin.oncall.news import News
     from tocsin.oncall.rota import Rota
     from tocsin.query.logs.costs import LogCosts
     from tocsin.query.logs.search import LogSearch
@@ -163,7 +162,10 @@ class OnCallDesk(Protocol):
     def rota(self) -> Rota: ...
     @property
     def source(self) -> SituationSource: ...
-    async def tell(self, news: Iterable[News]) -> None: ...
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """What is wrong with calendars that are imported."""
 
 
 class LogRuleParts(Protocol):

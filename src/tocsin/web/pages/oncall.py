@@ -235,7 +235,8 @@ async def _page(request: Request) -> Response:
     if not services(request).oncall.rota.roster.schedules:
         return page(request, "pages/oncall.html", view=None)
     view = await asyncio.to_thread(_view, request)  # months of shifts of many layers take a while
-    return page(request, "pages/oncall.html", view=view)
+    troubles = services(request).oncall.troubles
+    return page(request, "pages/oncall.html", view=view, troubles=troubles)
 
 
 def _view(request: Request) -> OnCallView:
