@@ -14,6 +14,7 @@ from tocsin.alert.rules.ports import Surroundings
 from tocsin.app.afterwards import AfterIncidents, post_mortem_config
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
+from tocsin.app.dashboards import dashboards
 from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.escalations import Escalations, check_escalations, escalations_of
 from tocsin.app.incident_alerts import IncidentAlerts
@@ -132,13 +133,14 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         authenticator=Authenticator(people),
         settings=settings,
         logs=logs,
-        traces=trace_keeping(config, kept.store, clock),
+        traces=trace_keeping(config, kept.store, guard, clock),
         incidents=incidents,
         response=following.response,
         oncall=following.oncall,
         paging=following.paging,
         status_page=following.status_page,
         afterwards=following.afterwards,
+        dashboards=dashboards(kept.database, settings, registry, loaded, clock),
     )
     return Tocsin(loaded, plan, parts, web_config)
 

@@ -120,7 +120,7 @@ class Tocsin:
             parts.guard.add_rule(rule)
         self.tasks.start("writer", parts.writer.run)
         parts.logs.start(self.tasks, parts.intake)
-        parts.traces.start(self.tasks)
+        parts.traces.start(self.tasks, parts.intake)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
         if config.listen.otlp_grpc:
@@ -170,6 +170,7 @@ class Tocsin:
         parts.logs.configure(config)
         parts.traces.configure(config)
         await parts.retention.configure(config.retention)
+        await asyncio.to_thread(parts.dashboards.configure, loaded)
         self.loaded, self._plan, self._rule_plan = loaded, plan, rules
         self._web_config = self._make_web_config(loaded, self._warnings)
         await self._scrape()
@@ -234,8 +235,8 @@ class Tocsin:
     @property
     def sources(self) -> list[Path]:
         """The files whose change means a reload."""
-        calendars = self.parts.oncall.files
-        return [*self.loaded.sources, *self._plan.sources, *rule_files(self.loaded), *calendars]
+        more = [*self.parts.oncall.files, *self.parts.dashboards.sources]
+        return [*self.loaded.sources, *self._plan.sources, *rule_files(self.loaded), *more]
 
     def note_reload(self, note: str, *, applied: bool) -> None:
         """What people should know of the last reload; empty when all is well."""
@@ -278,6 +279,7 @@ class Tocsin:
             *self.parts.alerting.warnings,
             *self.parts.oncall.warnings,
             *self.parts.response.warnings,
+            *self.parts.dashboards.warnings,
             *self._rule_plan.warnings,
             *self._rule_advice.warnings(),
             *note,

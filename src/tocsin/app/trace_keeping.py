@@ -7,9 +7,12 @@ from pathlib import Path
 
 from tocsin.app.keeping import log_folder
 from tocsin.app.settings_tree import Config
+from tocsin.ingest.intake import Intake
 from tocsin.ingest.traces.intake import SpanIntake
+from tocsin.ingest.traces.span_metrics import PROTOCOL, SpanMetrics
 from tocsin.kit.clock import Clock
 from tocsin.kit.tasks import Tasks
+from tocsin.model.samples import SeriesIntake
 from tocsin.query.traces.search import TraceSearch
 from tocsin.store.client import Store
 from tocsin.store.disk import DiskWatch
@@ -27,17 +30,24 @@ class TraceKeeping:
     writer: SpanWriter
     intake: SpanIntake
     search: TraceSearch
+    metrics: SpanMetrics
 
     async def open(self) -> None:
         """Read what is kept. Raises Temporary when the store is away."""
         await self.writer.open()
 
-    def start(self, tasks: Tasks) -> None:
-        """Keep what is taken in from now on."""
+    def start(self, tasks: Tasks, samples: Intake) -> None:
+        """Keep what is taken in from now on, and write the series that are made of it."""
         tasks.start("span_writer", self.writer.run)
+
+        async def run() -> None:
+            await self.metrics.run(lambda batch: samples.accept(PROTOCOL, batch))
+
+        tasks.start("span_metrics", run)
 
     def configure(self, config: Config) -> None:
         """Put other limits in force."""
+        self.metrics.configure(config.traces.metrics)
         self.intake.configure(
             config.traces,
             scrubbed=config.logs.scrub,
@@ -53,7 +63,7 @@ def _retention_seconds(config: Config) -> float:
     return config.retention.traces_days * 86_400.0
 
 
-def trace_keeping(config: Config, store: Store, clock: Clock) -> TraceKeeping:
+def trace_keeping(config: Config, store: Store, series: SeriesIntake, clock: Clock) -> TraceKeeping:
     """Nothing is opened and nothing runs yet: `open` first, then `start`."""
     disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
     journal = Journal(
@@ -72,4 +82,6 @@ def trace_keeping(config: Config, store: Store, clock: Clock) -> TraceKeeping:
         scrubbed=config.logs.scrub,
         retention_seconds=_retention_seconds(config),
     )
-    return TraceKeeping(writer, intake, TraceSearch(store, writer, clock))
+    metrics = SpanMetrics(series, clock, config.traces.metrics)
+    intake.watched_by(metrics)
+    return TraceKeeping(writer, intake, TraceSearch(store, writer, clock), metrics)
