@@ -133,7 +133,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         authenticator=Authenticator(people),
         settings=settings,
         logs=logs,
-        traces=trace_keeping(config, kept.store, guard, clock),
+        traces=trace_keeping(config, kept.store, clock),
         incidents=incidents,
         response=following.response,
         oncall=following.oncall,

@@ -45,6 +45,7 @@ _LIVE = (
     "indicators",
     "slos",
     "status_page",
+    "dashboards",
 )
 """What `app.product` puts in force on a reload; everything else is read at the start only."""
 

@@ -8,6 +8,7 @@ from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.manager import RuleManager
 from tocsin.app.afterwards import AfterIncidents
 from tocsin.app.alerting import Alerting
+from tocsin.app.dashboards import Dashboards
 from tocsin.app.escalations import Escalations
 from tocsin.app.incident_response import IncidentResponse
 from tocsin.app.incidents import Incidents
@@ -62,3 +63,4 @@ class Parts:
     paging: Escalations
     status_page: StatusPages
     afterwards: AfterIncidents
+    dashboards: Dashboards

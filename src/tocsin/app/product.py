@@ -120,7 +120,7 @@ class Tocsin:
             parts.guard.add_rule(rule)
         self.tasks.start("writer", parts.writer.run)
         parts.logs.start(self.tasks, parts.intake)
-        parts.traces.start(self.tasks, parts.intake)
+        parts.traces.start(self.tasks)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
         if config.listen.otlp_grpc:

@@ -70,4 +70,5 @@ def services_of(parts: Parts, running: Running) -> Services:
         callable_people=lambda: sorted(parts.oncall.roster.people),
         status_page=parts.status_page.desk,
         afterwards=parts.afterwards.desk,
+        dashboards=parts.dashboards.book,
     )

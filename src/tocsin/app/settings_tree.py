@@ -150,6 +150,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ingest: IngestConfig = IngestConfig()
     logs: LogsConfig = LogsConfig()
     traces: TracesConfig = TracesConfig()
+    dashboards: str = ""
+    """Folder of dashboards as code: JSON and YAML files, Grafana's JSON too. Shown read-only, read
+    again when one changes. Relative to the configuration file's folder."""
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()
     log: LogConfig = LogConfig()

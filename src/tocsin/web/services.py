@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tocsin.alert.plain.slo import Slo
     from tocsin.alert.rules.made_rules import MadeRules
     from tocsin.alert.rules.manager import RuleManager
+    from tocsin.dashboard.book import DashboardBook
     from tocsin.incident.afterwards.desk import Afterwards
     from tocsin.incident.book import IncidentBook
     from tocsin.ingest.config import IngestConfig
@@ -229,6 +230,7 @@ class Services:
     pager: Pager
     status_page: StatusDesk
     afterwards: Afterwards
+    dashboards: DashboardBook
     callable_people: Callable[[], Sequence[str]] = tuple
     """Who can be called, by name."""
     incident_feed: IncidentFeed = field(default_factory=IncidentFeed)
