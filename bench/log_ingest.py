@@ -4,7 +4,7 @@ Run: `python -m bench.log_ingest [SECONDS] [ROUNDS]`; 4 seconds and 3 rounds by 
 requests of 5,000 lines of some 184 bytes over HTTP into `tocsin serve`'s own parts, by four senders
 and by one; and the same lines as JSONEachRow into the same engine: into a table of six columns with
 the text index, and into one with all the columns and indexes of `logs`, which keeps as much of a
-line.
+line. What sends is another process, the same program for all.
 
 Each measurement begins when no merge runs, and its lines count once they are stored; processor
 time includes the merges that follow. The rounds take turns, and of each kind the best one counts,
@@ -21,15 +21,17 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import psutil
 import uvloop
 
+from bench.log_senders import MARK, Order, sent
 from tocsin.app.build import build
 from tocsin.app.config import load_config
 from tocsin.app.product import Tocsin
@@ -166,6 +168,10 @@ def each_row(lines: list[Line], *, wide: bool) -> bytes:
     return b"".join(rows)
 
 
+Way = Callable[[int, int, float], Order]
+"""What is sent, given the first of its numbers, the senders and the seconds."""
+
+
 class Measure:
     """Runs one kind of sending at a time, beginning with an engine that has nothing to do."""
 
@@ -174,22 +180,12 @@ class Measure:
         self._writer = tocsin.parts.logs.writer
         self._processes = psutil.Process(), psutil.Process(tocsin.status().engine_pid)
 
-    async def __call__(
-        self, seconds: float, senders: int, send: Callable[[int], Awaitable[None]]
-    ) -> Round:
-        """So many senders at once for so long; `send` takes a number that is never the same."""
+    async def __call__(self, seconds: float, senders: int, way: Way) -> Round:
+        """So many senders at once for so long."""
         await self._merged()
         before = self._cpu()
-        began = time.perf_counter()
-
-        async def sender() -> int:
-            sent = 0
-            while time.perf_counter() - began < seconds:
-                await send(next(_numbers))
-                sent += 1
-            return sent
-
-        requests = sum(await asyncio.gather(*(sender() for _ in range(senders))))
+        order = way(next(_numbers) * 1_000_000, senders, seconds)
+        requests, began = await asyncio.to_thread(sent, order)
         await self._writer.flush(60.0)
         took = time.perf_counter() - began
         await self._merged()
@@ -233,20 +229,18 @@ async def compare(tocsin: Tocsin, prepared: list[list[Line]], seconds: float, ro
     store = measure.store
     await store.command(_TABLE)
     await store.command("CREATE TABLE bench_wide AS logs")
-    # Shippers do not ask for packed answers.
-    async with aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as session:
-        post = _poster(session, tocsin.http.url, [bulk(lines) for lines in prepared])
-        ways = {
-            "JSONEachRow, 6 columns": (SENDERS, _inserter(store, prepared, wide=False)),
-            "JSONEachRow, the columns of logs": (SENDERS, _inserter(store, prepared, wide=True)),
-            f"bulk, {SENDERS} senders": (SENDERS, post),
-            "bulk, one sender": (1, post),
-        }
-        await measure(seconds / 2, SENDERS, post)  # the first seconds are slower
-        found: dict[str, list[Round]] = {name: [] for name in ways}
-        for _ in range(rounds):
-            for name, (senders, send) in ways.items():
-                found[name].append(await measure(seconds, senders, send))
+    post = _to_tocsin(tocsin.http.url, prepared)
+    ways = {
+        "JSONEachRow, 6 columns": (SENDERS, _to_engine(store, prepared, wide=False)),
+        "JSONEachRow, the columns of logs": (SENDERS, _to_engine(store, prepared, wide=True)),
+        f"bulk, {SENDERS} senders": (SENDERS, post),
+        "bulk, one sender": (1, post),
+    }
+    await measure(seconds / 2, SENDERS, post)  # the first seconds are slower
+    found: dict[str, list[Round]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, (senders, way) in ways.items():
+            found[name].append(await measure(seconds, senders, way))
     size = len(bulk(prepared[0])) / LINES
     print(f"{LINES:,} lines a request, {size:.0f} bytes a line with its action")
     print(f"best of {rounds} rounds; CPU s per million lines: this process + engine")
@@ -269,32 +263,54 @@ def _tell(found: dict[str, list[Round]]) -> None:
         )
 
 
-Send = Callable[[int], Awaitable[None]]
+def _to_tocsin(url: str, prepared: list[list[Line]]) -> Way:
+    at = urlsplit(url)
+    # A request that was kept already would cost nothing: each has a line of its own.
+    mark = b'{"index":{"_index":"bench-%b"}}\n' % MARK
+    bodies = [mark + bulk(lines).split(b"\n", 1)[1] for lines in prepared]
+
+    def order(first: int, senders: int, seconds: float) -> Order:
+        return Order(
+            host=at.hostname or "",
+            port=at.port or 0,
+            path="/elasticsearch/_bulk",
+            bodies=bodies,
+            senders=senders,
+            seconds=seconds,
+            first=first,
+            expected=b'{"errors":false',
+            # Shippers do not ask for packed answers.
+            headers={"Accept-Encoding": "identity"},
+        )
+
+    return order
 
 
-def _poster(session: aiohttp.ClientSession, url: str, bodies: list[bytes]) -> Send:
-    async def post(number: int) -> None:
-        # A request that was kept already would cost nothing: each has a line of its own.
-        mark = f'{{"index":{{"_index":"bench-{number}"}}}}\n'.encode()
-        body = mark + bodies[number % len(bodies)].split(b"\n", 1)[1]
-        async with session.post(f"{url}/elasticsearch/_bulk", data=body) as response:
-            answer = await response.read()
-            assert response.status == 200, answer[:500]
-            assert answer.startswith(b'{"errors":false'), answer[:500]
-
-    return post
-
-
-def _inserter(store: Store, prepared: list[list[Line]], *, wide: bool) -> Send:
-    rows = [each_row(lines, wide=wide) for lines in prepared]
+def _to_engine(store: Store, prepared: list[list[Line]], *, wide: bool) -> Way:
     table, columns = ("bench_wide", _WIDE) if wide else ("bench_logs", _NARROW)
+    at = urlsplit(store.endpoint.url)
+    asked = {
+        "query": f"INSERT INTO {table} ({', '.join(columns)}) FORMAT JSONEachRow",
+        "database": store.database,
+        "insert_deduplication_token": f"bench-{MARK.decode()}",
+    }
+    known = b64encode(f"{store.endpoint.user}:{store.endpoint.password}".encode()).decode()
+    bodies = [each_row(lines, wide=wide) for lines in prepared]
 
-    async def insert(number: int) -> None:
-        token = f"bench-{number}-{time.monotonic_ns()}"
-        data = rows[number % len(rows)]
-        await store.insert(table, columns, data, "JSONEachRow", token=token)
+    def order(first: int, senders: int, seconds: float) -> Order:
+        return Order(
+            host=at.hostname or "",
+            port=at.port or 0,
+            path=f"/?{urlencode(asked)}",
+            bodies=bodies,
+            senders=senders,
+            seconds=seconds,
+            first=first,
+            expected=b"",
+            headers={"Authorization": f"Basic {known}"},
+        )
 
-    return insert
+    return order
 
 
 if __name__ == "__main__":

@@ -99,6 +99,24 @@ async def test_no_acknowledged_line_is_lost_or_doubled_by_kills_of_either_proces
         assert _hash(found) == _hash(sent)
 
 
+@pytest.mark.slow
+async def test_a_document_that_has_an_id_is_known_after_kill_9(tmp_path: Path) -> None:
+    def body(*ids: str) -> bytes:
+        actions = [msgspec.json.encode({"create": {"_id": one}}) for one in ids]
+        plain = _bulk([f"document {one}" for one in ids]).splitlines()[1::2]
+        return b"".join(part + b"\n" for pair in zip(actions, plain, strict=True) for part in pair)
+
+    async with serving(tmp_path) as tocsin:
+        for ids, statuses in (("ab", [201, 201]), ("bc", [409, 201])):
+            url = f"{tocsin.url}/elasticsearch/kept-logs/_bulk"
+            async with tocsin.http.post(url, data=body(*ids)) as response:
+                answer = msgspec.json.decode(await response.read())
+            assert [item["create"]["status"] for item in answer["items"]] == statuses
+            await tocsin.kill()
+            await tocsin.start()
+        assert await _kept(tocsin) == ["document a", "document b", "document c"]
+
+
 async def _is_whole(tocsin: Serving, sent: list[str]) -> bool:
     return await _answers(tocsin) and await _kept(tocsin) == sent
 

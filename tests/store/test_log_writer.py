@@ -116,6 +116,19 @@ async def test_a_repeated_request_is_kept_once(store: Store, tmp_path: Path) -> 
         assert len(await lines(store)) == 4
 
 
+async def test_the_next_process_knows_what_senders_called_their_lines(
+    store: Store, tmp_path: Path
+) -> None:
+    async with writing(store, tmp_path) as writer:
+        await writer.write(batch("without a name"))
+        two = batch("a", "b", "c", key=2)
+        await writer.write(msgspec.structs.replace(two, names=(7, 0, (1 << 64) - 1)))
+        await writer.settle()
+    async with writing(store, tmp_path) as writer:
+        assert sorted(await writer.names()) == [7, (1 << 64) - 1]
+        assert len(await lines(store)) == 4
+
+
 async def test_lines_are_counted_by_the_minute(store: Store, tmp_path: Path) -> None:
     async with writing(store, tmp_path) as writer:
         await writer.write(batch(*["a"] * 10))

@@ -46,6 +46,7 @@ class LogKeeping:
     async def open(self) -> None:
         """Read what is kept. Raises Temporary when the store is away."""
         await self.writer.open()
+        self.intake.know(await self.writer.names())
         await self.patterns.open()
         await self.rules.open()
         await self.usage.load()

@@ -98,13 +98,15 @@ class LogBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` names the request among those of the last minutes, so that a repeated one is recognised;
     a line is named by it and its place, which is in `numbers` where not all lines of the request
-    are here. `taken_ms` is when it came, milliseconds.
+    are here. `taken_ms` is when it came, milliseconds. `names` are what the sender calls lines
+    that may come again in another request, 0 for the others; empty when there are none.
     """
 
     records: tuple[LogRecord, ...]
     key: int
     taken_ms: int
     numbers: Sequence[int] | None = None
+    names: Sequence[int] = ()
 
     def number(self, place: int) -> int:
         """The number of the line that is at this place among `records`."""

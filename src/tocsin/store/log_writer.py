@@ -25,6 +25,8 @@ _TEXTS = ("service", "severity", "body", "host", "environment", "source")
 _IDS = ("trace_id", "span_id", "user_id")
 _REMEMBERED_SECONDS = 900
 _REMEMBERED = 100_000
+_NAMED_SECONDS = 86_400
+_NAMED = 500_000
 _BODY, _ORIGINAL = attrgetter("body"), attrgetter("original")
 _OTHER_BYTES = 200
 """About what a line's other parts take."""
@@ -68,6 +70,20 @@ class LogWriter:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._lane.run(), name="log_writer")
             tasks.create_task(self._journal.run(), name="log_journal")
+
+    async def names(self) -> list[int]:
+        """The names of lines that were kept lately, the oldest first: the last 500,000 of a day.
+
+        Raises Temporary when the store is away.
+        """
+        sql = (
+            "SELECT name FROM logs WHERE taken > now() - {seconds:UInt32} AND name != 0"
+            " ORDER BY taken DESC LIMIT {most:UInt32}"
+        )
+        bounds = {"seconds": _NAMED_SECONDS, "most": _NAMED}
+        found = await self._store.fetch_bytes(sql, bounds, lane="background")
+        names: list[int] = np.frombuffer(found, "<u8")[::-1].tolist()
+        return names
 
     def has(self, key: int) -> bool:
         """Whether a request of this key was kept in the last minutes."""
@@ -135,6 +151,8 @@ def rows_of(batch: LogBatch) -> Rows:
         numbers("number", "UInt32", _numbers(batch)),
         numbers("taken", "DateTime('UTC')", np.full(len(records), batch.taken_ms // 1000, "<u4")),
     ]
+    if batch.names:
+        columns.append(numbers("name", "UInt64", batch.names))
     names = tuple(column.name for column in columns)
     return Rows(TABLE, names, "Native", len(records), block(columns, len(records)))
 

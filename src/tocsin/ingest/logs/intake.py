@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
@@ -113,6 +113,10 @@ class LogIntake:
         self._config = config
         self._retention_seconds = retention_seconds
 
+    def know(self, names: Iterable[int]) -> None:
+        """Lines of these names were kept before the start, the oldest first."""
+        self._resent.remember(names)
+
     @property
     def scrubbed(self) -> Counter[str]:
         """How many secrets of each kind were replaced since the start."""
@@ -160,7 +164,7 @@ class LogIntake:
         if len(places) < len(records):
             records = [records[place] for place in places]
         part = self._parts.name(key, places) if later or self._parts.kept(key) else key
-        found = await self._kept(records, places, taken_ms, part)
+        found = await self._kept(records, places, taken_ms, part, names)
         if part != key:
             self._parts.remember(key, places)
         if any(names):
@@ -195,7 +199,12 @@ class LogIntake:
         return places[:fitting], dict.fromkeys(places[fitting:], why)
 
     async def _kept(
-        self, records: list[LogRecord], places: Sequence[int], taken_ms: int, key: int
+        self,
+        records: list[LogRecord],
+        places: Sequence[int],
+        taken_ms: int,
+        key: int,
+        names: Sequence[int],
     ) -> _Prepared:
         async with self._turn:
             if len(records) <= _ON_LOOP:
@@ -203,7 +212,11 @@ class LogIntake:
             else:
                 found = await asyncio.to_thread(self._prepared, records, places)
         batch = LogBatch(
-            records=tuple(found.records), key=key, taken_ms=taken_ms, numbers=found.numbers
+            records=tuple(found.records),
+            key=key,
+            taken_ms=taken_ms,
+            numbers=found.numbers,
+            names=_names_of(found, names, places),
         )
         await self._writer.write(batch)
         if self._tail is not None:
@@ -271,6 +284,15 @@ class LogIntake:
         for name, value in one.attributes.items():
             if len(value) > most:
                 one.attributes[name] = f"{value[:most]} … [cut]"
+
+
+def _names_of(found: _Prepared, names: Sequence[int], places: Sequence[int]) -> Sequence[int]:
+    """The names of the lines that are kept; none when none of the request has one."""
+    if not any(names):
+        return ()
+    numbers = range(len(found.records)) if found.numbers is None else found.numbers
+    own = frozenset(places)  # what rules added has no name
+    return [names[number] if number in own else 0 for number in numbers]
 
 
 def _are_small(records: Sequence[LogRecord], most: int, most_attributes: int) -> bool:

@@ -1,5 +1,5 @@
 """Which lines come again in another request, or in the same one of which only a part was kept?
-They are remembered for a while."""
+They are remembered for a while, their names over a restart, as they are kept with the lines."""
 
 from __future__ import annotations
 
