@@ -58,6 +58,7 @@ from tocsin.web.api import (
     slack_commands,
     slos,
     status_page,
+    traces,
 )
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.compressed import Compressed
@@ -87,6 +88,7 @@ ADDRESSES: Addresses = (
     *federate.ADDRESSES,
     *logs.ADDRESSES,
     *log_pipelines.ADDRESSES,
+    *traces.ADDRESSES,
     *elasticsearch_search.ADDRESSES,
     *loki_query.ADDRESSES,
     *alertmanager.ADDRESSES,

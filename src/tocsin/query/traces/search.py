@@ -14,6 +14,7 @@ from tocsin.query.logs.parse import parse
 from tocsin.query.traces import finding, graph, rates, whole
 from tocsin.query.traces.answers import (
     ERROR,
+    MOST_SPANS,
     Dependency,
     HeatCell,
     Operation,
@@ -26,7 +27,7 @@ from tocsin.query.traces.answers import (
 )
 from tocsin.query.traces.asking import Asking, Settles
 from tocsin.query.traces.fields import Part, kind_of, place_of, trace_id_of
-from tocsin.query.traces.sql import asked_condition, text_of, within
+from tocsin.query.traces.sql import asked_condition, condition, text_of, within
 from tocsin.store.client import Store
 from tocsin.store.literal import literal
 
@@ -78,6 +79,19 @@ class TraceSearch:
     async def traces(self, trace_ids: Sequence[str]) -> list[Trace]:
         """Several of them, in the order asked for; those that are not kept are left out."""
         return await whole.whole(self._asking, [trace_id_of(one) for one in trace_ids])
+
+    async def matching(self, trace_id: str, question: str) -> list[str]:
+        """Ids of the spans of a trace that answer a question, by their begin."""
+        of = trace_id_of(trace_id)
+        around = await whole.bounds(self._asking, [of])
+        if around is None:
+            return []
+        where = condition(parse(question), self.now_ns())
+        sql = (
+            f"SELECT DISTINCT span_id FROM spans WHERE {whole.listed([of])} AND {within(*around)}"
+            f" AND {where} ORDER BY ts LIMIT {MOST_SPANS}"
+        )
+        return [row.name for row in await self._asking.rows(sql, _Name)]
 
     async def find(self, asked: TraceAsked) -> list[TraceSummary]:
         """The traces, in the order asked for."""

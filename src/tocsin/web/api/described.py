@@ -248,6 +248,11 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("/api/v1/read", "/federate", "/metrics"),
     ),
     ("What is scraped and known", "", ("/api/v1/",)),
+    (
+        "Traces",
+        "In the language of the page; Jaeger's and Tempo's own addresses answer as these do.",
+        ("/api/traces",),
+    ),
     ("Incidents", "Open, answer, note and resolve.", ("/api/incidents",)),
     (
         "Status page",
