@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
+from tocsin.alert.attention.acknowledge import AckChange, Acknowledgement
 from tocsin.alert.attention.silence import Silence, Silences
 from tocsin.alert.deciding.book import Known
 from tocsin.alert.deciding.dispatch import Dispatcher
@@ -37,6 +38,16 @@ class Shelf(Generic[K, V]):
 
     async def all(self) -> list[V]:
         return list(self.things.values())
+
+
+class AckShelf(Shelf[str, Acknowledgement]):
+    """Acknowledgements that survive a restart."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda one: one.fingerprint)
+
+    async def give_back(self, change: AckChange) -> None:
+        await self.forget([change.fingerprint])
 
 
 class Recorder:

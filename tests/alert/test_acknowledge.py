@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.alert.memory import Shelf
+from tests.alert.memory import AckShelf
 from tocsin.alert.attention.acknowledge import AckChange, Acknowledgement, Acknowledgements
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Rejected
@@ -24,8 +24,8 @@ def ack(now: int, **changed: object) -> Acknowledgement:
     return Acknowledgement(**{**values, **changed})  # type: ignore[arg-type]  # a table of changes
 
 
-def made(clock: FakeClock, shelf: Shelf[str, Acknowledgement] | None = None) -> Acknowledgements:
-    own: Shelf[str, Acknowledgement] = Shelf(lambda one: one.fingerprint)
+def made(clock: FakeClock, shelf: AckShelf | None = None) -> Acknowledgements:
+    own = AckShelf()
     return Acknowledgements(own if shelf is None else shelf, clock)
 
 
@@ -45,7 +45,7 @@ async def test_an_alert_stays_acknowledged_until_its_end_or_until_it_is_given_ba
 
 
 async def test_acknowledgements_survive_a_restart_and_end_with_the_alert(clock: FakeClock) -> None:
-    shelf: Shelf[str, Acknowledgement] = Shelf(lambda one: one.fingerprint)
+    shelf = AckShelf()
     await made(clock, shelf).put(ack(clock.now_ms(), note="on it"))
     after = made(clock, shelf)
     await after.load()
@@ -103,7 +103,7 @@ async def test_one_that_makes_no_sense_is_refused(
 
 
 async def test_what_is_over_is_forgotten(clock: FakeClock) -> None:
-    shelf: Shelf[str, Acknowledgement] = Shelf(lambda one: one.fingerprint)
+    shelf = AckShelf()
     acks = made(clock, shelf)
     await acks.put(ack(clock.now_ms(), until_ms=clock.now_ms() + HOUR))
     await clock.advance(3600)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from tests.alert.memory import Shelf, World
-from tocsin.alert.attention.acknowledge import Acknowledgement, Acknowledgements
+from tests.alert.memory import AckShelf, World
+from tocsin.alert.attention.acknowledge import Acknowledgements
 from tocsin.alert.deciding.answers import Answers, shared_matchers
 from tocsin.kit.clock import FakeClock
 from tocsin.model.alerts import Alert
@@ -21,7 +21,7 @@ async def test_a_group_that_a_new_configuration_does_not_form_is_still_answered(
     for instance in "123":
         await world.tell(alertname="Down", service="api", instance=instance)
     told = {one.alert.fingerprint for one in world.dispatcher.states()[:2]}
-    kept: Shelf[str, Acknowledgement] = Shelf(lambda one: one.fingerprint)
+    kept = AckShelf()
     acknowledgements = Acknowledgements(kept, clock)
     answers = Answers(world.dispatcher, acknowledgements, clock, lambda _: told)
     assert {one.fingerprint for one in answers.firing("old")} == told

@@ -12,7 +12,7 @@ from tocsin.alert.config import AlertingConfig
 from tocsin.alert.routing.alertmanager_config import read_routing
 from tocsin.app.alerting import Alerting
 from tocsin.app.errands import ErrandRunner
-from tocsin.incident.ack_sync import AckSync
+from tocsin.incident.ack_sync import TO_ALERTS, TO_INCIDENTS, AckSync, to_alerts, to_incidents
 from tocsin.incident.auto_resolve import KIND, AutoResolve
 from tocsin.incident.book import IncidentBook
 from tocsin.incident.config import IncidentsConfig
@@ -48,9 +48,15 @@ class Node:
             IncidentTable(database), lambda: self.config, clock, wake=self.runner.wake
         )
         self.dispatcher = self.alerting.dispatcher
-        self.from_alerts = FromAlerts(self.book, self.dispatcher, self.alerting.kept, clock)
         self.acks = self.alerting.attention.acknowledgements
-        self.sync = AckSync(self.book, self.acks, clock)
+        sync = AckSync(self.book, self.acks, clock)
+        self.from_alerts = FromAlerts(
+            self.book, self.dispatcher, self.alerting.kept, clock, taken=sync.taken_by
+        )
+        self.alerting.attention.kept.follow(to_incidents, self.runner.wake)
+        self.book.follow(to_alerts)
+        for kind in (TO_ALERTS, TO_INCIDENTS):
+            self.runner.register(kind, sync, is_urgent=True)
         self.runner.register(KIND, AutoResolve(self.book))
         self.dispatcher.watched_by(self.from_alerts.heard)
 
@@ -90,7 +96,6 @@ class Node:
     async def look(self, *, is_whole: bool = False) -> None:
         """As it does every 15 s, or when something was told; then everything that is due."""
         await self.from_alerts.turn(is_whole=is_whole)
-        await self.sync.turn()
         await self.runner.turn()
 
     async def pass_time(self, seconds: float, *, repeats: tuple[dict[str, str], ...] = ()) -> None:

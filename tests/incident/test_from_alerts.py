@@ -364,10 +364,9 @@ async def test_taking_on_an_incident_takes_on_its_alerts_and_giving_it_back_give
 
 async def test_taking_on_an_alert_in_slack_takes_on_its_incident_once(tmp_path: Path) -> None:
     async with night(tmp_path) as node:
-        node.acks.subscribe(node.sync.heard)
         down, slow = await node.fire(**DOWN), await node.fire(**SLOW)
         await node.take_on(down, "ben", **DOWN)
-        await _carry(node)
+        await node.look()
         one = await node.only()
         assert (one.acknowledged_by, one.status) == ("ben", Status.INVESTIGATING)
         now = node.clock.now_ms()
@@ -378,11 +377,68 @@ async def test_taking_on_an_alert_in_slack_takes_on_its_incident_once(tmp_path: 
         assert (other.by, other.source) == ("ben", "incident")
         assert sum("Acknowledged" in text for text in await node.told()) == 1
         await node.acks.clear(down, "ben", "slack")
-        await _carry(node)
+        await node.look()
         assert (await node.only()).acknowledged_by == "ben"
         await node.acks.clear(slow, "ben", "slack")
-        await _carry(node)
+        await node.look()
         assert (await node.only()).acknowledged_by == ""
+
+
+async def test_an_alert_that_was_taken_on_before_opens_an_incident_that_is_taken_on(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        down = await node.tell(**DOWN)
+        await node.take_on(down, "ben", **DOWN)
+        await node.runner.turn()
+        await node.look()
+        one = await node.only()
+        assert (one.acknowledged_by, one.status) == ("ben", Status.INVESTIGATING)
+        assert [text.partition(":")[0] for text in await node.told()] == [
+            "opened tocsin",
+            "acknowledged ben",
+        ]
+        await node.fire(**SLOW)
+        assert (await node.only()).acknowledged_by == "ben", "which others join it"
+
+
+async def test_who_took_on_a_lesser_alert_did_not_take_on_the_incident_of_a_worse_one(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        mild = {**SLOW, "severity": "warning"}
+        await node.take_on(await node.tell(**mild), "ben", **mild)
+        await node.runner.turn()
+        await node.tell(**DOWN)
+        await node.look()
+        one = await node.only()
+        assert (one.severity, one.acknowledged_by) == ("P0", "")
+        other = {**DOWN, "alertname": "DiskFull"}
+        await node.take_on(await node.tell(**other), "cai", **other)
+        await node.look()
+        assert (await node.only()).acknowledged_by == "cai"
+
+
+async def test_an_acknowledgement_reaches_the_other_side_after_a_crash(tmp_path: Path) -> None:
+    """The process that took it dies before anything is carried over; another one goes on."""
+    async with database_in(tmp_path) as database:
+        clock = FakeClock(NIGHT)
+        dying = Node(database, clock, incidents_config("{}"))
+        await dying.start()
+        down = await dying.fire(**DOWN)
+        await dying.take_on(down, "ben", **DOWN)
+
+        living = Node(database, clock, incidents_config("{}"))
+        await living.start()
+        assert (await living.only()).acknowledged_by == "ben"
+        slow = await living.fire(**SLOW)
+        await living.book.unacknowledge((await living.only()).number, ANA)
+
+        last = Node(database, clock, incidents_config("{}"))
+        await last.start()
+        now = clock.now_ms()
+        assert [last.acks.of(one, now) for one in (down, slow)] == [None, None]
+        assert (await last.only()).acknowledged_by == ""
 
 
 async def test_a_drill_opens_a_drill_and_only_when_it_says_so(tmp_path: Path) -> None:
@@ -401,16 +457,6 @@ async def test_with_incidents_off_alerts_open_none(tmp_path: Path) -> None:
     async with night(tmp_path, "enabled: no") as node:
         await node.fire(**DOWN)
         assert await node.incidents() == []
-
-
-async def _carry(node: Node) -> None:
-    """What listeners of acknowledgements are told is told by a task."""
-    while not node.acks._waiting.empty():
-        await node.sync.heard(node.acks._waiting.get_nowait())
-    await node.sync.turn()
-    while not node.acks._waiting.empty():
-        await node.sync.heard(node.acks._waiting.get_nowait())
-    await node.sync.turn()
 
 
 def _firing(**labels: str) -> Firing:

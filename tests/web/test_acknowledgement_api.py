@@ -8,9 +8,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from tests.alert.memory import Shelf, World
+from tests.alert.memory import AckShelf, Shelf, World
 from tests.ingest.asgi import Answer, Site, site
-from tocsin.alert.attention.acknowledge import Acknowledgement, Acknowledgements
+from tocsin.alert.attention.acknowledge import Acknowledgements
 from tocsin.alert.attention.maintenance import Maintenance
 from tocsin.alert.attention.window import Window
 from tocsin.ingest.config import IngestConfig
@@ -56,7 +56,7 @@ class Api:
     def __init__(self, found: Site, world: World) -> None:
         self.site, self.world = found, world
         self.audit, self.settings = Audit(), Settings()
-        acks: Shelf[str, Acknowledgement] = Shelf(lambda one: one.fingerprint)
+        acks = AckShelf()
         windows: Shelf[str, Window] = Shelf(lambda one: one.id)
         self.acks = Acknowledgements(acks, found.clock)
         self.maintenance = Maintenance(windows, found.clock)

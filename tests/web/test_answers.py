@@ -16,9 +16,9 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 
-from tests.alert.memory import Shelf, World
+from tests.alert.memory import AckShelf, World
 from tests.web.browser import Answer, Browser
-from tocsin.alert.attention.acknowledge import Acknowledgement, Acknowledgements
+from tocsin.alert.attention.acknowledge import Acknowledgements
 from tocsin.alert.deciding.answers import Answers
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.signed_link import LinkMaker
@@ -150,7 +150,7 @@ async def house(tmp_path: Path, clock: FakeClock) -> AsyncIterator[House]:
     await database.open()
     world = World(clock, ROUTES)
     await world.start()
-    kept: Shelf[str, Acknowledgement] = Shelf(lambda one: one.fingerprint)
+    kept = AckShelf()
     people = People.of(database, clock, AuthConfig.from_config("on"))
     browser = Browser(Starlette())
     found = House(clock, world, Acknowledgements(kept, clock), people, browser)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from tocsin.alert.attention.acknowledge import Acknowledgement, Acknowledgements
+from tocsin.alert.attention.acknowledge import AckChange, Acknowledgement, Acknowledgements
 from tocsin.alert.attention.announce import Announcer
 from tocsin.alert.attention.maintenance import Maintenance
 from tocsin.alert.attention.window import Window
@@ -20,6 +20,7 @@ from tocsin.kit import log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Permanent, Temporary
 from tocsin.kit.tasks import Tasks
+from tocsin.model.errands import NOTHING, Plan
 from tocsin.model.labels import Labels
 from tocsin.scrape.fetch import Fetcher
 from tocsin.scrape.http_options import HttpOptions
@@ -35,19 +36,40 @@ _PAST_MS = 31 * 86_400_000
 """How far back the calendar shows windows that the configuration gives in words."""
 
 
-class KeptAcknowledgements:
-    """Acknowledgements on their shelf."""
+Follow = Callable[[Sequence[AckChange]], Plan]
+"""Which errands follow from acknowledgements; pure."""
 
-    def __init__(self, database: Database) -> None:
+
+class KeptAcknowledgements:
+    """Acknowledgements on their shelf, together with the errands that follow from them."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._shelf = Shelf(database, ACKNOWLEDGEMENTS)
+        self._clock = clock
+        self._follow: Follow = lambda changes: NOTHING
+        self._wake: Callable[[], None] = lambda: None
+
+    def follow(self, follow: Follow, wake: Callable[[], None]) -> None:
+        """Have its plan carried out in the transaction of each change, and be woken after it."""
+        self._follow, self._wake = follow, wake
 
     async def save(self, acknowledgements: Iterable[Acknowledgement]) -> None:
         """Keep them, replacing those of the same alert."""
-        await self._shelf.save({one.fingerprint: _kept(one, one.at_ms) for one in acknowledgements})
+        fresh = list(acknowledgements)
+        kept = {one.fingerprint: _kept(one, one.at_ms) for one in fresh}
+        plan = self._follow([AckChange.of(one) for one in fresh])
+        await self._shelf.save(kept, plan, now_ms=self._clock.now_ms())
+        self._wake()
 
     async def forget(self, fingerprints: Iterable[str]) -> None:
         """Keep them no longer."""
         await self._shelf.forget(fingerprints)
+
+    async def give_back(self, change: AckChange) -> None:
+        """Keep that one no longer, because somebody said so."""
+        plan = self._follow([change])
+        await self._shelf.forget([change.fingerprint], plan, now_ms=self._clock.now_ms())
+        self._wake()
 
     async def all(self) -> list[Acknowledgement]:
         """Every one."""
@@ -108,7 +130,8 @@ class Attention:
     """Who has taken on what, and what is being worked on; kept before alerts are told."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        self.acknowledgements = Acknowledgements(KeptAcknowledgements(database), clock)
+        self.kept = KeptAcknowledgements(database, clock)
+        self.acknowledgements = Acknowledgements(self.kept, clock)
         self.maintenance = Maintenance(KeptWindows(database), clock)
 
     async def load(self) -> None:

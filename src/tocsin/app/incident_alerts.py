@@ -5,7 +5,7 @@ from __future__ import annotations
 from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.incidents import Incidents
-from tocsin.incident.ack_sync import AckSync
+from tocsin.incident.ack_sync import TO_ALERTS, TO_INCIDENTS, AckSync, to_alerts, to_incidents
 from tocsin.incident.auto_resolve import KIND, AutoResolve
 from tocsin.incident.from_alerts import OPEN, FromAlerts
 from tocsin.incident.measures import Tally, count
@@ -28,11 +28,15 @@ class IncidentAlerts:
         self._table = incidents.table
         self._clock = clock
         self._tally = Tally()
-        self.from_alerts = FromAlerts(book, dispatcher, alerting.kept, clock)
-        self.acknowledgements = AckSync(book, alerting.attention.acknowledgements, clock)
-        incidents.runner.register(KIND, AutoResolve(book))
+        attention, runner = alerting.attention, incidents.runner
+        acks = AckSync(book, attention.acknowledgements, clock)
+        self.from_alerts = FromAlerts(book, dispatcher, alerting.kept, clock, taken=acks.taken_by)
+        attention.kept.follow(to_incidents, runner.wake)
+        book.follow(to_alerts)
+        for kind in (TO_ALERTS, TO_INCIDENTS):
+            runner.register(kind, acks, is_urgent=True)
+        runner.register(KIND, AutoResolve(book))
         dispatcher.watched_by(self.from_alerts.heard)
-        alerting.attention.acknowledgements.subscribe(self.acknowledgements.heard)
         book.subscribe(count)
 
     async def load(self) -> None:
@@ -44,7 +48,6 @@ class IncidentAlerts:
     def start(self, tasks: Tasks) -> None:
         """Begin to look."""
         tasks.start("incidents_from_alerts", self.from_alerts.run)
-        tasks.start("incident_acknowledgements", self.acknowledgements.run)
         tasks.start("incident_tally", self._count)
 
     async def close(self) -> None:

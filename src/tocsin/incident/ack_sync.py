@@ -1,23 +1,29 @@
 """How do an incident and its alerts know of each other's acknowledgements?
 
 Taking on the incident takes on its alerts, so that their repeats stop; taking on an alert, by a
-button in Slack or in PagerDuty, takes on its incident, so that nobody else is called. What comes
-from here is marked, so that nothing goes back and forth.
+button in Slack or in PagerDuty, takes on its incident, so that nobody else is called. Each is
+carried over by an errand that is kept together with the acknowledgement, so that no crash loses it.
+What comes from here is marked, so that nothing goes back and forth.
 """
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from tocsin.alert.attention.acknowledge import AckChange, Acknowledgement
-from tocsin.incident.book import Author, Change, IncidentBook
+from tocsin.incident.book import Author, IncidentBook
 from tocsin.incident.from_alerts import OPEN
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import NotFound, Rejected, Temporary
-from tocsin.model.incidents import Incident
+from tocsin.kit.fault import Fault, NotFound, Rejected
+from tocsin.model.alerts import Alert
+from tocsin.model.errands import NOTHING, Done, Errand, Outcome, Plan
+from tocsin.model.incidents import Entry, Incident
 from tocsin.state.incidents import Asked
 
 _log = log.get("incidents")
@@ -25,10 +31,10 @@ _untold = gauge.counter(
     "incident_acknowledgements_lost", "Acknowledgements that did not reach the other side."
 )
 SOURCE = "incident"
-_MOST_WAITING = 5000
+TO_ALERTS, TO_INCIDENTS = "incident_ack", "alert_ack"
+"""The kinds of errands."""
 _MOST_INCIDENTS = 2000
-_ATTEMPTS = 5
-_PAUSE_SECONDS = 2.0
+_GIVE_UP_MS = 3_600_000
 
 
 class Acknowledgements(Protocol):
@@ -44,70 +50,107 @@ class Acknowledgements(Protocol):
         """Give an alert back. Raises NotFound when nobody has taken it on."""
 
 
+class _Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """Who took on, or gave back, which alerts; none where it goes from an incident to its own."""
+
+    by: str
+    is_set: bool
+    source: str = ""
+    alerts: tuple[str, ...] = ()
+
+
+def to_incidents(changes: Sequence[AckChange]) -> Plan:
+    """What carries these over to the incidents of their alerts; as `AckKeeper` keeps them."""
+    told: dict[tuple[str, str, bool], list[AckChange]] = {}
+    for one in changes:
+        if one.source != SOURCE:
+            told.setdefault((one.by, one.source, one.is_set), []).append(one)
+    return Plan(
+        put=tuple(
+            Errand(
+                kind=TO_INCIDENTS,
+                key=f"{TO_INCIDENTS}/{uuid.uuid4().hex}",
+                subject=those[0].fingerprint,
+                due_ms=those[0].at_ms,
+                content=msgspec.json.encode(
+                    _Carried(
+                        by=by,
+                        source=source,
+                        is_set=is_set,
+                        alerts=tuple(one.fingerprint for one in those),
+                    )
+                ),
+            )
+            for (by, source, is_set), those in told.items()
+        )
+    )
+
+
+def to_alerts(before: Incident | None, after: Incident, entries: Sequence[Entry]) -> Plan:
+    """What carries an incident's acknowledgement over to its alerts; as `IncidentBook.follow`
+    wants it."""
+    was, now_is = bool(before and before.acknowledged_ms), bool(after.acknowledged_ms)
+    links = before.links if before else ()
+    if after.is_over or not (was != now_is or (now_is and links != after.links)):
+        return NOTHING
+    by = next((one.author for one in entries if one.kind == "unacknowledged"), after.number)
+    version = before.version + 1 if before else 0
+    return Plan(
+        put=(
+            Errand(
+                kind=TO_ALERTS,
+                key=f"{TO_ALERTS}/{after.number}/v{version}",
+                subject=after.number,
+                due_ms=max((one.at_ms for one in entries), default=after.opened_ms),
+                content=msgspec.json.encode(_Carried(by=by, is_set=now_is)),
+            ),
+        )
+    )
+
+
 class AckSync:
-    """Carries acknowledgements over, one after another."""
+    """The handler of both kinds; in the order in which they come, one after another."""
 
     def __init__(self, book: IncidentBook, acks: Acknowledgements, clock: Clock) -> None:
         self._book = book
         self._acks = acks
         self._clock = clock
-        self._waiting: asyncio.Queue[Change | AckChange] = asyncio.Queue(_MOST_WAITING)
-        book.subscribe(self._changed)
+        self._turn = asyncio.Lock()
 
-    async def heard(self, change: AckChange) -> None:
-        """An alert was taken on or given back; returns at once."""
-        if change.source != SOURCE:
-            self._put(change)
+    def taken_by(self, alert: Alert) -> Author | None:
+        """Who took the alert on since it fires; None when nobody did."""
+        ack = self._acks.of(alert.fingerprint, self._clock.now_ms())
+        if ack is None or (not ack.until_ms and ack.at_ms < alert.starts_ms):
+            return None
+        return Author(ack.by, ack.source)
 
-    def _changed(self, change: Change) -> None:
-        before, after = change.before, change.after
-        if before is None or after.is_over:
-            return
-        was, now_is = bool(before.acknowledged_ms), bool(after.acknowledged_ms)
-        is_new_alert = now_is and before.links != after.links
-        if was != now_is or is_new_alert:
-            self._put(change)
-
-    def _put(self, change: Change | AckChange) -> None:
-        try:
-            self._waiting.put_nowait(change)
-        except asyncio.QueueFull:
-            _untold.inc()
-            _log.error("acknowledgement_lost", waiting=_MOST_WAITING)
-
-    async def run(self) -> None:
-        """Carry them over, for ever."""
-        while True:
-            await self._carried(await self._waiting.get())
-
-    async def turn(self) -> None:
-        """Carry over what waits."""
-        while not self._waiting.empty():
-            await self._carried(self._waiting.get_nowait())
-
-    async def _carried(self, change: Change | AckChange) -> None:
-        for attempt in range(_ATTEMPTS):
-            try:
-                if isinstance(change, AckChange):
-                    await self._to_incident(change)
-                else:
-                    await self._to_alerts(change)
-            except Temporary as error:
-                _log.warning("acknowledgement_waits", error=str(error))
-                await self._clock.sleep(_PAUSE_SECONDS * (attempt + 1))
-            except Rejected as error:
-                _log.info("acknowledgement_not_carried_over", why=str(error))
-                return
+    async def attempt(self, errand: Errand) -> Outcome:
+        """Raises Temporary while one of both cannot be kept."""
+        carried = msgspec.json.decode(errand.content, type=_Carried)
+        async with self._turn:
+            if errand.kind == TO_ALERTS:
+                await self._to_alerts(errand.subject, carried)
             else:
-                return
-        _untold.inc()
+                await self._to_incidents(carried)
+        return Done()
 
-    async def _to_alerts(self, change: Change) -> None:
-        one, now = change.after, self._clock.now_ms()
+    def give_up_ms(self, errand: Errand) -> int:
+        """An hour."""
+        return _GIVE_UP_MS
+
+    async def failed(self, errand: Errand, error: Fault) -> Plan:
+        """Nothing follows; the runner has logged it."""
+        _untold.inc()
+        return NOTHING
+
+    async def _to_alerts(self, number: str, carried: _Carried) -> None:
+        """As the incident is by now: what was changed meanwhile has an errand of its own."""
+        one, now = await self._book.get(number), self._clock.now_ms()
+        if one.is_over:
+            return
         firing = [link for link in one.of_kind("alert") if not link.ends_ms and ":" not in link.ref]
         if not one.acknowledged_ms:
-            by = next((e.author for e in change.entries if e.kind == "unacknowledged"), "")
-            await self._give_back([link.ref for link in firing], by or one.number, now)
+            await self._give_back([link.ref for link in firing], carried.by, now)
             return
         fresh = [
             Acknowledgement(
@@ -133,20 +176,25 @@ class AckSync:
             except NotFound:  # it ended, or somebody gave it back, this moment
                 continue
 
-    async def _to_incident(self, change: AckChange) -> None:
-        author, now = Author(change.by, change.source), self._clock.now_ms()
-        for one in await self._of_alert(change.fingerprint):
-            if change.is_set:
-                await self._book.acknowledge(one.number, author)
-            elif not any(
-                self._acks.of(link.ref, now) for link in one.of_kind("alert") if not link.ends_ms
-            ):
-                await self._book.unacknowledge(one.number, author)
+    async def _to_incidents(self, carried: _Carried) -> None:
+        author, now = Author(carried.by, carried.source), self._clock.now_ms()
+        for one in await self._of_alerts(frozenset(carried.alerts)):
+            try:
+                if carried.is_set:
+                    await self._book.acknowledge(one.number, author)
+                elif not any(
+                    self._acks.of(link.ref, now)
+                    for link in one.of_kind("alert")
+                    if not link.ends_ms
+                ):
+                    await self._book.unacknowledge(one.number, author)
+            except Rejected as error:  # it was resolved this moment
+                _log.info("acknowledgement_not_carried_over", why=str(error))
 
-    async def _of_alert(self, ref: str) -> list[Incident]:
+    async def _of_alerts(self, refs: frozenset[str]) -> list[Incident]:
         found = await self._book.find(Asked(statuses=OPEN, limit=_MOST_INCIDENTS))
-        return [
-            one
-            for one in found
-            if any(link.ref == ref and not link.ends_ms for link in one.of_kind("alert"))
-        ]
+        return [one for one in found if refs & _firing(one)]
+
+
+def _firing(one: Incident) -> set[str]:
+    return {link.ref for link in one.of_kind("alert") if not link.ends_ms}

@@ -58,7 +58,11 @@ def opened(draft: Draft, author: Author, now: int) -> Changed:
     drill = "Drill: " if one.is_drill else ""
     text = f"{drill}{one.severity} opened: {one.title}"
     data = {"severity": one.severity, "join_key": one.join_key}
-    return one, (entry("opened", author, now, text, {k: v for k, v in data.items() if v}),)
+    told = entry("opened", author, now, text, {k: v for k, v in data.items() if v})
+    if draft.taken is None:
+        return one, (told,)
+    taken, more = acknowledged(one, draft.taken, now)
+    return taken, (told, *more)
 
 
 def acknowledged(one: Incident, author: Author, now: int) -> Changed:

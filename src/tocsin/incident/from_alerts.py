@@ -5,7 +5,7 @@ while it was away, and what a silence held back that is over."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -81,9 +81,16 @@ class FromAlerts:
     """Opens incidents, joins alerts to them, and notes their ends. `heard` only puts in a queue."""
 
     def __init__(
-        self, book: IncidentBook, alerts: Alerts, kept: AlertsElsewhere, clock: Clock
+        self,
+        book: IncidentBook,
+        alerts: Alerts,
+        kept: AlertsElsewhere,
+        clock: Clock,
+        *,
+        taken: Callable[[Alert], Author | None] = lambda alert: None,
     ) -> None:
         self._book = book
+        self._taken = taken
         self._alerts = alerts
         self._kept = kept
         self._clock = clock
@@ -195,7 +202,8 @@ class FromAlerts:
             if not standing.fires or (link is None and standing.is_held(config.even_when)):
                 continue
             keys = keys_of(one.labels, config, self._alerts.group_keys)
-            found.append(Sighted(one, severity, keys, is_quiet=standing.flaps))
+            taken = self._taken(one)
+            found.append(Sighted(one, severity, keys, is_quiet=standing.flaps, taken=taken))
         return found
 
     async def _take(self, sighted: Sequence[Sighted]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from tocsin.incident import bounds
-from tocsin.incident.change import FIELDS, Changed, entry, lapsed
+from tocsin.incident.change import FIELDS, Changed, acknowledged, entry, lapsed
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.request import Author, Firing
 from tocsin.kit.fault import Rejected
@@ -46,6 +46,9 @@ def fired(
         data = {FIELDS: "severity", "from": one.severity, "to": worst}
         told.append(entry("severity", author, now, why, data))
         after, more = lapsed(replace(after, severity=worst), author, now)
+        told += more
+    if added and firing.taken and firing.severity == after.severity:
+        after, more = acknowledged(after, firing.taken, now)
         told += more
     return after, tuple(told)
 

@@ -36,6 +36,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int = 0
     is_public: bool = False
     is_drill: bool = False
+    taken: Author | None = None
+    """Who has taken it on before it is opened."""
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,13 +73,14 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
 class Firing(msgspec.Struct, frozen=True, kw_only=True):
     """Alerts that fire, as links of an incident; `severity` is the worst of theirs. `is_quiet`: the
     timeline does not tell of it, because they flap. `insists`: their severity counts anew although
-    they were known."""
+    they were known. `taken`: who took the worst of them on before."""
 
     links: tuple[Link, ...]
     severity: str = ""
     services: tuple[str, ...] = ()
     is_quiet: bool = False
     insists: bool = False
+    taken: Author | None = None
 
 
 @dataclass(frozen=True, slots=True)

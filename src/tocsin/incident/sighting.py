@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tocsin.incident import bounds
 from tocsin.incident.config import LABEL, IncidentsConfig
-from tocsin.incident.request import Draft, Firing
+from tocsin.incident.request import Author, Draft, Firing
 from tocsin.model.alerts import Alert
 from tocsin.model.incidents import Incident, Link
 from tocsin.model.labels import Labels, get
@@ -31,6 +31,8 @@ class Sighted:
     severity: str
     keys: tuple[str, ...]
     is_quiet: bool = False
+    taken: Author | None = None
+    """Who took it on before any incident was there."""
 
     @property
     def ref(self) -> str:
@@ -205,6 +207,7 @@ def firing_of(alerts: Sequence[Sighted], config: IncidentsConfig) -> Firing:
         severity=config.worst(*(one.severity for one in alerts)),
         services=_services(alerts),
         is_quiet=all(one.is_quiet for one in alerts),
+        taken=_taken(alerts, config),
     )
 
 
@@ -223,6 +226,15 @@ def draft_of(alerts: Sequence[Sighted], config: IncidentsConfig) -> Draft:
         join_key=first.keys[0],
         started_ms=min(one.alert.starts_ms for one in alerts),
         is_drill=is_drill,
+        taken=_taken(alerts, config),
+    )
+
+
+def _taken(alerts: Sequence[Sighted], config: IncidentsConfig) -> Author | None:
+    """Who took on one of the worst of them: who knows of a lesser one does not know of these."""
+    worst = min(config.rank(one.severity) for one in alerts)
+    return next(
+        (one.taken for one in alerts if one.taken and config.rank(one.severity) == worst), None
     )
 
 

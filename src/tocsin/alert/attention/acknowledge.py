@@ -61,6 +61,11 @@ class AckChange:
     at_ms: int
     acknowledgement: Acknowledgement | None
 
+    @classmethod
+    def of(cls, one: Acknowledgement) -> AckChange:
+        """That an alert was taken on."""
+        return cls(one.fingerprint, one.labels, one.by, one.source, one.at_ms, one)
+
     @property
     def is_set(self) -> bool:
         """Whether somebody took the alert on."""
@@ -78,6 +83,9 @@ class AckKeeper(Protocol):
 
     async def forget(self, fingerprints: Iterable[str]) -> None:
         """Keep them no longer."""
+
+    async def give_back(self, change: AckChange) -> None:
+        """Keep that one no longer, because somebody said so."""
 
     async def all(self) -> list[Acknowledgement]:
         """Every one."""
@@ -126,9 +134,7 @@ class Acknowledgements:
         await self._keeper.save(fresh)
         for one in fresh:
             self._known[one.fingerprint] = one
-            self._tell(
-                AckChange(one.fingerprint, one.labels, one.by, one.source, one.at_ms, one), "set"
-            )
+            self._tell(AckChange.of(one), "set")
 
     async def clear(self, fingerprint: str, by: str, source: str = "page") -> None:
         """Give an alert back: it is told again. Raises NotFound when nobody has taken it on."""
@@ -136,9 +142,10 @@ class Acknowledgements:
         found = self.of(fingerprint, now)
         if found is None:
             raise NotFound(f"nobody has acknowledged the alert {fingerprint}")
-        await self._keeper.forget([fingerprint])
+        change = AckChange(fingerprint, found.labels, by, source, now, None)
+        await self._keeper.give_back(change)
         self._known.pop(fingerprint, None)
-        self._tell(AckChange(fingerprint, found.labels, by, source, now, None), "cleared")
+        self._tell(change, "cleared")
 
     async def forget(self, fingerprints: Iterable[str]) -> None:
         """These alerts have resolved: should they fire again, they are told as new. Listeners hear
