@@ -115,6 +115,24 @@ DESCRIBED: Mapping[str, Described] = {
     "/api/analytics/page-performance": Described("How a page loaded.", media=(JSON,)),
     "/api/analytics/slow-render": Described("A component that rendered slowly.", media=(JSON,)),
     "/api/analytics/page-view": Described("A page that was seen.", media=(JSON,)),
+    "/api/dashboards": Described(
+        parameters=(
+            Parameter("q", "Words of the title, the description and the tags.", "checkout"),
+            Parameter("tag", "One of its tags.", "shop"),
+        )
+    ),
+    "/api/dashboards/import": Described(
+        media=(JSON, "application/yaml", TEXT),
+        parameters=(
+            Parameter("dry", "With 1, only told and not kept."),
+            Parameter("uid", "Another uid than the file's."),
+            Parameter("replace", "With 1, another version of the dashboard of that uid."),
+        ),
+    ),
+    "/api/dashboards/marks": Described(parameters=_RANGE),
+    "/api/dashboards/{uid}/file": Described(
+        parameters=(Parameter("format", "yaml or json.", "yaml"),)
+    ),
     "/api/incidents": Described(
         parameters=(
             Parameter("status", "all, or statuses with commas; what is not over if left out."),
@@ -252,6 +270,11 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "Traces",
         "In the language of the page; Jaeger's and Tempo's own addresses answer as these do.",
         ("/api/traces",),
+    ),
+    (
+        "Dashboards",
+        "Panels, their versions and files; Grafana's are read too.",
+        ("/api/dashboards",),
     ),
     ("Incidents", "Open, answer, note and resolve.", ("/api/incidents",)),
     (
