@@ -15,6 +15,7 @@ from tocsin.web.api import (
     pushgateway,
     remote_write,
     tocsin_push,
+    zipkin,
 )
 from tocsin.web.routing import Addresses
 
@@ -28,6 +29,7 @@ ADDRESSES: Addresses = (
     *datadog_logs.ADDRESSES,
     *log_ingest.ADDRESSES,
     *loki_push.ADDRESSES,
+    *zipkin.ADDRESSES,
     *elasticsearch_cluster.ADDRESSES,
     *elasticsearch.ADDRESSES,
     *elasticsearch_cluster.INDEX_ADDRESSES,
