@@ -18,11 +18,11 @@ from tocsin.incident.book import (
     Edit,
     IncidentBook,
     Resolution,
-    pinned,
 )
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.measures import measures
 from tocsin.incident.names import Names
+from tocsin.incident.timeline import pinned
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Rejected, TooLarge
 from tocsin.kit.quantity import Size

@@ -27,6 +27,9 @@ from tests.incident.evidence_world import (
     incident_at,
     world,
 )
+from tests.state.fresh import state_file
+from tocsin.incident.book import IncidentBook
+from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.evidence.bundle import (
     Graph,
     Points,
@@ -88,7 +91,7 @@ def _bits(values: Any) -> list[int]:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path}/state.db")
+    opened = state_file(tmp_path / "state.db")
     await opened.open()
     yield opened
     await opened.close()
@@ -182,11 +185,15 @@ async def test_it_is_whole_after_the_telemetry_is_gone(
     async with world(store, tmp_path) as found:
         incident = await table.open(found.incident, found.timeline, NOTHING)
         errand = plan_of(None, incident, ()).put[0]
-        keeper = EvidenceKeeper(table, Collector(found.sources), clock)
+        book = IncidentBook(table, IncidentsConfig, clock, wake=lambda: None)
+        heard: list[str] = []
+        book.subscribe(lambda change: heard.extend(one.kind for one in change.entries))
+        keeper = EvidenceKeeper(book, Collector(found.sources), clock)
         clock.jump(found.now_ms / 1000 - clock.now())
         errand = _claimed(errand, incident.number)
         assert await keeper.attempt(errand) == Done()
         assert await keeper.attempt(errand) == Done()
+        assert heard == [KIND], "pages that are open look again"
         (kept,) = await table.attachments(incident.id)
         for name in ("samples", "series", "logs"):
             await store.command(f"TRUNCATE TABLE {name}")
@@ -224,7 +231,8 @@ async def test_a_part_that_is_away_is_waited_for_and_then_named(
             rules=found.sources.rules,
             texts=found.sources.texts,
         )
-        keeper = EvidenceKeeper(table, Collector(sources), clock)
+        book = IncidentBook(table, IncidentsConfig, clock, wake=lambda: None)
+        keeper = EvidenceKeeper(book, Collector(sources), clock)
         errand = plan_of(None, incident, ()).put[0]
         with pytest.raises(Temporary, match="waiting for the lines of logs"):
             await keeper.attempt(_claimed(errand, incident.number))
@@ -232,6 +240,9 @@ async def test_a_part_that_is_away_is_waited_for_and_then_named(
         (kept,) = await table.attachments(incident.id)
         content = (await table.attachment(incident.id, kept.id)).content
         left_out = _data(unpacked(content).decode())["left_out"]
+        await keeper.failed(_claimed(errand, incident.number), Temporary("the disk is full"))
+        said = [one.text for one in await table.timeline(incident.id) if one.kind == KIND]
+        assert said[-1] == "Evidence could not be kept: the disk is full"
         assert {"what": "the lines of logs", "why": "the store is restarting"} in left_out
 
 

@@ -83,7 +83,7 @@ class IncidentEvidence:
             texts=_Texts(lambda: self._loaded),
             changes=(_Deploys(seen.patterns), _Acts(seen.audit), *seen.more),
         )
-        self.keeper = EvidenceKeeper(incidents.table, Collector(sources), clock)
+        self.keeper = EvidenceKeeper(incidents.book, Collector(sources), clock)
         incidents.runner.register(KIND, self.keeper)
         incidents.book.follow(plan_of)
 

@@ -24,6 +24,7 @@ from tocsin.incident.request import (
     Firing,
     Resolution,
 )
+from tocsin.incident.timeline import pinned
 from tocsin.kit import log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Rejected, TooLarge
@@ -218,7 +219,14 @@ class IncidentBook:
         data = {"attachment": "{attachment}", "name": attachment.name, "media_type": kind}
         words = text.strip()[:1000] or attachment.name
         entries = (change.entry("image", author, now, words, data),)
+        return await self.attach(number, attachment, entries)
+
+    async def attach(
+        self, number: str, attachment: Attachment, entries: Sequence[Entry]
+    ) -> Attachment:
+        """A file of an incident, with what its timeline says of it."""
         kept = await self.table.attach(attachment, entries)
+        one = await self.table.get(number)  # making the file took its time
         self._tell(one, one, entries)
         return kept
 
@@ -377,17 +385,6 @@ class IncidentBook:
         for hear in self._listeners:
             hear(told)
         self._wake()
-
-
-def pinned(timeline: Sequence[Entry]) -> set[int]:
-    """The ids of the entries that are pinned."""
-    found: set[int] = set()
-    for entry in timeline:
-        if entry.kind == "pinned":
-            found.add(int(entry.data.get("entry", "0")))
-        elif entry.kind == "unpinned":
-            found.discard(int(entry.data.get("entry", "0")))
-    return found
 
 
 def status_named(text: str) -> Status:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from tocsin.incident.book import TOCSIN, Author, IncidentBook
+from tocsin.incident.change import entry
 from tocsin.incident.evidence.bundle import OPENED, RESOLVED, Bundle
 from tocsin.incident.evidence.collect import Collector
 from tocsin.incident.evidence.document import page
@@ -18,13 +20,14 @@ from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault, NotFound, Rejected, Temporary
 from tocsin.model.errands import NOTHING, Done, Errand, Outcome, Plan
 from tocsin.model.incidents import Entry, Incident
-from tocsin.state.incidents import Attachment, IncidentTable
+from tocsin.state.incidents import Attachment
 
 KIND = "evidence"
 """Of the errands, the attachments and the entries."""
 
 _log = log.get("evidence")
 _kept = gauge.counter("evidence_kept", "Files of evidence that were kept.", ("moment",))
+_AUTHOR = Author(TOCSIN, TOCSIN)
 _PATIENT_ATTEMPTS = 4
 """So often a part that fails for now is waited for; then the file is kept without it."""
 _GIVE_UP_MS = 3_600_000
@@ -63,8 +66,9 @@ def _errand(incident: Incident, number: str, moment: str, at_ms: int) -> Errand:
 class EvidenceKeeper:
     """The handler of the errands: collects, writes the file, attaches it once."""
 
-    def __init__(self, table: IncidentTable, collector: Collector, clock: Clock) -> None:
-        self._table = table
+    def __init__(self, book: IncidentBook, collector: Collector, clock: Clock) -> None:
+        self._book = book
+        self._table = book.table
         self._collector = collector
         self._clock = clock
 
@@ -93,13 +97,11 @@ class EvidenceKeeper:
     async def failed(self, errand: Errand, error: Fault) -> Plan:
         """The timeline says that there is none."""
         try:
-            incident = await self._table.get(errand.subject)
-        except Fault:
-            return NOTHING
-        now = self._clock.now_ms()
-        text = f"Evidence could not be kept: {error}"
-        entry = Entry(at_ms=now, kind=KIND, author="tocsin", source="tocsin", text=text)
-        await self._table.note(incident.id, (entry,))
+            await self._book.told(
+                errand.subject, KIND, f"Evidence could not be kept: {error}", _AUTHOR
+            )
+        except Fault as untold:
+            _log.warning("evidence_failure_not_told", error=str(untold))
         return NOTHING
 
     async def _collected(
@@ -115,14 +117,8 @@ class EvidenceKeeper:
         return await self._collector.collect(incident, timeline, images, moment, now)
 
     async def _attach(self, incident: Incident, bundle: Bundle, name: str, content: bytes) -> None:
-        entry = Entry(
-            at_ms=self._clock.now_ms(),
-            kind=KIND,
-            author="tocsin",
-            source="tocsin",
-            text=summary(bundle),
-            data={"attachment": "{attachment}", "moment": bundle.moment, "name": name},
-        )
+        data = {"attachment": "{attachment}", "moment": bundle.moment, "name": name}
+        told = entry(KIND, _AUTHOR, self._clock.now_ms(), summary(bundle), data)
         attachment = Attachment(
             incident_id=incident.id,
             kind=KIND,
@@ -132,7 +128,7 @@ class EvidenceKeeper:
             created_by="tocsin",
             content=content,
         )
-        kept = await self._table.attach(attachment, (entry,))
+        kept = await self._book.attach(incident.number, attachment, (told,))
         _kept.labels(bundle.moment).inc()
         _log.info("evidence_kept", incident=incident.number, name=name, bytes=kept.size)
 

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.incident.book import pinned
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.severity import SeverityLevel
+from tocsin.incident.timeline import pinned
 from tocsin.kit.markdown import to_html
 from tocsin.model.incidents import Entry, Incident, Link, Status
 from tocsin.query.logs.compare import quoted
