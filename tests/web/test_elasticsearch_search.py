@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from tests.web.log_site import NOW_NS, LogSite, log_site
@@ -327,6 +328,27 @@ async def test_lines_that_stand_for_several_count_for_them(site: LogSite) -> Non
     assert numbers["half"]["values"] == {"50.0": 20}
     assert numbers["ranks"]["values"] == {"10.0": 10}
     assert numbers["away"]["value"] == 0
+
+
+async def test_percentiles_count_a_line_as_often_as_its_weight_says(site: LogSite) -> None:
+    many = [
+        LogRecord(ts_ns=NOW_NS, body="x", source="heavy", weight=w, attributes={"ms": str(ms)})
+        for ms, w in [*((ms, 1) for ms in range(1000)), (5000, 100_000), (7000, 3)]
+    ]
+    await site.writer.write(LogBatch(records=tuple(many), key=9, taken_ms=NOW_NS // 10**6))
+    wanted = [0.1, 0.5, 50, 99.9, 100]
+    aggs: dict[str, Any] = {
+        "ms": {"percentiles": {"field": "ms", "percents": wanted}},
+        "away": {"median_absolute_deviation": {"field": "ms"}},
+        "none": {"percentiles": {"field": "missing", "percents": [50]}},
+    }
+    found = await site.post("/elasticsearch/heavy/_search", {"size": 0, "aggs": aggs})
+    numbers = found["aggregations"]
+    lines = sorted([*range(1000), *[5000] * 100_000, *[7000] * 3])
+    expected = {str(float(one)): np.percentile(lines, one) for one in wanted}
+    assert numbers["ms"]["values"] == pytest.approx(expected)
+    assert numbers["away"]["value"] == 0
+    assert numbers["none"]["values"] == {"50.0": None}
 
 
 def token(content: object) -> str:

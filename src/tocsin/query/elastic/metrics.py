@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tocsin.query.elastic import option
+from tocsin.query.elastic import option, weighted
 from tocsin.query.elastic.aggregation import Aggregation
 from tocsin.query.elastic.faults import illegal
 from tocsin.query.elastic.values import is_time, number_sql, text_sql
 
 _PERCENTS = (1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
 _MOST_PERCENTS = 100
-_MOST_OFTEN = 100
-_SAMPLE = 10_000
 
 
 def expressions(agg: Aggregation) -> list[str]:
@@ -34,8 +32,9 @@ def expressions(agg: Aggregation) -> list[str]:
         case "avg":
             return [f"{_sum(number)} / {lines}"]
         case "percentiles":
-            wanted = ", ".join(repr(one / 100) for one in _percents(agg))
-            return [f"quantilesArray({wanted})({_as_often(number)})", lines]
+            pairs = weighted.numbers(number)
+            found = ", ".join(weighted.quantile(pairs, one / 100) for one in _percents(agg))
+            return [f"[{found}]", lines]
         case "percentile_ranks":
             return [f"100 * sumIf(weight, {number} <= {one!r}) / {lines}" for one in _ranked(agg)]
         case "median_absolute_deviation":
@@ -52,18 +51,11 @@ def _sum(number: str) -> str:
     return f"sumOrNull({number} * weight)"
 
 
-def _as_often(number: str) -> str:
-    """A list of the number as often as its line counts, but no longer than memory allows."""
-    often = f"if(isNull({number}), 0, least(weight, {_MOST_OFTEN}))"
-    return f"arrayWithConstant({often}, assumeNotNull({number}))"
-
-
 def _deviation(number: str) -> str:
-    """The median distance from the median, of a sample where there are many numbers."""
-    sample = f"groupArraySampleArray({_SAMPLE}, 1)({_as_often(number)})"
-    middle = f"arrayReduce('median', {sample})"
-    away = f"arrayMap(one -> abs(one - {middle}), {sample})"
-    return f"if(empty({sample}), NULL, arrayReduce('median', {away}))"
+    """The median distance from the median; null of no number."""
+    pairs = weighted.numbers(number)
+    away = weighted.distances(pairs, weighted.quantile(pairs, 0.5))
+    return f"if(empty({pairs}), NULL, {weighted.quantile(away, 0.5)})"
 
 
 def shown(agg: Aggregation, row: Sequence[Any]) -> dict[str, Any]:  # as the engine gave it
