@@ -203,3 +203,11 @@ class ValueCount(msgspec.Struct, frozen=True, array_like=True):
 
     value: str
     spans: int
+
+
+class ServiceSeen(msgspec.Struct, frozen=True, array_like=True):
+    """A service, its spans of late, and the minute of its last (seconds since the epoch)."""
+
+    service: str
+    spans: int
+    last_s: int

@@ -20,6 +20,7 @@ from tocsin.query.traces.answers import (
     Operation,
     Rate,
     RatePoint,
+    ServiceSeen,
     Trace,
     TraceAsked,
     TraceSummary,
@@ -104,6 +105,15 @@ class TraceSearch:
             f" ORDER BY service LIMIT {_MOST_NAMES}"
         )
         return [row.name for row in await self._asking.rows(sql, _Name)]
+
+    async def seen(self, limit: int = 20) -> list[ServiceSeen]:
+        """Services that sent spans in the last weeks, those of late first."""
+        sql = (
+            "SELECT service, sum(requests), toInt64(toUnixTimestamp(max(minute))) AS last"
+            " FROM spans_1m WHERE minute >= now() - INTERVAL 14 DAY"
+            f" GROUP BY service ORDER BY last DESC, service LIMIT {limit}"
+        )
+        return await self._asking.rows(sql, ServiceSeen)
 
     async def operations(
         self, service: str, kind: str = "", from_ns: int = 0, until_ns: int = 0

@@ -46,6 +46,7 @@ from tocsin.web.pages import (
     status_admin,
     system,
     targets,
+    traces,
 )
 from tocsin.web.routing import Addresses
 
@@ -84,6 +85,7 @@ PAGES: Addresses = (
     *log_pipelines.ADDRESSES,
     *log_views.ADDRESSES,
     *log_line.ADDRESSES,
+    *traces.ADDRESSES,
     *browse.ADDRESSES,
     *targets.ADDRESSES,
     *system.ADDRESSES,

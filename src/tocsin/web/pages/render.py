@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tocsin.model.incidents import Incident
 from tocsin.web.oncall_names import OnCallNow, now_of
-from tocsin.web.pages import assets, filters, log_filters, modules, timerange
+from tocsin.web.pages import assets, filters, log_filters, modules, timerange, trace_filters
 from tocsin.web.pages.timerange import TimeRange
 from tocsin.web.services import Services, services
 
@@ -40,6 +40,7 @@ PLACES = (  # the first four stand at the bottom of a phone
     Place("/alerts", "Alerts", "bell", "a"),
     Place("/incidents", "Incidents", "incident", "i"),
     Place("/logs", "Logs", "logs", "l"),
+    Place("/traces", "Traces", "traces", "x"),
     Place("/oncall", "On call", "phone", "c"),
     Place("/explore", "Explore", "explore", "e"),
     Place("/rules", "Rules", "check", "r"),
@@ -135,6 +136,7 @@ def environment() -> Environment:
     )
     made.filters.update(filters.FILTERS)
     made.filters.update(log_filters.FILTERS)
+    made.filters.update(trace_filters.FILTERS)
     made.globals.update(
         asset=assets.url,
         import_map=_import_map,

@@ -6,7 +6,7 @@ import { help, listen } from "./lib/keys.js";
 import { open as openPalette, teach } from "./lib/palette.js";
 import { announce, moment, shift, show } from "./lib/range.js";
 
-const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts", "tc-incident", "tc-push"];
+const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts", "tc-incident", "tc-push", "tc-traces", "tc-trace"];
 const AGES_MS = 5000;
 const loaded = new Set();
 
@@ -106,7 +106,7 @@ function findHere() {
 
 /** @param {number} by rows */
 function stepRow(by) {
-  const table = document.activeElement?.closest("tc-table, tc-alerts") ?? document.querySelector("tc-alerts, tc-table");
+  const table = document.activeElement?.closest("tc-table, tc-alerts, tc-trace") ?? document.querySelector("tc-trace, tc-alerts, tc-table");
   // A key may be pressed while the page's elements are still being fetched.
   if (table) void customElements.whenDefined(table.localName).then(() => /** @type {any} */ (table).step?.(by));
 }

@@ -6,6 +6,15 @@ import { current } from "./range.js";
 
 const OWN = ["service", "level", "host", "environment", "source", "severity", "trace_id", "span_id", "user_id", "pattern", "message", "has", "missing"];
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"];
+/** What else is asked in the same way: the names, the words of those that have few, and where values are found. */
+const KINDS = {
+  logs: { own: OWN, words: /** @type {Record<string, string[]>} */ ({ level: LEVELS }), api: "/api/logs" },
+  traces: {
+    own: ["service", "name", "duration", "status", "kind", "root", "environment", "host", "message", "event", "user_id", "trace_id", "span_id", "scope", "has", "missing"],
+    words: /** @type {Record<string, string[]>} */ ({ status: ["error", "ok", "unset"], kind: ["server", "client", "internal", "producer", "consumer"], root: ["true", "false"], duration: ["10ms", "100ms", "500ms", "1s", "5s"], event: ["exception"] }),
+    api: "/api/traces",
+  },
+};
 const WAIT_MS = 120;
 const SHOWN = 12;
 
@@ -17,6 +26,7 @@ export function complete(input) {
   input.replaceWith(frame);
   frame.append(input, box);
   for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "q-options" })) input.setAttribute(name, value);
+  const kind = KINDS[input.dataset.complete === "traces" ? "traces" : "logs"];
   /** @type {string[] | null} */
   let fields = null;
   /** @type {AbortController | null} */
@@ -58,19 +68,20 @@ export function complete(input) {
     asking?.abort();
     asking = new AbortController();
     const typed = found[2];
-    const pair = /^([\w@.-]+)(:|>=|<=|!=|=)(.*)$/.exec(typed);
+    const pair = /^([\w@.-]+)(:|>=|<=|!=|=|>|<)(.*)$/.exec(typed);
     try {
       if (pair && !["has", "missing"].includes(pair[1])) {
         const [, name, sign, begun] = pair;
-        const known = name === "level" ? LEVELS.map((value) => ({ value, count: 0 })) : (await ask("/api/logs/values", { field: name, limit: "50", ...range() }, asking.signal)).data.values;
+        const few = kind.words[name];
+        const known = few ? few.map((value) => ({ value, count: 0 })) : (await ask(`${kind.api}/values`, { field: name, limit: "50", ...range() }, asking.signal)).data.values;
         const fits = known.filter((/** @type {{ value: string }} */ one) => one.value.toLowerCase().includes(begun.toLowerCase()) && one.value.length < 100);
         show(fits.map((/** @type {{ value: string, count: number }} */ one) => ({ text: `${name}${sign}${/^[\w.][\w.-]*$/.test(one.value) ? one.value : JSON.stringify(one.value)}`, note: one.count ? String(one.count) : "" })));
         return;
       }
       const begun = pair ? pair[3] : typed;
       if (!begun) return close();
-      fields ??= (await ask("/api/logs/fields", range(), asking.signal)).data.values.map((/** @type {{ value: string }} */ one) => one.value);
-      const names = [...new Set([...OWN, ...(fields ?? [])])].filter((name) => name.toLowerCase().includes(begun.toLowerCase()) && name !== begun);
+      fields ??= (await ask(`${kind.api}/fields`, range(), asking.signal)).data.values.map((/** @type {{ value: string }} */ one) => one.value);
+      const names = [...new Set([...kind.own, ...(fields ?? [])])].filter((name) => name.toLowerCase().includes(begun.toLowerCase()) && name !== begun);
       show(names.map((name) => ({ text: pair ? `${pair[1]}:${name}` : `${name}:`, note: "" })));
     } catch {
       close(); // suggestions are a help; the question can be asked without
