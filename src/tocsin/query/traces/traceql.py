@@ -26,7 +26,6 @@ _TOKEN = re.compile(
 )
 _LONGEST = 8_000
 _DEEPEST = 40
-_MOST_SIDES = 2
 
 _SIGNS = {
     "=": Compare.EXACT,
