@@ -152,6 +152,23 @@ async def test_webhooks_mails_and_pagers_are_told_in_an_incidents_words(
     assert not any("secret" in text or "Tom" in text or "P0" in text for text in customers)
 
 
+async def test_webhooks_can_be_kept_from_private_addresses(
+    tmp_path: Path, clock: FakeClock, slack: Slack, hook: Taken, mails: Mails
+) -> None:
+    named = hook.url.replace("127.0.0.1", "localhost")
+    actions = f"{{do: webhook, url: '{hook.url}/digits'}}, {{do: webhook, url: '{named}/name'}}"
+    async with stage(tmp_path, clock, actions, slack, hook, mails) as it:
+        file = tmp_path / "tocsin.yaml"
+        text = file.read_text().replace("\n  response:", "\n  response:\n    private_webhooks: no")
+        file.write_text(text)
+        await it.response.apply(load_config(file), "https://tocsin.example.com")
+        one = await it.open()
+        digits, name = await it.outcomes(one.number)
+        assert "127.0.0.1 is not on the public internet" in digits
+        assert "localhost is not on the public internet" in name
+        assert hook.seen == []
+
+
 async def test_a_webhook_is_signed_and_says_which_message_it_is(
     tmp_path: Path, clock: FakeClock, slack: Slack, hook: Taken, mails: Mails
 ) -> None:

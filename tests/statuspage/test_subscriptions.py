@@ -13,9 +13,10 @@ import pytest
 from tests.notify.servers import http_receiver
 from tests.statuspage.world import CONFIG, World
 from tocsin.kit.fault import Permanent, Rejected, Temporary
+from tocsin.kit.outside import is_outside
 from tocsin.kit.signed_link import Expired
 from tocsin.statuspage.component_state import Impact
-from tocsin.statuspage.outward import Outward, is_outside, web_address
+from tocsin.statuspage.outward import Outward, web_address
 from tocsin.statuspage.post import Post, PostStatus
 from tocsin.statuspage.subscriptions import mail_address
 
@@ -231,6 +232,17 @@ async def test_a_webhook_is_confirmed_and_its_bodies_are_signed(here: World) -> 
 def test_an_address_of_the_inside_is_refused(url: str) -> None:
     with pytest.raises(Rejected):
         web_address(url)
+
+
+async def test_a_redirect_to_the_inside_is_not_followed(here: World) -> None:
+    with http_receiver() as hook, http_receiver() as inside:
+        await here.show(CONFIG + LOOPBACK)
+        outward = Outward(here.subscriptions.allowed)
+        hook.answers = [(307, {"Location": f"{inside.url}/admin"}, b"")]
+        with pytest.raises(Permanent, match="redirects are not followed"):
+            await outward.call(f"{hook.url}/hook", b"", {})
+        assert inside.seen == []
+        await outward.close()
 
 
 async def test_a_name_that_leads_inside_is_refused_when_it_is_called() -> None:

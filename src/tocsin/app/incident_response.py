@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,6 +133,7 @@ class IncidentResponse:
         self._has_slack = False
         self._people: Mapping[str, Person] = {}
         self._fetcher = Fetcher(clock, Path(), connections=32)
+        self._outside = Fetcher(clock, Path(), connections=8, outside_only=True)
         self._channels = IncidentChannels(desk, clock)
         book, runner = incidents.book, incidents.runner
         self.slack = IncidentSlack(book, self._channels, lambda: self._force)
@@ -158,13 +160,18 @@ class IncidentResponse:
         def making() -> Making:
             return channels.reach.own_making
 
+        def calling() -> Making:
+            if response().private_webhooks:
+                return making()
+            return replace(making(), fetcher=self._outside)
+
         return {
             "page": PageDoer(lambda: self.pages),
             "post": PostDoer(channels, self.slack.post),
             "slack_channel": self.slack,
             "mail": MailDoer(channels, lambda: response().lists, lambda: response().mail_via),
             "status_page": StatusPageDoer(lambda: self.posts, lambda one: book.config.rank(one)),
-            "webhook": WebhookDoer(making),
+            "webhook": WebhookDoer(calling),
             "ticket": TicketDoer(lambda: response().trackers, making),
             "note": NoteDoer(book),
             "assign": AssignDoer(book, lambda: self.pages),
@@ -215,6 +222,7 @@ class IncidentResponse:
     async def close(self) -> None:
         """Close all connections."""
         await self._fetcher.close()
+        await self._outside.close()
 
     async def on_call(self, incident: Incident) -> str:
         """As `Reminders`; empty without on-call."""

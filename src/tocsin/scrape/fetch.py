@@ -20,7 +20,8 @@ from yarl import URL
 from tocsin import __version__
 from tocsin.kit.clock import Clock
 from tocsin.kit.compress import inflate
-from tocsin.kit.fault import Temporary, TooLarge
+from tocsin.kit.fault import Rejected, Temporary, TooLarge
+from tocsin.kit.outside import Inside, OutsideResolver, refuse_inside
 from tocsin.kit.secret import read_secret
 from tocsin.scrape.http_options import BasicAuth, HttpOptions, OAuth2, ProxyOptions, TlsConfig
 from tocsin.scrape.no_proxy import is_exempt
@@ -58,12 +59,16 @@ class _TokenAnswer(msgspec.Struct, frozen=True):
 
 
 class Fetcher:
-    """One HTTP client for scraping and discovery; connections are shared and bounded."""
+    """One HTTP client for scraping and discovery; connections are shared and bounded. One that is
+    `outside_only` reaches public addresses alone, and follows no redirect."""
 
-    def __init__(self, clock: Clock, folder: Path, *, connections: int = 512) -> None:
+    def __init__(
+        self, clock: Clock, folder: Path, *, connections: int = 512, outside_only: bool = False
+    ) -> None:
         self.folder = folder
         self._clock = clock
         self._connections = connections
+        self._outside_only = outside_only
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._contexts: dict[tuple[TlsConfig, tuple[int, ...]], ssl.SSLContext] = {}
         self._tokens: dict[int, tuple[OAuth2, _Token]] = {}
@@ -169,6 +174,9 @@ class Fetcher:
     ) -> Answer:
         """GET, or `method` with `data`: a body, or the fields of a form."""
         follow = options.follow_redirects if isinstance(options, HttpOptions) else True
+        if self._outside_only:
+            refuse_inside(url)
+            follow = False  # a resolver is not asked about an address in digits
         tls = options.tls_config
         try:
             async with self._session(socket).request(
@@ -188,6 +196,10 @@ class Fetcher:
                 inflated = inflate(found, encoding, limit_bytes)
                 after = response.headers.get("Retry-After", "")
                 return Answer(response.status, content_type, inflated, len(found), after)
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, Inside):
+                raise Rejected(str(error.os_error.strerror)) from error
+            raise Temporary(words(error)) from error
         except aiohttp.ClientError as error:
             raise Temporary(words(error)) from error
         except (OSError, ValueError) as error:
@@ -201,7 +213,10 @@ class Fetcher:
                 connector = aiohttp.UnixConnector(socket, limit=4)
             else:
                 connector = aiohttp.TCPConnector(
-                    limit=self._connections, ttl_dns_cache=30, keepalive_timeout=_IDLE_SECONDS
+                    limit=self._connections,
+                    ttl_dns_cache=30,
+                    keepalive_timeout=_IDLE_SECONDS,
+                    resolver=OutsideResolver() if self._outside_only else None,
                 )
             session = self._sessions[socket] = aiohttp.ClientSession(
                 connector=connector,

@@ -18,12 +18,13 @@ import msgspec
 
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Rejected
+from tocsin.kit.outside import Network
 from tocsin.kit.signed_link import LinkMaker
 from tocsin.model.errands import Errand, Plan
 from tocsin.state.subscribers import Subscriber, Subscribers
 from tocsin.statuspage.config import SubscriptionsConfig
 from tocsin.statuspage.letters import new_secret
-from tocsin.statuspage.outward import Network, web_address
+from tocsin.statuspage.outward import web_address
 
 EMAIL, WEBHOOK = "email", "webhook"
 MAIL_KIND = "status_mail"

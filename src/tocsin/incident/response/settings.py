@@ -86,6 +86,9 @@ class ResponseConfig(msgspec.Struct, frozen=True, kw_only=True):
     """In which zone messages tell times."""
     status_page_url: str = ""
     """What `{status_page_link}` means, where the status page has no address of its own."""
+    private_webhooks: bool = True
+    """Whether the action `webhook` may reach private addresses; if not, neither names that lead
+    there nor redirects are followed."""
     give_up: Duration = Duration(86_400)
     """How long an action that fails is tried again."""
 

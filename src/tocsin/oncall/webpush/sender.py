@@ -9,8 +9,8 @@ import aiohttp
 
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Permanent, Temporary
+from tocsin.kit.outside import OutsideResolver, refuse_inside
 from tocsin.model import outbox
-from tocsin.oncall.webpush.address import PublicResolver, refuse_literal
 from tocsin.oncall.webpush.device import Device
 from tocsin.oncall.webpush.encoding import raw, text
 from tocsin.oncall.webpush.encryption import encrypted
@@ -20,6 +20,7 @@ from tocsin.scrape.fetch import words
 _SECONDS = 15.0
 _TTL_SECONDS = 4 * 3600
 """How long a push service keeps it for a phone that is off."""
+_REMEDY = "a push service of your own needs oncall.paging.web_push.allow_private: true"
 _SHOWN = 200
 _GONE = (404, 410)
 
@@ -48,7 +49,7 @@ class PushSender:
         """Raises Gone, Temporary, Permanent or Rejected. A later message of the same `topic` takes
         the place of one that has not been fetched."""
         if not self.allow_private:
-            refuse_literal(device.endpoint)
+            refuse_inside(device.endpoint, remedy=_REMEDY)
         keys = raw(device.p256dh, "p256dh"), raw(device.auth, "auth")
         body = await asyncio.to_thread(encrypted, plain, *keys)
         headers = {
@@ -86,7 +87,7 @@ class PushSender:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            resolver = None if self.allow_private else PublicResolver()
+            resolver = None if self.allow_private else OutsideResolver(remedy=_REMEDY)
             connector = aiohttp.TCPConnector(limit=32, resolver=resolver)
             self._session = aiohttp.ClientSession(
                 connector=connector,

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tocsin.kit.fault import Fault, NotFound, Rejected, Temporary
+from tocsin.kit.outside import is_outside
 from tocsin.state.throttle import TooManyAttempts
 from tocsin.statuspage.desk import StatusDesk
-from tocsin.statuspage.outward import is_outside
 from tocsin.web.attempts import Attempts
 from tocsin.web.body import status_of
 from tocsin.web.csrf import form_of
