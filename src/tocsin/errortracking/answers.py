@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from tocsin.model.errors import Issue
+from tocsin.model.errors import Issue, IssueEntry
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -194,16 +194,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     incident: str = ""
 
 
-class ActEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of an issue's history. `kind` is an act's, or first_seen, regressed, unignored,
-    merged, unmerged, feedback; `author` is "tocsin" for what happened by itself."""
-
-    id: int = 0
-    at_ms: int
-    kind: str
-    author: str
-    text: str = ""
-    data: dict[str, str] = {}
+ActEntry = IssueEntry
+"""One entry of an issue's history."""
 
 
 class Print(msgspec.Struct, frozen=True, kw_only=True):

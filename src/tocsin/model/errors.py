@@ -87,3 +87,34 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True):
     platform: str = ""
     service: str = ""
     version: int = 1
+
+
+class KeptIssue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An issue with what is kept beside it.
+
+    `prints` are its fingerprints and how often each came; `users` the smallest 256 hashes of those
+    whom it happened to, from which their number is estimated; `releases` when each of the last
+    hundred was first seen; `titles` earlier ones. Of an issue that was merged into another one only
+    `merged_into` means something; errors of a discarded one are not kept.
+    """
+
+    issue: Issue
+    prints: dict[str, int] = {}
+    users: tuple[int, ...] = ()
+    releases: dict[str, int] = {}
+    titles: tuple[str, ...] = ()
+    merged_into: int = 0
+    discarded: bool = False
+
+
+class IssueEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of an issue's history. `kind` is an act's (resolve, reopen, ignore, assign,
+    comment, link), or first_seen, regressed, unignored, merged, unmerged, feedback; `author` is
+    "tocsin" for what happened by itself."""
+
+    id: int = 0
+    at_ms: int
+    kind: str
+    author: str
+    text: str = ""
+    data: dict[str, str] = {}

@@ -1,0 +1,274 @@
+"""What happens to errors on their way in, whoever sent them? One path for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from tocsin.errortracking import people_sketch
+from tocsin.errortracking.advance import Sighting
+from tocsin.errortracking.answers import Content, IssueChange
+from tocsin.errortracking.config import ErrorsConfig
+from tocsin.errortracking.counting import Counting
+from tocsin.errortracking.fingerprint import Grouped, grouped
+from tocsin.errortracking.sampling import Sampler
+from tocsin.errortracking.scrubbing import scrubbed
+from tocsin.errortracking.sentry_event import Report, content
+from tocsin.errortracking.shrinking import shrunk
+from tocsin.ingest.logs.scrub import Scrubber, ScrubConfig
+from tocsin.kit import gauge, log
+from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Temporary
+from tocsin.model.errors import ErrorEvent
+from tocsin.store.error_writer import ErrorWriter
+from tocsin.store.group import GroupCommit, WriterConfig
+
+_log = log.get("errors")
+_taken = gauge.counter("error_events_taken", "Errors taken in, by source.", ("source",))
+_left_out = gauge.counter("error_events_left_out", "Errors not taken, by why.", ("reason",))
+_REMEMBERED = 100_000
+_FUTURE_NS = 600 * 1_000_000_000
+_ON_LOOP = 8
+_ON_LOOP_BYTES = 64 << 10
+_RETRY_SECONDS = 1.0
+_MOST_UNCOUNTED = 20_000
+
+T = TypeVar("T")
+
+
+class _Coming(msgspec.Struct, frozen=True):
+    """One error: what it counts as, and its row when it is kept whole."""
+
+    sighting: Sighting
+    event: ErrorEvent | None
+
+
+class ErrorIntake:
+    """Groups, samples, scrubs, keeps and counts. `open`, then `run` by one supervised task.
+
+    Errors are kept in the writer's log before they are counted, and answered after both. While the
+    database of issues is away they are kept and answered all the same, and counted as soon as it is
+    back, or at the next start.
+    """
+
+    def __init__(
+        self,
+        writer: ErrorWriter,
+        counting: Counting,
+        clock: Clock,
+        config: ErrorsConfig,
+        *,
+        scrub: ScrubConfig,
+        retention_seconds: float,
+    ) -> None:
+        self._writer = writer
+        self._counting = counting
+        self._clock = clock
+        self._config = config
+        self._retention_seconds = retention_seconds
+        self._scrub_config = scrub
+        self._scrubber = Scrubber(scrub)
+        self._sampler = Sampler(clock, config.keep_per_minute)
+        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._uncounted: dict[str, Sighting] = {}
+        self._turn = asyncio.Lock()
+        self._counts = asyncio.Lock()
+        self._listeners: list[Callable[[IssueChange], None]] = []
+        self._watchers: list[Callable[[Sequence[Sighting]], None]] = []
+        settings = WriterConfig(interval_ms=20, waiting_rows=50_000, waiting_bytes=64 << 20)
+        self._lane: GroupCommit[list[_Coming]] = GroupCommit(
+            "errors", self._commit, clock, settings
+        )
+
+    @property
+    def config(self) -> ErrorsConfig:
+        """What is in force."""
+        return self._config
+
+    def configure(
+        self, config: ErrorsConfig, *, scrub: ScrubConfig, retention_seconds: float
+    ) -> None:
+        """Put other limits in force."""
+        if scrub != self._scrub_config:
+            self._scrub_config, self._scrubber = scrub, Scrubber(scrub)
+        self._sampler.keep = config.keep_per_minute
+        self._config = config
+        self._retention_seconds = retention_seconds
+
+    def subscribe(self, hear: Callable[[IssueChange], None]) -> None:
+        """Have it told of what becomes of issues; it must neither fail nor wait."""
+        self._listeners.append(hear)
+
+    def watched_by(self, watch: Callable[[Sequence[Sighting]], None]) -> None:
+        """Have it told of all that was counted; it must neither fail nor wait."""
+        self._watchers.append(watch)
+
+    def remember(self, ids: Sequence[str]) -> None:
+        """Errors of these ids were kept lately."""
+        for one in ids:
+            self._ids[one] = None
+        while len(self._ids) > _REMEMBERED:
+            self._ids.popitem(last=False)
+
+    async def run(self) -> None:
+        """Commit until drained, and count what could not be counted."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._lane.run(), name="error_lane")
+            again = tasks.create_task(self._count_again(), name="error_counts")
+            await self._writer.run()
+            again.cancel()
+
+    async def drain(self, limit_seconds: float = 8.0) -> bool:
+        """Take nothing more and keep what waits; whether all of it was within the limit."""
+        kept = await self._lane.drain(limit_seconds)
+        await self._writer.drain(limit_seconds)
+        return kept
+
+    async def thought(self, think: Callable[[], T], size_bytes: int) -> T:
+        """What `think` returns: about much in a thread, one at a time."""
+        if size_bytes <= _ON_LOOP_BYTES:
+            return think()
+        async with self._turn:
+            return await asyncio.to_thread(think)
+
+    async def take(self, reports: Sequence[Report], *, size_bytes: int = 0) -> int:
+        """Keep errors; how many of them were new. Returns when they are kept.
+
+        Raises Temporary when they cannot be kept now.
+        """
+        fresh: list[Report] = []
+        for one in reports:
+            if one.event.event_id in self._ids:
+                _left_out.labels("repeated").inc()
+                continue
+            self.remember((one.event.event_id,))
+            fresh.append(one)
+        if not fresh:
+            return 0
+        much = size_bytes if len(fresh) <= _ON_LOOP else _ON_LOOP_BYTES + 1
+        coming = await self.thought(lambda: self._coming(fresh), much)
+        size = sum(1_000 if one.event is None else len(one.event.content) for one in coming)
+        try:
+            if coming:
+                await self._lane.put(coming, len(coming), size)
+        except Temporary:
+            for one in fresh:
+                self._ids.pop(one.event.event_id, None)
+            raise
+        for one in fresh:
+            _taken.labels(one.event.source).inc()
+        return len(fresh)
+
+    def _coming(self, reports: Sequence[Report]) -> list[_Coming]:
+        found: list[_Coming] = []
+        for one in reports:
+            print_ = grouped(one.subject)
+            if print_.hash in self._counting.discarded:
+                _left_out.labels("discarded").inc()
+                continue
+            found.append(self._prepared(one, print_))
+        return found
+
+    def _prepared(self, report: Report, print_: Grouped) -> _Coming:
+        event = replace(
+            report.event,
+            issue=print_.number,
+            ts_ns=self._timely(report.event.ts_ns),
+            weight=self._sampler.weight(print_.hash),
+        )
+        title = report.title
+        swaps = self._scrubber.replaced((title, event.culprit, event.value))
+        title = swaps.get(title, title)
+        if event.weight == 0:
+            event = replace(event, culprit=swaps.get(event.culprit, event.culprit))
+            return _Coming(_sighting(event, print_.hash, title), None)
+        whole = replace(
+            content(report), grouped_by=print_.by, group_parts=print_.parts, print=print_.hash
+        )
+        event, whole = scrubbed(event, whole, self._scrubber)
+        data = shrunk(whole, int(self._config.max_content))
+        event = replace(event, content=data)
+        return _Coming(_sighting(event, print_.hash, title), event)
+
+    def _timely(self, ts_ns: int) -> int:
+        """A time that cannot be is the time of arrival."""
+        now_ns = self._clock.now_ms() * 1_000_000
+        oldest = now_ns - int(self._retention_seconds * 1e9)
+        return ts_ns if oldest < ts_ns <= now_ns + _FUTURE_NS else now_ns
+
+    async def _commit(self, groups: list[list[_Coming]]) -> None:
+        coming = [one for group in groups for one in group]
+        await self._writer.write([one.event for one in coming if one.event is not None])
+        await self._count([one.sighting for one in coming])
+
+    async def _count(self, sightings: Sequence[Sighting]) -> None:
+        for watch in self._watchers:
+            watch(sightings)
+        async with self._counts:
+            self._await_count(sightings)
+            if not self._uncounted:
+                return
+            try:
+                changes = await self._counting.count(self._uncounted.values())
+            except Temporary as fault:
+                prints = len(self._uncounted)
+                _log.warning("errors_counted_later", prints=prints, reason=str(fault))
+                return
+            self._uncounted = {}
+        for change in changes:
+            self._tell(change)
+
+    def _await_count(self, sightings: Sequence[Sighting]) -> None:
+        waiting = self._uncounted
+        for one in sightings:
+            known = waiting.get(one.print)
+            if known is not None:
+                known.add(one)
+            elif len(waiting) < _MOST_UNCOUNTED:
+                waiting[one.print] = one
+            else:
+                _left_out.labels("uncounted").inc(one.times)
+
+    async def _count_again(self) -> None:
+        while True:
+            await self._clock.sleep(_RETRY_SECONDS)
+            if self._uncounted and not self._counts.locked():
+                await self._count(())
+
+    def _tell(self, change: IssueChange) -> None:
+        for hear in self._listeners:
+            hear(change)
+
+
+def _sighting(event: ErrorEvent, print_hash: str, title: str) -> Sighting:
+    at_ms = event.ts_ns // 1_000_000
+    users = {people_sketch.hash_of(event.user_id)} if event.user_id else set()
+    return Sighting(
+        print=print_hash,
+        project=event.project,
+        title=title,
+        culprit=event.culprit,
+        kind=event.kind,
+        level=event.level,
+        platform=event.platform,
+        service=event.service,
+        handled=event.handled,
+        event_id=event.event_id,
+        first_ms=at_ms,
+        last_ms=at_ms,
+        times=1,
+        users=users,
+        releases={event.release: (at_ms, at_ms)},
+    )
+
+
+def sighting_of(event: ErrorEvent, whole: Content, title: str, times: int) -> Sighting:
+    """What a kept error counts as, `times` times."""
+    found = _sighting(event, whole.print, title)
+    found.times = times
+    return found
