@@ -336,7 +336,7 @@ async def test_percentiles_count_a_line_as_often_as_its_weight_says(site: LogSit
         for ms, w in [*((ms, 1) for ms in range(1000)), (5000, 100_000), (7000, 3)]
     ]
     await site.writer.write(LogBatch(records=tuple(many), key=9, taken_ms=NOW_NS // 10**6))
-    wanted = [0.1, 0.5, 50, 99.9, 100]
+    wanted = [0.1, 0.5, *range(2, 99), 100]
     aggs: dict[str, Any] = {
         "ms": {"percentiles": {"field": "ms", "percents": wanted}},
         "away": {"median_absolute_deviation": {"field": "ms"}},

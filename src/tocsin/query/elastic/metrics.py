@@ -31,14 +31,10 @@ def expressions(agg: Aggregation) -> list[str]:
             return [_sum(number)]
         case "avg":
             return [f"{_sum(number)} / {lines}"]
-        case "percentiles":
-            pairs = weighted.numbers(number)
-            found = ", ".join(weighted.quantile(pairs, one / 100) for one in _percents(agg))
-            return [f"[{found}]", lines]
+        case "percentiles" | "median_absolute_deviation":
+            return [weighted.numbers(number)]
         case "percentile_ranks":
             return [f"100 * sumIf(weight, {number} <= {one!r}) / {lines}" for one in _ranked(agg)]
-        case "median_absolute_deviation":
-            return [_deviation(number)]
     mean, squares = f"({_sum(number)} / {lines})", _sum(f"{number} * {number}")
     return [
         *(lines, f"min({number})", f"max({number})", mean, _sum(number), squares),
@@ -51,23 +47,18 @@ def _sum(number: str) -> str:
     return f"sumOrNull({number} * weight)"
 
 
-def _deviation(number: str) -> str:
-    """The median distance from the median; null of no number."""
-    pairs = weighted.numbers(number)
-    away = weighted.distances(pairs, weighted.quantile(pairs, 0.5))
-    return f"if(empty({pairs}), NULL, {weighted.quantile(away, 0.5)})"
-
-
 def shown(agg: Aggregation, row: Sequence[Any]) -> dict[str, Any]:  # as the engine gave it
     """A metric's part of the answer."""
     match agg.kind:
         case "value_count" | "cardinality":
             return {"value": int(row[0])}
-        case "avg" | "min" | "max" | "sum" | "median_absolute_deviation":
+        case "median_absolute_deviation":
+            return _valued(agg, weighted.deviation(row[0]))
+        case "avg" | "min" | "max" | "sum":
             value = row[0] if row[0] is not None or agg.kind != "sum" else 0.0
             return _valued(agg, value)
         case "percentiles":
-            return _percentiles(agg, row[0], is_empty=not row[1])
+            return _percentiles(agg, row[0])
         case "percentile_ranks":
             pairs = zip(_ranked(agg), row, strict=True)
             return {"values": {str(float(one)): share for one, share in pairs}}
@@ -108,10 +99,10 @@ def _ranked(agg: Aggregation) -> list[float]:
     return wanted
 
 
-def _percentiles(
-    agg: Aggregation, values: Sequence[float], *, is_empty: bool
-) -> dict[str, Any]:  # JSON
-    pairs = [(str(p), None if is_empty else v) for p, v in zip(_percents(agg), values, strict=True)]
+def _percentiles(agg: Aggregation, sample: Sequence[Sequence[Any]]) -> dict[str, Any]:  # JSON
+    percents = _percents(agg)
+    found = weighted.quantiles(sample, [one / 100 for one in percents])
+    pairs = [(str(p), value) for p, value in zip(percents, found, strict=True)]
     if option.flag(agg.body, "keyed", default=True):
         return {"values": dict(pairs)}
     return {"values": [{"key": float(p), "value": v} for p, v in pairs]}
