@@ -29,6 +29,7 @@ from tocsin.web.api import (
     incident_response,
     incident_webhook,
     incidents,
+    jaeger,
     log_pipelines,
     logs,
     loki_query,
@@ -59,6 +60,7 @@ from tocsin.web.api import (
     slack_commands,
     slos,
     status_page,
+    tempo,
     traces,
 )
 from tocsin.web.authenticator import Authenticator
@@ -90,6 +92,8 @@ ADDRESSES: Addresses = (
     *logs.ADDRESSES,
     *log_pipelines.ADDRESSES,
     *traces.ADDRESSES,
+    *jaeger.ADDRESSES,
+    *tempo.ADDRESSES,
     *elasticsearch_search.ADDRESSES,
     *loki_query.ADDRESSES,
     *alertmanager.ADDRESSES,

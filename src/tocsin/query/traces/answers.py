@@ -114,7 +114,8 @@ class ServiceShare(msgspec.Struct, frozen=True, array_like=True):
 class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One trace in a list. The root's names are those of the first span without a parent, or, when
     that did not come, of the first span. `matched` spans fulfilled the question; `match_id` is the
-    first of them (of the slowest, when these are asked for), `match_ns` its duration."""
+    first of them (of the slowest, when these are asked for), `match_ns` its
+    duration and `match_began_ns` its begin."""
 
     trace_id: str
     root_service: str
@@ -131,6 +132,7 @@ class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
     match_service: str
     match_name: str
     match_ns: int
+    match_began_ns: int = 0
 
 
 class Operation(msgspec.Struct, frozen=True, array_like=True):

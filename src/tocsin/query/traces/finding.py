@@ -30,7 +30,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     errors: int
     services: tuple[ServiceShare, ...]
     matched: int
-    match: tuple[str, str, str, int]
+    match: tuple[str, str, str, int, int]
 
 
 async def found(asking: Asking, asked: TraceAsked, query: Query, now_ns: int) -> list[TraceSummary]:
@@ -83,7 +83,7 @@ def _summaries(asked: TraceAsked, where: str, ids: list[str], around: tuple[int,
     first = "-toInt64(duration_ns)" if asked.order == "slowest" else "toUnixTimestamp64Nano(ts)"
     # Spans without a parent go before all others.
     rank = "(parent_id != '', toUnixTimestamp64Nano(ts))"
-    nothing = "('', '', '', toUInt64(0))"
+    nothing = "('', '', '', toUInt64(0), toInt64(0))"
     by_service = (
         "SELECT trace_id, service,"
         f" min({rank}) AS rank, argMin((parent_id = '', service, name, span_id), {rank}) AS root,"
@@ -91,7 +91,8 @@ def _summaries(asked: TraceAsked, where: str, ids: list[str], around: tuple[int,
         " max(toUnixTimestamp64Nano(ts) + toInt64(duration_ns)) AS ended,"
         f" count() AS spans, countIf(status = {ERROR}) AS errors,"
         f" countIf({matches}) AS matched, minIf({first}, {matches}) AS match_rank,"
-        f" argMinIf((span_id, service, name, duration_ns), {first}, {matches}) AS match"
+        f" argMinIf((span_id, service, name, duration_ns, toUnixTimestamp64Nano(ts)),"
+        f" {first}, {matches}) AS match"
         f" FROM spans WHERE {listed(ids)} AND {within(*around)} GROUP BY trace_id, service"
     )
     return (
@@ -105,7 +106,7 @@ def _summaries(asked: TraceAsked, where: str, ids: list[str], around: tuple[int,
 
 def _summary(row: _Row) -> TraceSummary:
     has_root, service, name, span_id = row.root
-    match_id, match_service, match_name, match_ns = row.match
+    match_id, match_service, match_name, match_ns, match_began_ns = row.match
     return TraceSummary(
         trace_id=row.trace_id,
         root_service=service,
@@ -122,4 +123,5 @@ def _summary(row: _Row) -> TraceSummary:
         match_service=match_service,
         match_name=match_name,
         match_ns=match_ns,
+        match_began_ns=match_began_ns,
     )
