@@ -20,9 +20,10 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 
 from tocsin.ingest import otlp_service
 from tocsin.ingest.config import BodyConfig
+from tocsin.ingest.grpc_status import Trailers, code_of, trailers_of
 from tocsin.ingest.otlp_service import Sinks
 from tocsin.kit import log
-from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected, Temporary, TooLarge
+from tocsin.kit.fault import Fault, Permanent, Rejected
 
 _log = log.get("ingest.otlp_grpc")
 
@@ -96,7 +97,7 @@ class OtlpGrpc:
                 await context.abort(grpc.StatusCode.UNAUTHENTICATED, _DENIED)
             return await otlp_service.export(self._sinks, _parsed(kind, body), sender or "")
         except Fault as fault:
-            await context.abort(_code(fault), str(fault))
+            await context.abort(code_of(fault), str(fault), trailers_of(fault))
             raise
 
 
@@ -112,15 +113,15 @@ class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no ty
         try:
             sender = await self._authorize(_texts(details.invocation_metadata))
         except Fault as fault:
-            return _refusing(_code(fault), str(fault))
+            return _refusing(code_of(fault), str(fault), trailers_of(fault))
         if sender is None:
             return _refusing(grpc.StatusCode.UNAUTHENTICATED, _DENIED)
         return await continuation(details)
 
 
-def _refusing(code: Any, said: str) -> Any:
+def _refusing(code: Any, said: str, trailers: Trailers = ()) -> Any:
     async def refuse(_messages: object, context: Any) -> None:
-        await context.abort(code, said)
+        await context.abort(code, said, trailers)
 
     return grpc.stream_unary_rpc_method_handler(refuse)  # a stream is not read unless asked for
 
@@ -138,18 +139,3 @@ def _texts(metadata: Any) -> dict[str, str]:
         key.lower(): value if isinstance(value, str) else value.decode("latin-1")
         for key, value in metadata or ()
     }
-
-
-def _code(fault: Fault) -> Any:
-    """UNAVAILABLE and RESOURCE_EXHAUSTED are tried again by the SDKs, the others are not."""
-    match fault:
-        case Temporary():
-            return grpc.StatusCode.UNAVAILABLE
-        case TooLarge():
-            return grpc.StatusCode.OUT_OF_RANGE
-        case NotFound():
-            return grpc.StatusCode.NOT_FOUND
-        case Rejected():
-            return grpc.StatusCode.INVALID_ARGUMENT
-        case _:
-            return grpc.StatusCode.INTERNAL
