@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.store.shelf import Shelf
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.store.child import EngineChild
 from tocsin.store.client import Store
-from tocsin.store.migrate import migrate
 
 
 @pytest.fixture(scope="session")
@@ -47,15 +47,25 @@ async def empty_store(engine: EngineChild) -> AsyncIterator[Store]:
     await store.close()
 
 
+@pytest.fixture(scope="session")
+async def shelf(engine: EngineChild) -> AsyncIterator[Shelf]:
+    """Migrated databases that nobody uses at the moment."""
+    store = await Store.connect(engine.endpoint, database="default", clock=SystemClock())
+    yield Shelf(store)
+    await store.close()
+
+
 @pytest.fixture
-async def store(empty_store: Store) -> Store:
-    """A migrated database of the test's own. Nothing expires in it: tests write old times."""
-    await migrate(empty_store)
-    sql = "SELECT name FROM system.tables WHERE database = currentDatabase()"
-    sql += " AND create_table_query LIKE '% TTL %'"
-    for name in (await empty_store.fetch_bytes(sql, fmt="TSV")).decode().split():
-        await empty_store.command(f"ALTER TABLE {name} REMOVE TTL")
-    return empty_store
+async def store(engine: EngineChild, shelf: Shelf) -> AsyncIterator[Store]:
+    """A migrated database of the test's own, empty. Nothing expires in it: tests write old times.
+
+    It may have been another test's before, whose rows are gone: making one takes far longer.
+    """
+    name = await shelf.take()
+    store = await Store.connect(engine.endpoint, database=name, clock=SystemClock(), create=False)
+    yield store
+    await store.close()
+    await shelf.put_back(name)
 
 
 _CHROMIUM = (

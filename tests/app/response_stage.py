@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.app.slack_stand_in import TOKEN, Slack
 from tests.notify.servers import Mails, Taken
+from tests.state.fresh import state_file
 from tocsin.alert.delivering.desk import Desk
 from tocsin.app.config import load_config
 from tocsin.app.incident_response import IncidentResponse, check_response
@@ -81,7 +82,7 @@ async def stage(
     file.write_text(CONFIG.format(token=TOKEN, actions=actions, **urls))
     loaded = load_config(file)
     check_response(loaded, clock)
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     incidents = Incidents(database, loaded, clock)
     response = IncidentResponse(incidents, Desk(clock), clock)

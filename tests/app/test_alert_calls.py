@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.oncall.night import FixedRoster, Phones, person, roster
+from tests.state.fresh import state_file
 from tocsin.app.alert_calls import ALERT_PAGE, AlertCalls
 from tocsin.app.config import load_config
 from tocsin.app.errands import ErrandRunner
@@ -25,7 +26,6 @@ from tocsin.oncall.paging.address_book import AddressBook
 from tocsin.oncall.paging.contacts import Contacts
 from tocsin.oncall.webpush.device import Devices
 from tocsin.scrape.fetch import Fetcher
-from tocsin.state.database import Database
 from tocsin.state.errands import ErrandTable
 from tocsin.state.incidents import IncidentTable
 
@@ -87,7 +87,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     clock = FakeClock()
     table, incidents = ErrandTable(database), IncidentTable(database)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
+from tests.state.fresh import state_file
 from tocsin.alert.attention.silence import Silence, SilenceMatcher
 from tocsin.alert.deciding.receipt import replay
 from tocsin.alert.routing.receiver_config import ReceiverConfig
@@ -20,7 +21,6 @@ from tocsin.kit.tasks import Tasks
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping
 from tocsin.notify import KINDS
-from tocsin.state.database import Database
 
 ROUTES = """
 alertmanager:
@@ -46,7 +46,7 @@ class Process:
     def __init__(self, tmp_path: Path, config: Loaded) -> None:
         self.clock = SystemClock()
         self.tasks = Tasks(self.clock)
-        self._database = Database(f"sqlite:///{tmp_path}/state.db")
+        self._database = state_file(tmp_path / "state.db")
         self._config = config
         self.alerting = Alerting(self._database, self.clock)
 

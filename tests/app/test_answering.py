@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
+from tests.state.fresh import state_file
 from tocsin.alert.attention.acknowledge import Acknowledgement
 from tocsin.alert.deciding.answers import Who
 from tocsin.app.alerting import Alerting
@@ -22,7 +23,6 @@ from tocsin.model.alerts import Alert
 from tocsin.model.labels import Labels, from_mapping
 from tocsin.model.notices import fingerprint, group_id
 from tocsin.notify.conversation import KeptMessage
-from tocsin.state.database import Database
 
 TEXT = """
 listen: {{external_url: 'https://tocsin.example'}}
@@ -58,7 +58,7 @@ class Process:
     def __init__(self, tmp_path: Path, config: Loaded) -> None:
         self.clock = SystemClock()
         self.tasks = Tasks(self.clock)
-        self._database = Database(f"sqlite:///{tmp_path}/state.db")
+        self._database = state_file(tmp_path / "state.db")
         self._config = config
         self.alerting = Alerting(self._database, self.clock)
 
@@ -156,7 +156,7 @@ async def test_mails_links_survive_a_restart(tmp_path: Path) -> None:
 async def test_messages_are_forgotten_after_five_days(
     tmp_path: Path, clock: FakeClock, kept_days: int
 ) -> None:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     messages = KeptMessages(database, clock)
     now = clock.now_ms()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
+from tests.state.fresh import state_file
 from tocsin.alert.attention.acknowledge import Acknowledgement
 from tocsin.alert.attention.maintenance_config import kept_matchers
 from tocsin.alert.attention.window import Window
@@ -20,7 +21,7 @@ HOUR = 3_600_000
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    made = state_file(tmp_path / "state.db")
     await made.open()
     yield made
     await made.close()

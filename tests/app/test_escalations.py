@@ -19,6 +19,7 @@ from aiohttp import web
 
 from tests.notify.servers import mail_server
 from tests.oncall.push_service import PushService, push_service
+from tests.state.fresh import state_file
 from tocsin.alert.delivering.desk import Desk
 from tocsin.alert.delivering.history import NoHistory, Record
 from tocsin.app.config import Loaded, load_config
@@ -37,7 +38,6 @@ from tocsin.oncall.paging.caller import Message
 from tocsin.oncall.webpush.device import Device
 from tocsin.oncall.webpush.encoding import text
 from tocsin.scrape.fetch import Fetcher
-from tocsin.state.database import Database
 from tocsin.state.settings import Settings
 
 BO = Author("bo", "page")
@@ -160,7 +160,7 @@ async def made(folder: Path) -> AsyncIterator[World]:
     loaded = loaded_from(folder, CONFIG.format(url=services.url))
     check_escalations(loaded, clock)
     roster = on_call_plan(loaded, clock.now_ms()).roster
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     incidents, history = Incidents(database, loaded, clock), Remembered()
     desk = Desk(clock, history)

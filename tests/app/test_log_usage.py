@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.state.fresh import state_file
 from tocsin.app.log_usage import UsageKeeping
 from tocsin.ingest.logs.quota import LimitsConfig, Quota, Usage
 from tocsin.kit.clock import FakeClock
@@ -16,7 +17,7 @@ from tocsin.state.settings import Settings
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    one = Database(f"sqlite:///{tmp_path}/state.db")
+    one = state_file(tmp_path / "state.db")
     await one.open()
     yield one
     await one.close()

@@ -11,6 +11,7 @@ import msgspec
 
 from tests.app.test_alerting import Process, loaded, until
 from tests.notify.servers import Taken, http_receiver
+from tests.state.fresh import state_file
 from tocsin.alert.delivering.history import (
     FAILED,
     SENDING,
@@ -26,7 +27,6 @@ from tocsin.kit.clock import FakeClock
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import from_mapping
 from tocsin.model.notices import Notice, NoticeAlert, fingerprint
-from tocsin.state.database import Database
 
 PAGER = """
 alertmanager:
@@ -57,7 +57,7 @@ def record(clock: FakeClock, name: str = "Down") -> tuple[Record, tuple[str, ...
 async def test_a_message_is_kept_found_and_after_a_crash_unknown(
     clock: FakeClock, tmp_path: Path
 ) -> None:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     history = KeptHistory(database, clock)
     await history.load()
@@ -80,7 +80,7 @@ async def test_a_message_is_kept_found_and_after_a_crash_unknown(
 
 
 async def test_a_database_that_is_away_stops_no_message(clock: FakeClock, tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     history = KeptHistory(database, clock)
     async with database.transaction():  # nobody else may write for as long as this is open

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy
 
 from tests.oncall.world import CONFIG, NOW, at
+from tests.state.fresh import state_file
 from tocsin.app.config import load_config
 from tocsin.app.errands import ErrandRunner
 from tocsin.app.oncall import OnCall, on_call_plan
@@ -82,7 +83,7 @@ def now() -> FakeClock:
 
 @pytest.fixture
 async def nodes(tmp_path: Path, now: FakeClock) -> AsyncIterator[list[Node]]:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     found = [Node(database, now, name, tmp_path) for name in ("one", "two")]
     yield found
@@ -168,7 +169,7 @@ async def test_what_was_changed_is_kept_with_who_is_to_be_told_or_not_at_all(
     """As a process that dies between the two would leave it."""
     node, other = nodes
     await node.start()
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     async with database.transaction() as connection:
         await connection.execute(sqlalchemy.text("ALTER TABLE errands RENAME TO errands_away"))

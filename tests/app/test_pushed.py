@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.state.fresh import state_file
 from tocsin.app.pushed import KeptGroups
 from tocsin.ingest.protocols.pushgateway import Pushed
 from tocsin.ingest.push_groups import Group
 from tocsin.kit.clock import FakeClock
-from tocsin.state.database import Database
 from tocsin.state.push_groups import PushGroups
 
 KEY = (("instance", "a"), ("job", "backup"))
 
 
 async def test_a_group_outlives_the_process_that_took_it(tmp_path: Path, clock: FakeClock) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     group = Group(KEY, Pushed({}, []), pushed_at=5.0)
     before = KeptGroups(PushGroups(database), clock)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
+from tests.state.fresh import state_file
 from tocsin.alert.deciding.flap import FlapState
 from tocsin.alert.deciding.receipt import replay
 from tocsin.app.receipts import KEPT_DAYS, KeptFlaps, KeptReceipts
@@ -28,7 +29,7 @@ time_intervals: [{name: night, time_intervals: [{times: [{start_time: '00:00', e
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    found = Database(f"sqlite:///{tmp_path}/state.db")
+    found = state_file(tmp_path / "state.db")
     await found.open()
     yield found
     await found.close()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from tests.state.fresh import state_file
 from tocsin.cli.exits import Exit
 from tocsin.cli.main import app
 from tocsin.kit.clock import SystemClock
-from tocsin.state.database import Database
 from tocsin.state.tokens import Scope, Token, Tokens
 
 
@@ -20,7 +20,7 @@ async def token(*arguments: str, data: Path) -> tuple[int, str]:
 
 
 async def found(folder: Path, text: str) -> Token | None:
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     try:
         return await Tokens(database, SystemClock()).find(text)

@@ -5,22 +5,22 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from tests.state.fresh import state_file
 from tocsin.cli.exits import Exit
 from tocsin.cli.main import app
 from tocsin.kit.clock import SystemClock
-from tocsin.state.database import Database
 from tocsin.state.users import Users
 
 
 async def _make_admin(folder: Path) -> None:
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     await Users(database, SystemClock()).ensure_admin()
     await database.close()
 
 
 async def _may_log_in(folder: Path, password: str) -> bool:
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     user = await Users(database, SystemClock()).check("admin", password)
     await database.close()

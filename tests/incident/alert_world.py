@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.state.fresh import state_file
 from tocsin.alert.attention.acknowledge import Acknowledgement
 from tocsin.alert.attention.silence import Silence, SilenceMatcher
 from tocsin.alert.config import AlertingConfig
@@ -160,7 +161,7 @@ def incidents_config(text: str) -> IncidentsConfig:
 @asynccontextmanager
 async def database_in(folder: Path) -> AsyncIterator[Database]:
     """A SQLite file."""
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     try:
         yield database

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.state.fresh import state_file
 from tocsin.app.errands import ErrandRunner
 from tocsin.incident.book import Author, Draft, IncidentBook
 from tocsin.incident.config import IncidentsConfig
@@ -132,7 +133,7 @@ class World:
 
 @asynccontextmanager
 async def world(folder: Path, clock: FakeClock, text: str) -> AsyncIterator[World]:
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     try:
         yield World(database, clock, incidents_config(text))

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.state.fresh import state_file
 from tocsin.app.errands import ErrandRunner
 from tocsin.incident.afterwards import drafting, reminders
 from tocsin.incident.afterwards.action_items import (
@@ -31,7 +32,6 @@ from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Permanent, Rejected, Temporary
 from tocsin.model.incidents import Incident, Link
 from tocsin.model.labels import from_mapping
-from tocsin.state.database import Database
 from tocsin.state.errands import ErrandTable
 from tocsin.state.incidents import Attachment, IncidentTable
 from tocsin.state.postmortems import (
@@ -113,7 +113,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path, clock: FakeClock) -> AsyncIterator[World]:
     clock.jump((-clock.now()) % 86_400)  # days begin with the tests
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     table = IncidentTable(database)
     runner = ErrandRunner(ErrandTable(database), clock, node="a")

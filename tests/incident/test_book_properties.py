@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from tests.incident.alert_world import NIGHT
+from tests.state.fresh import state_file
 from tocsin.incident.book import Author, Conflict, Draft, Edit, Firing, IncidentBook, Resolution
 from tocsin.incident.config import IncidentsConfig
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Rejected
 from tocsin.model.incidents import Entry, Incident, Link, Status
 from tocsin.model.labels import from_mapping
-from tocsin.state.database import Database
 from tocsin.state.incidents import Asked, IncidentTable
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class TwoPeople(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory()
-        self.database = Database(f"sqlite:///{Path(self.folder.name)}/state.db")
+        self.database = state_file(Path(self.folder.name) / "state.db")
         self.run(self.database.open())
         self.clock = FakeClock(NIGHT)
         table = IncidentTable(self.database)

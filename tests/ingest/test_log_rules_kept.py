@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.state.fresh import state_file
 from tocsin.ingest.logs.pipeline_config import read_rules
 from tocsin.ingest.logs.pipelines import Pipelines
 from tocsin.ingest.logs.rehearsal import rehearse
@@ -15,7 +16,6 @@ from tocsin.kit.fault import NotFound, Rejected
 from tocsin.model.labels import Labels
 from tocsin.model.logs import LogRecord
 from tocsin.model.samples import SampleBatch
-from tocsin.state.database import Database
 from tocsin.state.settings import Settings
 
 DROP = "- {name: d, when: level:debug, do: [drop: true]}\n"
@@ -24,7 +24,7 @@ COUNT = "- {name: c, do: [count: {by: [service]}]}\n"
 
 @pytest.fixture
 async def settings(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Settings]:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     yield Settings(database, clock)
     await database.close()

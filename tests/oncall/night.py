@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.state.fresh import state_file
 from tocsin.app.errands import ErrandRunner
 from tocsin.incident.book import Author, Draft, IncidentBook
 from tocsin.incident.config import IncidentsConfig
@@ -177,7 +178,7 @@ class Night:
 @asynccontextmanager
 async def night(folder: Path, people: FixedRoster, **policies: Policy) -> AsyncIterator[Night]:
     """One node on a database of its own."""
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     clock = FakeClock()
     yield Night(database, clock, Phones(clock), people, policies)

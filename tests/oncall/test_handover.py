@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.oncall.world import CONFIG, NOW, at, read
+from tests.state.fresh import state_file
 from tocsin.app.errands import ErrandRunner
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Permanent, Temporary
@@ -79,7 +80,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     yield World(database)
     await database.close()

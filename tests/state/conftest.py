@@ -7,7 +7,6 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
-import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import cast
 
 import pytest
 
+from tests.state.fresh import state_file, state_on_server
 from tocsin.state.database import Database
 
 
@@ -48,20 +48,10 @@ def postgresql_url() -> Iterator[str]:
 )
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path}/state.db")
-        await database.open()
-        yield database
-        await database.close()
-        return
-    url = cast("str", request.getfixturevalue("postgresql_url"))
-    admin = Database(url)
-    admin._engine = admin._made()
-    name = f"t{uuid.uuid4().hex}"
-    engine = admin._engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    await admin.close()
-    database = Database(url.replace("/postgres?", f"/{name}?"))
+        database = state_file(tmp_path / "state.db")
+    else:
+        url = cast("str", request.getfixturevalue("postgresql_url"))
+        database = await state_on_server(url)
     await database.open()
     yield database
     await database.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from tests.state.fresh import state_file
 from tocsin.state.database import Database
 from tocsin.state.shelf import Kept, Shelf
 from tocsin.state.tables import ALERTS, SILENCES
@@ -74,7 +75,7 @@ async def test_closing_waits_for_those_whose_callers_are_gone(database: Database
 
 
 async def test_who_is_interrupted_does_not_wait_for_another_writer(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     shelf = Shelf(database, ALERTS)
     async with database.transaction() as connection:
@@ -89,7 +90,7 @@ async def test_who_is_interrupted_does_not_wait_for_another_writer(tmp_path: Pat
 
 def test_a_loop_that_ends_in_the_middle_does_not_hang(tmp_path: Path) -> None:
     async def left_in_the_middle(turns: int) -> None:
-        database = Database(f"sqlite:///{tmp_path}/state.db")
+        database = state_file(tmp_path / "state.db")
         await database.open()
         tasks = [asyncio.ensure_future(both(database, f"{turns}-{one}")) for one in range(5)]
         for _ in range(turns):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.state.fresh import state_file
 from tocsin.app.errands import ErrandRunner
 from tocsin.app.status_notes import KeptDays, KeptNotes, KeptPosts
 from tocsin.kit.clock import FakeClock
@@ -174,7 +175,7 @@ def config_of(text: str) -> StatusPageConfig:
 @asynccontextmanager
 async def world(folder: Path) -> AsyncIterator[World]:
     """A world over a database of its own, at noon of some day."""
-    database = Database(f"sqlite:///{folder}/state.db")
+    database = state_file(folder / "state.db")
     await database.open()
     made = World(database, FakeClock(NOON), folder / "status")
     yield made

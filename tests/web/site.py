@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from tests.state.fresh import state_file
 from tests.web.browser import Browser
 from tocsin.kit.clock import FakeClock
 from tocsin.oncall.roster import NO_ROSTER
@@ -116,7 +117,7 @@ async def open_site(
     file = folder / "state.db"
     if seed in _seeds:
         file.write_bytes(_seeds[seed])
-    database = Database(f"sqlite:///{file}")
+    database = state_file(file)
     await database.open()
     if seed not in _seeds:
         people = Users(database, clock)

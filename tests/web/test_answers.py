@@ -17,6 +17,7 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.alert.memory import AckShelf, World
+from tests.state.fresh import state_file
 from tests.web.browser import Answer, Browser
 from tocsin.alert.attention.acknowledge import Acknowledgements
 from tocsin.alert.deciding.answers import Answers
@@ -25,7 +26,7 @@ from tocsin.kit.signed_link import LinkMaker
 from tocsin.model.notices import group_id
 from tocsin.notify.slack_status import ACKNOWLEDGE, GIVE_BACK, RESOLVE, SILENCE
 from tocsin.state.config import AuthConfig
-from tocsin.state.database import Database
+from tocsin.state.users import Role
 from tocsin.web.answer_doors import AnswerDoors, AnswerLinks
 from tocsin.web.api import mail_actions, pagerduty_hook, slack_actions, slack_commands
 from tocsin.web.authenticator import Authenticator
@@ -57,6 +58,8 @@ class House:
     replies: list[str] = field(default_factory=list)
     opened: dict[str, int] = field(default_factory=dict)
     links: LinkMaker | None = LINKS
+    members: dict[str, str] = field(default_factory=dict)
+    """Who members of Slack are, where only people may answer."""
 
     def taken(self) -> dict[str, str]:
         """Who has taken on which instance, and where they said it."""
@@ -120,6 +123,7 @@ def _app(house: House) -> Starlette:
         opened_ms=lambda group: house.opened.get(group, 0),
         say=lambda group, words: house.said.append(words),
         reply=_keeps(house.replies),
+        slack_needs_person=lambda: bool(house.members),
     )
     answers = Answers(world.dispatcher, house.acknowledgements, clock)
     doors = AnswerDoors(clock, answers, links)
@@ -133,8 +137,16 @@ def _app(house: House) -> Starlette:
         alerts=world.dispatcher,
         acknowledgements=house.acknowledgements,
         doors=doors,
+        response=SimpleNamespace(slack_member=_answers(house.members)),
     )
     return app
+
+
+def _answers(known: dict[str, str]) -> Any:  # Any: a coroutine function
+    async def member(member_id: str) -> str:
+        return known.get(member_id, "")
+
+    return member
 
 
 def _keeps(found: list[str]) -> Any:  # Any: a coroutine function
@@ -146,7 +158,7 @@ def _keeps(found: list[str]) -> Any:  # Any: a coroutine function
 
 @pytest.fixture
 async def house(tmp_path: Path, clock: FakeClock) -> AsyncIterator[House]:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     world = World(clock, ROUTES)
     await world.start()
@@ -190,6 +202,31 @@ async def test_slacks_button_marks_as_resolved_until_it_is_told_again(house: Hou
     house.clock.jump(1)
     await house.press(ACKNOWLEDGE)
     assert house.replies == ["Not done: none of these alerts fires any more."]
+
+
+async def test_where_only_people_may_answer_in_slack_others_change_nothing(house: House) -> None:
+    house.members["U_ELSEWHERE"] = "ana"
+    await house.press(ACKNOWLEDGE)
+    assert house.taken() == {}
+    assert "only people of oncall.people may do this from Slack" in house.replies[0]
+    form = {"command": "/tocsin", "text": "ack service=api", "user_id": "U1", "user_name": "bo"}
+    assert "Not done: only people" in (await house.slack(COMMANDS, form)).json["text"]
+    assert house.taken() == {}
+    house.clock.jump(1)
+    house.members["U1"] = "ana"
+    await house.press(ACKNOWLEDGE)
+    assert house.taken() == {"1": "ana/slack", "2": "ana/slack"}
+
+
+async def test_the_link_of_somebody_whose_account_was_disabled_does_nothing(house: House) -> None:
+    await house.people.users.add("boss", "correct horse battery", role=Role.ADMIN)
+    user = await house.people.users.add(
+        "eve", "correct horse battery", email="ann@example.com", role=Role.MEMBER
+    )
+    await house.people.users.disable(user.id)
+    answer = await house.browser.post(link(), {})
+    assert answer.status == 400
+    assert "the account of eve is disabled" in answer.text
 
 
 async def test_an_unknown_button_changes_nothing(house: House) -> None:

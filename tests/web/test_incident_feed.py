@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from tests.state.fresh import state_file
 from tocsin.incident.book import Author, Draft, IncidentBook, Resolution
 from tocsin.incident.config import IncidentsConfig
 from tocsin.kit.clock import FakeClock
@@ -33,7 +34,7 @@ def _book(database: Database) -> IncidentBook:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    found = Database(f"sqlite:///{tmp_path}/state.db")
+    found = state_file(tmp_path / "state.db")
     await found.open()
     yield found
     await found.close()

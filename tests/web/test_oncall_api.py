@@ -15,6 +15,7 @@ from icalendar import Calendar
 from starlette.applications import Starlette
 
 from tests.oncall.world import CONFIG, NOW, at, read
+from tests.state.fresh import state_file
 from tests.web.browser import Answer, Browser
 from tocsin.app.oncall import KeptChanges
 from tocsin.ingest.config import IngestConfig
@@ -90,7 +91,7 @@ def now() -> FakeClock:
 
 @pytest.fixture
 async def api(tmp_path: Path, now: FakeClock) -> AsyncIterator[Api]:
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     people = People.of(database, now, AuthConfig(), external_url="")
     rota = Rota(KeptChanges(database), now)

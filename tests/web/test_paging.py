@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from starlette.applications import Starlette
 
 from tests.app.test_escalations import World, made
 from tests.oncall.push_service import Browser as Pushed
+from tests.state.fresh import state_file
 from tests.web.browser import Browser
 from tests.web.site import PASSWORD
 from tocsin.incident.book import Author, Resolution
@@ -18,7 +20,6 @@ from tocsin.kit.signed_link import LinkMaker
 from tocsin.oncall.paging.answers import ACKNOWLEDGE, ANSWER, ESCALATE
 from tocsin.oncall.webpush.encoding import text
 from tocsin.state.config import AuthConfig
-from tocsin.state.database import Database
 from tocsin.state.tokens import Scope
 from tocsin.state.users import Role
 from tocsin.web import session
@@ -75,7 +76,7 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with made(tmp_path) as world:
-        database = Database(f"sqlite:///{tmp_path}/people.db")
+        database = state_file(tmp_path / "people.db")
         await database.open()
         people = People.of(database, world.clock, AuthConfig.from_config("on"))
         for name, role in (("ana", Role.MEMBER), ("ben", Role.VIEWER)):
@@ -91,6 +92,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         app.state.services = Given(world)
         yield House(world, Front(app, people), people)
         await database.close()
+
+
+_WAYS = "/api/me/contact/ways"
 
 
 async def _audit(house: House) -> list[tuple[str, str]]:
@@ -119,6 +123,20 @@ async def test_posting_to_it_does_what_it_says_without_a_login(house: House) -> 
     again = await house.browser.post(path, {}, accept="application/json")
     assert again.json == {"done": "ana has it already; nothing has changed."}
     assert ("page:ana", "incident_acknowledged") in await _audit(house)
+
+
+async def test_the_link_of_a_user_who_was_disabled_meanwhile_is_refused(house: House) -> None:
+    incident = await house.world.open()
+    users = {one.name: one for one in await house.people.users.all()}
+    await house.people.users.set_role(users["ben"].id, Role.ADMIN)
+    await house.people.users.disable(users["ana"].id)
+    path = f"/page/{house.token(ACKNOWLEDGE, incident.number)}"
+    for answer in (await house.browser.get(path), await house.browser.post(path, {})):
+        assert answer.status == 400
+        assert "the account of ana is disabled" in answer.text
+    assert (await house.world.incidents.book.get(incident.number)).acknowledged_ms == 0
+    await house.people.users.enable(users["ana"].id)
+    assert (await house.browser.post(path, {})).status == 200
 
 
 async def test_one_link_offers_both_and_does_what_is_chosen(house: House) -> None:
@@ -262,9 +280,10 @@ async def test_ways_and_rules_by_the_api(house: House) -> None:
 async def test_nobody_rings_strangers_again_and_again_for_codes(house: House) -> None:
     ana, csrf = await house.logged_in("ana")
     ways = "/api/me/contact/ways"
-    way = {"kind": "sms", "address": "+49 151 98765432", "name": "x"}
+    numbers = itertools.count(10)
 
     async def ask() -> int:
+        way = {"kind": "sms", "address": f"+49 151 987654{next(numbers)}", "name": "x"}
         answer = await ana.send_json("POST", ways, way, x_csrf_token=csrf)
         await ana.send_json("DELETE", f"{ways}/x", {}, x_csrf_token=csrf)
         return answer.status
@@ -274,6 +293,39 @@ async def test_nobody_rings_strangers_again_and_again_for_codes(house: House) ->
     assert len(house.world.services.taken) - before == 10
     await house.world.clock.advance(3601)
     assert await ask() == 201
+
+
+async def test_nobody_has_one_number_rung_again_and_again_by_several_accounts(
+    house: House,
+) -> None:
+    before = len(house.world.services.taken)
+    statuses = []
+    for name in ("ana", "ben"):
+        browser, csrf = await house.logged_in(name)
+        for kind in ("sms", "call", "sms"):
+            way = {"kind": kind, "address": "+49 151 98765432", "name": "x"}
+            answer = await browser.send_json("POST", _WAYS, way, x_csrf_token=csrf)
+            await browser.send_json("DELETE", f"{_WAYS}/x", {}, x_csrf_token=csrf)
+            statuses.append(answer.status)
+    assert statuses == [201] * 4 + [400] * 2
+    assert "at most 4 codes an hour there" in answer.text
+    assert len(house.world.services.taken) - before == 4
+
+
+async def test_whoever_guesses_codes_is_locked_out(house: House) -> None:
+    ana, csrf = await house.logged_in("ana")
+    said = []
+    for round_ in range(4):
+        way = {"kind": "sms", "address": f"+49 151 9876540{round_}", "name": "x"}
+        await ana.send_json("POST", _WAYS, way, x_csrf_token=csrf)
+        for _ in range(5):
+            guess = await ana.send_json(
+                "POST", f"{_WAYS}/x/verify", {"code": "nonono"}, x_csrf_token=csrf
+            )
+            said.append(guess.text)
+        await ana.send_json("DELETE", f"{_WAYS}/x", {}, x_csrf_token=csrf)
+    assert all("not the code that was sent" in one for one in said[:15])
+    assert all("too many wrong codes; try again in 60 minutes" in one for one in said[15:])
 
 
 async def test_nobody_is_kept_awake_by_test_pages(house: House) -> None:

@@ -16,10 +16,10 @@ from starlette.routing import Route
 from tests.alert.decided import Deciding
 from tests.alert.test_decision import running
 from tests.ingest.asgi import Site, site
+from tests.state.fresh import state_file
 from tocsin.alert.delivering.history import Record, Wanted
 from tocsin.app.receipts import KeptReceipts
 from tocsin.kit.fault import Rejected
-from tocsin.state.database import Database
 from tocsin.web.api import receipts
 from tocsin.web.incident_feed import IncidentFeed
 from tocsin.web.pages import receipt
@@ -50,7 +50,7 @@ class World(Deciding):
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     found = site()
-    database = Database(f"sqlite:///{tmp_path}/state.db")
+    database = state_file(tmp_path / "state.db")
     await database.open()
     keeper = KeptReceipts(database, found.clock)
     made = World(found.clock, ROUTING, keeper=keeper)
