@@ -25,6 +25,8 @@ listen:
   statsd: 127.0.0.1:0
 ingest:
   statsd: {flush_interval: 1s}
+traces:
+  metrics: {interval: 1s}
 prometheus:
   global: {scrape_interval: 1s, scrape_timeout: 1s}
   scrape_configs:

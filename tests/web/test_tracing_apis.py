@@ -109,7 +109,12 @@ async def test_jaegers_trace_has_typed_tags_logs_references_and_processes(site: 
 
 
 async def test_jaeger_finds_traces_by_what_a_span_is(site: LogSite) -> None:
-    asked = {"service": "api", "start": START_NS // MICRO, "end": END_NS // MICRO, "limit": 50}
+    asked: dict[str, Any] = {
+        "service": "api",
+        "start": START_NS // MICRO,
+        "end": END_NS // MICRO,
+        "limit": 50,
+    }
     found = await site.get(
         "/jaeger/api/traces", **asked, tags='{"error":"true","http.status_code":"500"}'
     )
