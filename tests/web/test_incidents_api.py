@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from tests.incident.alert_world import NIGHT, database_in
 from tests.web.browser import Answer, Browser
-from tocsin.incident.book import IncidentBook
+from tocsin.incident.book import Author, IncidentBook, Resolution
 from tocsin.incident.config import IncidentsConfig
 from tocsin.ingest.config import IngestConfig
 from tocsin.kit.clock import FakeClock
@@ -222,6 +222,29 @@ async def test_a_tool_opens_joins_acknowledges_and_resolves_by_its_key(api: Api)
     assert (back["status"], back["incident"]) == ("joined", first["incident"])
     assert not (await api.book.get(first["incident"])).is_over
     assert (await tell(title="FYI", severity="info", dedup_key="x"))["status"] == "ignored"
+
+
+async def test_one_key_opens_only_so_many_incidents_an_hour(api: Api) -> None:
+    hook = f"{ALL}/webhook?key={api.keys[Scope.INGEST]}"
+
+    async def tell(number: int) -> Answer:
+        event = {"title": f"Trouble {number}", "severity": "high", "dedup_key": f"d{number}"}
+        return await api.browser.send_json("POST", hook, event)
+
+    told = [(await tell(number)).json for number in range(25)]
+    assert [one["status"] for one in told] == ["opened"] * 20 + ["joined"] * 5
+    newest = told[19]["incident"]
+    assert {one["incident"] for one in told[20:]} == {newest}
+    assert "incidents.webhook_limit" in told[20]["why"]
+    assert len((await api.book.get(newest)).links) == 6
+    assert (await tell(24)).json["incident"] == newest, "what is known joins where it is"
+    for one in told[:20]:
+        await api.book.resolve(one["incident"], Resolution(), Author("ana", "page"))
+    api.clock.jump(1000)
+    refused = await tell(99)
+    assert (refused.status, refused.header("retry-after")) == (429, "2600")
+    api.clock.jump(2601)
+    assert (await tell(99)).json["status"] == "opened"
 
 
 async def test_a_tool_may_speak_as_to_pagerduty(api: Api) -> None:

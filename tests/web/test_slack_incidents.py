@@ -46,6 +46,7 @@ class House:
     people: People
     replies: list[str]
     keys: dict[Scope, str]
+    only_people: list[str] = field(default_factory=list)
     turn: Iterator[int] = field(default_factory=itertools.count)
 
     async def send(self, path: str, form: dict[str, str], *, secret: str = "s3cr3t") -> Answer:
@@ -58,10 +59,12 @@ class House:
         }
         return await self.browser.send("POST", path, body=body, headers=headers)
 
-    async def press(self, action: str, number: str, *, secret: str = "s3cr3t") -> Answer:
+    async def press(
+        self, action: str, number: str, *, secret: str = "s3cr3t", member: str = "U0ANA12345"
+    ) -> Answer:
         payload = {
             "type": "block_actions",
-            "user": {"id": "U0ANA12345", "username": "ana.r", "team_id": "T1"},
+            "user": {"id": member, "username": "ana.r", "team_id": "T1"},
             "trigger_id": f"12.34.{action}",
             "response_url": "https://hooks.slack.com/actions/x",
             "container": {"type": "message", "message_ts": "1.2"},
@@ -129,6 +132,7 @@ async def house(
         async with stage(tmp_path, clock, actions, slack, hook, mails) as it:
             people = People.of(it.database, clock, AuthConfig(), external_url="")
             replies: list[str] = []
+            only_people: list[str] = []
 
             async def reply(url: str, words: str) -> None:
                 replies.append(words)
@@ -140,6 +144,7 @@ async def house(
                 opened_ms=lambda _: 0,
                 say=lambda group, words: None,
                 reply=reply,
+                slack_needs_person=lambda: bool(only_people),
             )
             doors = AnswerDoors(clock, SimpleNamespace(), links)  # type: ignore[arg-type]  # not asked
             addresses = (
@@ -159,7 +164,7 @@ async def house(
             keys = {}
             for scope in Scope:
                 keys[scope], _ = await people.tokens.create(scope.value, [scope], created_by="bo")
-            yield House(it, slack, Browser(app), people, replies, keys)
+            yield House(it, slack, Browser(app), people, replies, keys, only_people)
         assert slack.problems == []
 
 
@@ -174,6 +179,22 @@ async def test_buttons_act_in_the_name_of_the_person_behind_the_member(house: Ho
     audit = [(a.who, a.what) for a in await house.people.audit.latest()]
     assert ("slack:ana", "incident_acknowledge") in audit
     assert house.replies == []
+
+
+async def test_where_only_people_may_act_a_stranger_of_the_workspace_may_not(house: House) -> None:
+    one = await house.it.open()
+    house.only_people.append("yes")
+    await house.press(ACK, one.number, member="U0STRANGER")
+    assert (await house.it.book.get(one.number)).acknowledged_by == ""
+    assert "only people of oncall.people may do this from Slack" in house.replies[0]
+    await house.press(ACK, one.number)
+    assert (await house.it.book.get(one.number)).acknowledged_by == "ana"
+
+
+async def test_where_every_member_may_act_strangers_are_named(house: House) -> None:
+    one = await house.it.open()
+    await house.press(ACK, one.number, member="U0STRANGER")
+    assert (await house.it.book.get(one.number)).acknowledged_by == "ana.r"
 
 
 async def test_forms_are_opened_and_done(house: House) -> None:

@@ -117,6 +117,7 @@ class AnsweredChannels:
             opened_ms=self._opened_ms,
             say=self.echo.say,
             reply=reply,
+            slack_needs_person=lambda: self.config.slack_who == "people",
         )
         return AnswerDoors(self._clock, self.answers, links)
 

@@ -94,21 +94,27 @@ class Members:
 
     async def person(self, member_id: str, username: str) -> str:
         """Who a member is among people; the member's own name when nobody is known."""
+        return await self.known(member_id) or username or member_id
+
+    async def known(self, member_id: str) -> str:
+        """Who a member is among people; empty when nobody is known."""
         for name, its_id in {**self._given, **self._slack_methods()}.items():
             if its_id == member_id:
                 return name
         known = self._names.get(member_id)
-        if known is None:
-            known = await self._by_mail(member_id) or username or member_id
-            if len(self._names) < _REMEMBERED:
-                self._names[member_id] = known
-        return known
+        if known is not None:
+            return known
+        found = await self._by_mail(member_id)
+        if found is not None and len(self._names) < _REMEMBERED:
+            self._names[member_id] = found
+        return found or ""
 
-    async def _by_mail(self, member_id: str) -> str:
+    async def _by_mail(self, member_id: str) -> str | None:
+        """Empty when nobody has that address; None when Slack does not say."""
         try:
             email = (await self._api().member(member_id)).profile.email.lower()
         except Fault:
-            return ""
+            return None
         people = self.people().values()
         return next((one.name for one in people if email and one.email.lower() == email), "")
 

@@ -119,6 +119,10 @@ class ResponseDesk:
         """Who a member of Slack is among people."""
         return await self._slack.members.person(member_id, username)
 
+    async def slack_member(self, member_id: str) -> str:
+        """As `slack_person`; empty for a member who is nobody among people."""
+        return await self._slack.members.known(member_id)
+
     async def open_slack_view(self, trigger_id: str, view: Mapping[str, object]) -> None:
         """Show a form to whoever pressed. Raises Temporary, or SlackRefused."""
         await self._slack.api().open_view(trigger_id, view)

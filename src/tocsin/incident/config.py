@@ -89,6 +89,9 @@ class IncidentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     join: JoinConfig = JoinConfig()
     auto_resolve: Duration = Duration(900)
     """How long after all of its alerts have resolved an incident is resolved; 0: only by people."""
+    webhook_limit: int = 20
+    """So many incidents may one key open by the webhook within an hour; what it tells beyond that
+    joins the newest of them that is open, and is refused for a while when none is."""
     roles: tuple[str, ...] = ("commander", "communications")
     """What people do in an incident, as the pages offer it."""
     largest_image: Size = Size(10 << 20)
@@ -102,6 +105,8 @@ class IncidentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How documents about resolved incidents come about."""
 
     def __post_init__(self) -> None:
+        if self.webhook_limit < 1:
+            raise Rejected("webhook_limit must be at least 1")
         levels = completed(self.severities)
         msgspec.structs.force_setattr(self, "severities", levels)
         if self.open_on == _shipped_openings() and not set(SHIPPED) <= set(levels):

@@ -18,7 +18,7 @@ from tocsin.incident.book import Author, Draft, Firing, IncidentBook, Resolution
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.sighting import GroupKeys, Joining, Sighted, judge, keys_of
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import NotFound, Rejected
+from tocsin.kit.fault import NotFound, Rejected, TooMuch
 from tocsin.model.alerts import Alert
 from tocsin.model.incidents import Incident, Link
 from tocsin.model.labels import from_mapping
@@ -29,6 +29,7 @@ _ATTEMPTS = 4
 _USUAL = 2
 """Without a severity: the third, as P2."""
 _MOST_INCIDENTS = 2000
+_HOUR_MS = 3_600_000
 _SAME = {"error": "high", "err": "high", "fatal": "critical"}
 
 Action = Literal["trigger", "acknowledge", "resolve"]
@@ -191,22 +192,54 @@ class FromWebhook:
                 await self._book.reopen(act.number, author, event.title)
             await self._book.alerts_fired(act.number, firing, author)
             return Told(status="joined", dedup_key=event.dedup_key, incident=act.number)
-        draft = Draft(
-            severity=severity,
-            title=event.title,
-            description=event.description,
-            services=firing.services,
-            tags=tuple(event.tags),
-            links=(link,),
-            join_key=keys[0],
-        )
-        one = await self._book.open(draft, author)
+        surplus = await self._surplus(author)
+        if surplus is not None:
+            await self._book.alerts_fired(surplus.number, firing, author)
+            why = f"{author.name} opened many within an hour (incidents.webhook_limit)"
+            return Told(
+                status="joined", dedup_key=event.dedup_key, incident=surplus.number, why=why
+            )
+        one = await self._book.open(_draft(event, firing, keys[0]), author)
         return Told(status="opened", dedup_key=event.dedup_key, incident=one.number)
+
+    async def _surplus(self, author: Author) -> Incident | None:
+        """What an event joins whose key has opened so many within an hour that it may open no more;
+        None when it may. Raises TooMuch when nothing of that is open any more."""
+        since = self._clock.now_ms() - _HOUR_MS
+        found = await self._book.find(Asked(since_ms=since, limit=_MOST_INCIDENTS))
+        own = [
+            one
+            for one in found
+            if (one.source, one.opened_by) == (SOURCE, author.name) and one.opened_ms > since
+        ]
+        if len(own) < self._book.config.webhook_limit:
+            return None
+        for one in own:
+            if not one.is_over:
+                return one
+        seconds = max(1.0, (min(one.opened_ms for one in own) - since) / 1000)
+        raise TooMuch(
+            f"this key opened {len(own)} incidents within an hour; incidents.webhook_limit allows "
+            "no more",
+            seconds,
+        )
 
 
 def _alert(event: Event, now: int) -> Alert:
     labels = {"alertname": event.title, "service": event.service, "dedup_key": event.dedup_key}
     return Alert(labels=from_mapping(labels), starts_ms=now, source=SOURCE)
+
+
+def _draft(event: Event, firing: Firing, key: str) -> Draft:
+    return Draft(
+        severity=firing.severity,
+        title=event.title,
+        description=event.description,
+        services=firing.services,
+        tags=tuple(event.tags),
+        links=firing.links,
+        join_key=key,
+    )
 
 
 def _link(event: Event, now: int) -> Link:

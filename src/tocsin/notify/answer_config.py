@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from tocsin.kit.fault import Rejected
@@ -19,6 +21,10 @@ class AnswersConfig(msgspec.Struct, frozen=True, kw_only=True):
     `/api/integrations/slack/commands`."""
     slack_signing_secret_file: str = ""
     """A file with it."""
+    slack_who: Literal["workspace", "people"] = "workspace"
+    """Who may acknowledge, silence and resolve in Slack, and work on incidents there: every member
+    of the workspace, under the member's name, or only those who are found among `oncall.people` (by
+    `incidents.response.slack.members`, a way of the kind slack, or their mail address)."""
     pagerduty_secret: Secret | None = None
     """The secret of PagerDuty's webhook subscription (version 3), whose address is
     `/api/integrations/pagerduty`. Several, with spaces between them, are all accepted."""

@@ -36,6 +36,7 @@ class AnswerDoors:
         self.opened_ms = links.opened_ms
         self.say = links.say
         self.reply = links.reply
+        self.slack_needs_person = links.slack_needs_person
         self.slack_seen = SeenOnce(clock, seconds=_REPLAY_SECONDS)
         self.pagerduty_seen = SeenOnce(clock, seconds=_HOOK_SECONDS)
         self.attempts = Attempts(clock, most=_MOST, seconds=_WINDOW_SECONDS)
@@ -54,6 +55,8 @@ class AnswerLinks:
     """Have every channel with a thread say something about a group."""
     reply: Callable[[str, str], Awaitable[None]]
     """Tell one person something at the address that Slack gave; what fails is logged."""
+    slack_needs_person: Callable[[], bool] = lambda: False
+    """Whether only members of Slack may answer who are people of ours."""
 
 
 def doors(request: Request) -> AnswerDoors:

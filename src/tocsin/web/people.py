@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Rejected
 from tocsin.state.audit import Audit
 from tocsin.state.config import AuthConfig
 from tocsin.state.database import Database
@@ -67,3 +68,16 @@ class People:
 def people(request: Request) -> People:
     """The people of the application that serves this request."""
     return cast("People", request.app.state.people)
+
+
+async def refuse_disabled(request: Request, *names: str) -> None:
+    """Raises Rejected when these are names or mail addresses of users who are all disabled: what
+    was signed for them before is of no use any more. Who is no user at all is let through."""
+    wanted = {one.casefold() for one in names if one}
+    users = [
+        one
+        for one in await people(request).users.all()
+        if one.name.casefold() in wanted or (one.email and one.email.casefold() in wanted)
+    ]
+    if users and all(one.disabled_at is not None for one in users):
+        raise Rejected(f"the account of {users[0].name} is disabled; log in with another")

@@ -29,8 +29,12 @@ _MOST_RULES = 20
 _MOST_TRIES = 5
 _CODE_MS = 15 * 60_000
 _NEXT_CODE_MS = 30_000
-_MOST_CODES, _CODES_MS = 10, 3_600_000
+_MOST_CODES, _HOUR_MS = 10, 3_600_000
 """So many codes an hour for one person: each may ring a stranger, and costs money."""
+_MOST_TO_ONE = 4
+"""So many codes an hour to one address, whoever asks for them."""
+_MOST_WRONG = 15
+"""So many wrong codes an hour from one person; then none counts for a while."""
 _LONGEST_DELAY_MS = 24 * 3_600_000
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _MAIL = re.compile(r"[^\s@<>,;]{1,64}@[^\s@<>,;]{1,190}")
@@ -55,6 +59,13 @@ class OwnMethod(msgspec.Struct, frozen=True, kw_only=True):
         return ContactMethod(name=self.name, kind=self.kind, address=self.address)
 
 
+class SentCode(msgspec.Struct, frozen=True):
+    """That a code went there; the address itself is not kept longer than its way."""
+
+    at_ms: int
+    to: str
+
+
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """What one person set; rules that are None are those of the configuration."""
 
@@ -64,6 +75,10 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     low: tuple[NotifyStep, ...] | None = None
     codes_ms: tuple[int, ...] = ()
     """When codes were sent within the last hour."""
+    sent: tuple[SentCode, ...] = ()
+    """To which addresses they were sent."""
+    wrong_ms: tuple[int, ...] = ()
+    """When codes were given within the last hour that were none."""
 
 
 def reachable(person: Person, contact: Contact | None, *, has_device: bool) -> Person:
@@ -107,7 +122,7 @@ class Contacts:
             raise Rejected(f"there is a way {made.name!r} already; choose another name")
         if len(contact.methods) >= _MOST_METHODS:
             raise Rejected(f"at most {_MOST_METHODS} ways of one's own; remove one")
-        contact = self._counted(contact)
+        contact = await self._counted(contact, made)
         made, code = self._with_code(made)
         await self._keep(contact, (*contact.methods, made))
         return made, code
@@ -118,7 +133,7 @@ class Contacts:
         found = _method(contact, name)
         if self._clock.now_ms() - found.code_ms < _NEXT_CODE_MS:
             raise Rejected("a code was sent a moment ago; wait half a minute for it")
-        contact = self._counted(contact)
+        contact = await self._counted(contact, found)
         made, code = self._with_code(found)
         await self._keep(contact, _with(contact, made))
         return made, code
@@ -130,10 +145,13 @@ class Contacts:
         if found.verified_ms:
             return
         now = self._clock.now_ms()
+        wrong = _within_hour(contact.wrong_ms, now)
+        _refuse_more(wrong, _MOST_WRONG, now, "too many wrong codes")
         if found.tries >= _MOST_TRIES or now - found.code_ms > _CODE_MS:
             raise Rejected("that code does not count any more; have another one sent")
         if not hmac.compare_digest(_hash(code.strip()), found.code_hash):
             tried = msgspec.structs.replace(found, tries=found.tries + 1)
+            contact = msgspec.structs.replace(contact, wrong_ms=(*wrong, now))
             await self._keep(contact, _with(contact, tried))
             raise Rejected("that is not the code that was sent")
         proved = msgspec.structs.replace(found, verified_ms=now, code_hash="")
@@ -157,15 +175,25 @@ class Contacts:
         changed = {"high" if urgency == "high" else "low": steps}
         await self._save(msgspec.structs.replace(contact, **changed))
 
-    def _counted(self, contact: Contact) -> Contact:
+    async def _counted(self, contact: Contact, method: OwnMethod) -> Contact:
         """With one code more, which removing the way does not take back. Raises Rejected for one
-        too many."""
+        too many, of the person or to the address."""
         now = self._clock.now_ms()
-        recent = tuple(at for at in contact.codes_ms if now - at < _CODES_MS)
-        if len(recent) >= _MOST_CODES:
-            minutes = max(1, round((recent[0] + _CODES_MS - now) / 60_000))
-            raise Rejected(f"at most {_MOST_CODES} codes an hour; try again in {minutes} minutes")
-        return msgspec.structs.replace(contact, codes_ms=(*recent, now))
+        recent = _within_hour(contact.codes_ms, now)
+        _refuse_more(recent, _MOST_CODES, now, f"at most {_MOST_CODES} codes an hour")
+        known = {**await self.all(), contact.person: contact}
+        target = _target(method)
+        to_one = [
+            one.at_ms
+            for each in known.values()
+            for one in each.sent
+            if one.to == target and now - one.at_ms < _HOUR_MS
+        ]
+        _refuse_more(to_one, _MOST_TO_ONE, now, f"at most {_MOST_TO_ONE} codes an hour there")
+        kept = tuple(one for one in contact.sent if now - one.at_ms < _HOUR_MS)
+        return msgspec.structs.replace(
+            contact, codes_ms=(*recent, now), sent=(*kept, SentCode(now, target))
+        )
 
     def _with_code(self, method: OwnMethod) -> tuple[OwnMethod, str]:
         code = f"{secrets.randbelow(1_000_000):06d}"
@@ -179,6 +207,22 @@ class Contacts:
     async def _save(self, contact: Contact) -> None:
         kept = Kept(content=msgspec.json.encode(contact), updated_at=self._clock.now_ms())
         await self._shelf.save({contact.person: kept})
+
+
+def _within_hour(times_ms: Sequence[int], now_ms: int) -> tuple[int, ...]:
+    return tuple(at for at in times_ms if now_ms - at < _HOUR_MS)
+
+
+def _refuse_more(recent_ms: Sequence[int], most: int, now_ms: int, words: str) -> None:
+    if len(recent_ms) >= most:
+        minutes = max(1, round((min(recent_ms) + _HOUR_MS - now_ms) / 60_000))
+        raise Rejected(f"{words}; try again in {minutes} minutes")
+
+
+def _target(method: OwnMethod) -> str:
+    """A text message and a call to a number are one address."""
+    kind = "phone" if method.kind in ("sms", "call") else method.kind
+    return hashlib.sha256(f"{kind} {method.address.casefold()}".encode()).hexdigest()[:32]
 
 
 def _checked(name: str, kind: str, address: str) -> OwnMethod:

@@ -20,6 +20,7 @@ from tocsin.state.throttle import TooManyAttempts
 from tocsin.web.answer_doors import doors, recorded
 from tocsin.web.body import status_of
 from tocsin.web.pages.render import page
+from tocsin.web.people import refuse_disabled
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.services import services
 
@@ -56,7 +57,7 @@ class AnswerView:
 async def _ask(request: Request) -> Response:
     """What the link would do; nothing is done."""
     try:
-        link = _link(request)
+        link = await _link(request)
     except Fault as error:
         return _refused(request, error)
     return _shown(request, _view(request, link))
@@ -65,7 +66,7 @@ async def _ask(request: Request) -> Response:
 async def _act(request: Request) -> Response:
     """Do it."""
     try:
-        link = _link(request)
+        link = await _link(request)
         doors(request).attempts.count(f"link {link.recipient} {link.subject}")
         done = await _done(request, link)
     except Fault as error:
@@ -73,20 +74,22 @@ async def _act(request: Request) -> Response:
     return _shown(request, _view(request, link, done))
 
 
-def _link(request: Request) -> SignedLink:
-    """The link that was followed; raises Expired, Rejected, or TooManyAttempts for whoever tries
-    many that are none."""
+async def _link(request: Request) -> SignedLink:
+    """The link that was followed; raises Expired, TooManyAttempts for whoever tries many that are
+    none, or Rejected, also when it was made for a user who is disabled by now."""
     door, now = doors(request), services(request).clock.now()
     links = door.mail_links()
     if links is None:
         raise Rejected("this Tocsin makes no links: listen.external_url is not set")
     try:
-        return links.read(str(request.path_params["token"]), now)
+        link = links.read(str(request.path_params["token"]), now)
     except Expired:
         raise
     except Rejected:
         door.attempts.count(f"address {request.client.host if request.client else ''}")
         raise
+    await refuse_disabled(request, link.recipient)
+    return link
 
 
 async def _done(request: Request, link: SignedLink) -> str:

@@ -21,7 +21,7 @@ from tocsin.web.body import status_of
 from tocsin.web.csrf import form_of
 from tocsin.web.pager import Standing, pager
 from tocsin.web.pages.render import page
-from tocsin.web.people import people
+from tocsin.web.people import people, refuse_disabled
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.services import services
 
@@ -43,7 +43,7 @@ class PageView:
 async def _ask(request: Request) -> Response:
     """What the link is about; nothing is done."""
     try:
-        link = _link(request)
+        link = await _link(request)
         return _shown(request, await _view(request, link))
     except Fault as error:
         return _refused(request, error)
@@ -53,7 +53,7 @@ async def _act(request: Request) -> Response:
     """Acknowledge or escalate, as the link says or the button that was pressed."""
     is_program = "application/json" in request.headers.get("accept", "")
     try:
-        link = _link(request)
+        link = await _link(request)
         action = link.action
         if action == ANSWER:
             action = _WANTED.get(str((await form_of(request)).get("do", "")), "")
@@ -73,7 +73,7 @@ async def _digits(request: Request) -> Response:
     https://www.twilio.com/docs/voice/twiml/gather
     """
     try:
-        link = _link(request)
+        link = await _link(request)
         if link.action != ANSWER:
             raise Rejected("this link is not one of a call")
         digit = str((await form_of(request)).get("Digits", ""))
@@ -84,8 +84,9 @@ async def _digits(request: Request) -> Response:
     return Response(body, media_type="text/xml", headers={"Cache-Control": "no-store"})
 
 
-def _link(request: Request) -> SignedLink:
-    """The link; raises Expired, Rejected, or TooManyAttempts for whoever tries many."""
+async def _link(request: Request) -> SignedLink:
+    """The link; raises Expired, TooManyAttempts for whoever tries many, or Rejected, also when it
+    was made for a user who is disabled by now."""
     door, now = pager(request), services(request).clock.now()
     links = door.links()
     if links is None:
@@ -99,6 +100,8 @@ def _link(request: Request) -> SignedLink:
         raise
     if link.action not in ACTIONS:
         raise Rejected("this link is not one of a page")
+    person = await door.book.person(link.recipient)
+    await refuse_disabled(request, link.recipient, person.email)
     return link
 
 

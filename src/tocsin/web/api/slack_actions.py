@@ -17,7 +17,13 @@ from tocsin.kit.fault import Fault, NotFound, Rejected
 from tocsin.notify.slack_incident import PREFIX
 from tocsin.notify.slack_status import ACKNOWLEDGE, GIVE_BACK, RESOLVE, SILENCE
 from tocsin.web.answer_doors import doors, recorded
-from tocsin.web.api.slack_incidents import SlackView, author_in_slack, pressed, submitted
+from tocsin.web.api.slack_incidents import (
+    SlackView,
+    author_in_slack,
+    person_in_slack,
+    pressed,
+    submitted,
+)
 from tocsin.web.csrf import keep_body
 from tocsin.web.problem import problem
 from tocsin.web.routing import Access, Addresses, post
@@ -143,7 +149,8 @@ async def _of_incident(request: Request, payload: SlackPayload, press: SlackPres
 
 async def _done(request: Request, user: SlackUser, press: SlackPress) -> str:
     """What is to be told to the one person who pressed; the message itself tells the others."""
-    door, who = doors(request), Who(user.shown, "slack")
+    person = await person_in_slack(request, user.id)
+    door, who = doors(request), Who(person or user.shown, "slack")
     alerts = door.answers.firing(press.value)
     detail = {"via": "slack", "slack_user": user.id}
     name = f"slack:{who.name}"

@@ -26,6 +26,7 @@ from tocsin.web.api.slack_incidents import (
     author_in_slack,
     incident_command,
     oncall_command,
+    person_in_slack,
 )
 from tocsin.web.problem import problem
 from tocsin.web.routing import Access, Addresses, post
@@ -65,16 +66,17 @@ async def _command(request: Request) -> Response:
 
 async def _done(request: Request, user: SlackUser, text: str) -> str:
     verb, _, rest = text.strip().partition(" ")
-    who = Who(user.shown, "slack")
     match verb.lower():
         case "status":
             return _status(request)
         case "ack" | "acknowledge":
+            who = await _who(request, user)
             alerts = _chosen(request, rest)
             count = await doors(request).answers.acknowledge(alerts, who)
             await _recorded(request, user, "alert_acknowledged", alerts)
             return f":eyes: You acknowledged {_count(count)}:\n{_list(request, alerts)}"
         case "silence":
+            who = await _who(request, user)
             length, _, matchers = rest.strip().partition(" ")
             seconds = _length(length)
             alerts = _chosen(request, matchers)
@@ -91,6 +93,10 @@ async def _done(request: Request, user: SlackUser, text: str) -> str:
             return await oncall_command(request)
         case _:
             return _HELP
+
+
+async def _who(request: Request, user: SlackUser) -> Who:
+    return Who(await person_in_slack(request, user.id) or user.shown, "slack")
 
 
 def _length(text: str) -> float:

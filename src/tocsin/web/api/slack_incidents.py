@@ -28,6 +28,7 @@ from tocsin.notify.slack_incident import (
 )
 from tocsin.notify.slack_status import escaped
 from tocsin.state.incidents import Asked
+from tocsin.web.answer_doors import doors
 from tocsin.web.people import people
 from tocsin.web.services import services
 
@@ -76,9 +77,26 @@ class SlackView(msgspec.Struct, frozen=True):
 
 
 async def author_in_slack(request: Request, member_id: str, username: str) -> Author:
-    """Who pressed or wrote, under the name that people have in Tocsin."""
-    name = await services(request).response.slack_person(member_id, username)
-    return Author(name, "slack")
+    """Who pressed or wrote, under the name that people have in Tocsin. Raises Rejected for a member
+    who is nobody there, where only people may."""
+    name = await person_in_slack(request, member_id)
+    return Author(
+        name or await services(request).response.slack_person(member_id, username), "slack"
+    )
+
+
+async def person_in_slack(request: Request, member_id: str) -> str:
+    """The person whom a member is found to be, where only people may act (`answers.slack_who`);
+    empty where every member may. Raises Rejected for a member who is nobody."""
+    if not doors(request).slack_needs_person():
+        return ""
+    name = await services(request).response.slack_member(member_id)
+    if not name:
+        raise Rejected(
+            "only people of oncall.people may do this from Slack, and you are not found among "
+            "them; ask whoever keeps Tocsin's configuration for incidents.response.slack.members"
+        )
+    return name
 
 
 async def pressed(request: Request, action: str, number: str, trigger: str, author: Author) -> str:
