@@ -46,6 +46,7 @@ from tocsin.web.pages import (
     status_admin,
     system,
     targets,
+    trace,
     traces,
 )
 from tocsin.web.routing import Addresses
@@ -86,6 +87,7 @@ PAGES: Addresses = (
     *log_views.ADDRESSES,
     *log_line.ADDRESSES,
     *traces.ADDRESSES,
+    *trace.ADDRESSES,
     *browse.ADDRESSES,
     *targets.ADDRESSES,
     *system.ADDRESSES,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tocsin.model.spans import KINDS, STATUSES
 from tocsin.query.logs.compare import quoted
 from tocsin.web.pages.filters import duration
@@ -15,12 +17,25 @@ def nano_duration(ns: float) -> str:
     return f"{ns:.0f} ns" if 0 < ns < 1_000 else duration(ns / 1e9)
 
 
-def service_colour(service: str) -> int:
-    """1 to 12: the series colour of a service, the same on every page (FNV-1a, 32 bits)."""
+def colours_of(services: Iterable[str]) -> dict[str, int]:
+    """1 to 12 for each service: by a hash of its name (FNV-1a, 32 bits), so that it keeps its
+    colour; of two with the same, the later by name takes the next that is free."""
+    found: dict[str, int] = {}
+    for name in sorted(set(services)):
+        slot = _hash(name) % _COLOURS
+        for _ in range(_COLOURS):
+            if slot + 1 not in found.values():
+                break
+            slot = (slot + 1) % _COLOURS
+        found[name] = slot + 1
+    return found
+
+
+def _hash(text: str) -> int:
     found = _OFFSET
-    for letter in service.encode("utf-16-le")[::2]:
+    for letter in text.encode():
         found = ((found ^ letter) * _PRIME) & _BITS
-    return found % _COLOURS + 1
+    return found
 
 
 def kind_word(number: int) -> str:
@@ -40,7 +55,6 @@ def asks(field: str, value: str) -> str:
 
 FILTERS = {
     "nano_duration": nano_duration,
-    "service_colour": service_colour,
     "kind_word": kind_word,
     "status_word": status_word,
     "asks": asks,

@@ -14,7 +14,9 @@ from tocsin.web.pages.filters import duration
 WIDTH, HEIGHT = 1_000, 150
 _LEAST_BUCKETS = 16
 """The scale is never finer than this: a single duration is no wall of colour."""
-_LABELS = tuple(10**power for power in range(3, 13))
+_LABELS = tuple(first * 10**power for first in (1, 3, 2, 5) for power in range(3, 13))
+_LEAST_GAP = 22
+"""Between two durations beside the drawing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,11 @@ def _cell(one: HeatCell, scale: tuple[int, int], most: int) -> Cell:
 
 
 def _labels(low: int, high: int) -> list[Label]:
-    """Powers of ten, or fewer where they would stand too close."""
+    """Powers of ten first, then what stands between them, as far as there is room."""
     each = HEIGHT / (high - low)
-    found = [
-        Label(round((high - 4 * log2(ns)) * each, 1), duration(ns / 1e9), ns)
-        for ns in _LABELS
-        if low <= 4 * log2(ns) <= high
-    ]
-    return [one for one in found if 8 <= one.y <= HEIGHT - 4]
+    found: list[Label] = []
+    for ns in _LABELS:
+        y = round((high - 4 * log2(ns)) * each, 1)
+        if 8 <= y <= HEIGHT - 4 and all(abs(y - one.y) >= _LEAST_GAP for one in found):
+            found.append(Label(y, duration(ns / 1e9), ns))
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from tocsin.web.api.logs import step_for
 from tocsin.web.pages.connect import PLACEHOLDER, Snippet, address_of
 from tocsin.web.pages.log_asked import span_of
 from tocsin.web.pages.render import frame, page
+from tocsin.web.pages.trace_filters import colours_of
 from tocsin.web.pages.trace_heat import Heat, heat_of
 from tocsin.web.pages.trace_snippets import trace_snippets
 from tocsin.web.routing import Access, Addresses, get
@@ -77,6 +78,12 @@ class TracesView:
     seen: Sequence[ServiceSeen] = ()
     snippets: Sequence[Snippet] = ()
     failed: str = ""
+
+    @property
+    def colours(self) -> Mapping[str, int]:
+        """The colour of each service."""
+        shown = (part.service for one in self.traces for part in one.services)
+        return colours_of([*self.names, *shown])
 
     @property
     def longest_ns(self) -> int:
