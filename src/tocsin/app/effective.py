@@ -37,6 +37,7 @@ _LIVE = (
     "alerting",
     "incidents",
     "ingest",
+    "logs",
     "oncall",
     "query",
     "retention",

@@ -16,6 +16,7 @@ from tocsin.ingest.logs.patterns import PatternMiner
 from tocsin.ingest.logs.syslog import Syslog
 from tocsin.ingest.logs.tail import TailBus
 from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Permanent
 from tocsin.kit.tasks import Tasks
 from tocsin.query.logs.search import LogSearch
 from tocsin.state.settings import Settings
@@ -58,9 +59,17 @@ class LogKeeping:
         tasks.start("log_usage", self.usage.run)
         tasks.start("log_rules", lambda: self.rules.pipelines.run(samples, samples.guard))
 
-    def configure(self, config: Config) -> None:
-        """Put other limits and rules in force. Raises Rejected for rules that do not go together,
-        before anything has changed."""
+    async def apply(self, old: Config, new: Config, folder: Path) -> None:
+        """Put other limits, rules and ports of syslog in force, all or nothing. Raises Rejected for
+        rules that do not go together, Permanent for a port that cannot be listened on."""
+        self._configure(new)
+        try:
+            await self.syslog.apply(new.logs.syslog, folder)
+        except Permanent:
+            self._configure(old)
+            raise
+
+    def _configure(self, config: Config) -> None:
         self.rules.configure(config)
         self.intake.configure(config.logs, retention_seconds=_retention_seconds(config))
 

@@ -120,7 +120,7 @@ class Tocsin:
             parts.guard.add_rule(rule)
         self.tasks.start("writer", parts.writer.run)
         parts.logs.start(self.tasks, parts.intake)
-        parts.traces.start(self.tasks)
+        parts.traces.start(self.tasks, parts.intake)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
         if config.listen.otlp_grpc:
@@ -164,10 +164,10 @@ class Tocsin:
         post_mortem_config(loaded)
         await asyncio.to_thread(check_escalations, loaded, parts.clock)
         await asyncio.to_thread(check_response, loaded, parts.clock)
+        await parts.logs.apply(self.loaded.config, config, loaded.folder)
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )
-        parts.logs.configure(config)
         parts.traces.configure(config)
         await parts.retention.configure(config.retention)
         await asyncio.to_thread(parts.dashboards.configure, loaded)

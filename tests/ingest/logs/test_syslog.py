@@ -217,6 +217,52 @@ async def test_tls_is_spoken(tmp_path: Path) -> None:
     assert kept.records[0].body == "encrypted"
 
 
+async def test_ports_open_and_close_and_what_stays_is_not_touched(tmp_path: Path) -> None:
+    async with listening(tmp_path, tcp="127.0.0.1:0", udp="127.0.0.1:0") as (syslog, kept):
+        before = syslog.ports
+        _, stays = await asyncio.open_connection("127.0.0.1", before["tcp"])
+        stays.write(b"<13>before\n")
+        await until(kept, 1)
+        cert, key = certificate(tmp_path)
+        tls = SyslogConfig(
+            tcp="127.0.0.1:0", tls="127.0.0.1:0", certificate=cert.name, key=key.name
+        )
+        await syslog.apply(tls, tmp_path)
+        assert syslog.ports.keys() == {"tcp", "tls"}
+        assert syslog.ports["tcp"] == before["tcp"]
+        stays.write(b"<13>after\n")
+        await until(kept, 2)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", before["udp"]))  # nobody has it any more
+        tls_port = syslog.ports["tls"]
+        cert.touch()
+        await syslog.apply(tls, tmp_path)
+        assert syslog.ports["tcp"] == before["tcp"]
+        assert syslog.ports["tls"] != tls_port, "a renewed certificate is read"
+        stays.write(b"<13>the last")
+        await syslog.apply(SyslogConfig(), tmp_path)
+        assert syslog.ports == {}
+        await until(kept, 3)
+        stays.close()
+    assert [one.body for one in kept.records] == ["before", "after", "the last"]
+
+
+async def test_ports_stay_as_they_were_when_another_one_is_taken(tmp_path: Path) -> None:
+    async with listening(tmp_path, tcp="127.0.0.1:0") as (taken, _):
+        number = taken.ports["tcp"]
+        async with listening(tmp_path, udp="127.0.0.1:0") as (syslog, kept):
+            wrong = SyslogConfig(udp="127.0.0.1:0", tcp=f"127.0.0.1:{number}")
+            with pytest.raises(Permanent, match=r"logs\.syslog"):
+                await syslog.apply(wrong, tmp_path)
+            missing = SyslogConfig(tls="127.0.0.1:0", certificate="no.pem", key="no.key")
+            with pytest.raises(Permanent, match=r"no\.pem"):
+                await syslog.apply(missing, tmp_path)
+            assert syslog.ports.keys() == {"udp"}
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(MESSAGES[0], ("127.0.0.1", syslog.ports["udp"]))
+            await until(kept, 1)
+
+
 async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     async with listening(tmp_path, tcp="127.0.0.1:0") as (syslog, _):
         with pytest.raises(Permanent, match=r"logs\.syslog"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,9 +18,20 @@ from tocsin.ingest.logs.intake import LogIntake
 from tocsin.ingest.logs.line import adopt_form
 from tocsin.ingest.logs.syslog_framing import Framer
 from tocsin.ingest.logs.syslog_message import parse
+from tocsin.ingest.logs.syslog_ports import (
+    Connection,
+    Port,
+    Wanted,
+    cannot_listen,
+    open_datagrams,
+    open_stream,
+    tls_context,
+    unchanged,
+    wanted_ports,
+)
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Permanent, Temporary, TooMuch
+from tocsin.kit.fault import Temporary, TooMuch
 from tocsin.kit.tasks import Tasks
 from tocsin.model.logs import LogRecord
 
@@ -35,10 +47,7 @@ _turned_away = gauge.counter("syslog_turned_away", "Syslog connections over the 
 _WAITING = 20_000
 _AT_ONCE = 2_000
 _ON_LOOP = 50
-_CHUNK = 64 << 10
 _RETRY_SECONDS = 1.0
-_QUIET_SECONDS = 0.2
-_LAST_SECONDS = 1.0
 
 _Message = tuple[bytes, str]
 """As it came, and the sender's address."""
@@ -52,32 +61,47 @@ class Syslog(asyncio.DatagramProtocol):
         self._config = config
         self._clock = clock
         self._queue: asyncio.Queue[_Message] = asyncio.Queue(_WAITING)
-        self._transport: asyncio.DatagramTransport | None = None
-        self._servers: list[asyncio.Server] = []
-        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._waits: set[asyncio.Timeout] = set()
-        self._patience_seconds = float(config.idle)
-        self.ports: dict[str, int] = {}
-        """What was taken: "udp", "tcp", "tls"."""
+        self._open: dict[str, Port] = {}
+        self._context: ssl.SSLContext | None = None
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The numbers of the ports that are open: "udp", "tcp", "tls"."""
+        return {name: port.number for name, port in self._open.items()}
 
     async def start(self, tasks: Tasks, folder: Path) -> None:
         """Listen where the configuration says; certificates are found from `folder` on.
 
         Raises Permanent when that cannot be.
         """
-        config = self._config
+        tasks.start("ingest_syslog", self.run)
+        await self.apply(self._config, folder)
+
+    async def apply(self, config: SyslogConfig, folder: Path) -> None:
+        """Open and close ports as another configuration, or a renewed certificate, says. What stays
+        the same is not touched; what is closed is read to its end.
+
+        Raises Permanent when an address cannot be listened on or a certificate cannot be read:
+        then everything is as it was.
+        """
+        wanted, context = wanted_ports(config, folder), tls_context(config, folder)
+        staying = unchanged(self._open, wanted)
+        before = {name: port for name, port in self._open.items() if name not in staying}
+        fresh = {name: one for name, one in wanted.items() if name not in staying}
+        for port in before.values():
+            port.close_listening()
+        self._open = {name: self._open[name] for name in staying}
         try:
-            if config.udp:
-                await self._listen_udp(*_place(config.udp))
-            if config.tcp:
-                await self._listen("tcp", *_place(config.tcp), None)
-            if config.tls:
-                await self._listen("tls", *_place(config.tls), _context(config, folder))
-        except (OSError, ssl.SSLError) as error:
-            raise Permanent(f"cannot listen for syslog: {error}; see logs.syslog") from error
-        if self.ports:
+            await self._listen(fresh, context)
+        except OSError as error:
+            await self._listen_again(before)
+            raise cannot_listen(error) from error
+        self._config, self._context = config, context
+        for connection in self._connections():
+            connection.patience_seconds = float(config.idle)
+        await asyncio.gather(*(port.say_farewell() for port in before.values()))
+        if before or fresh:
             _log.info("syslog_listens", **self.ports)
-            tasks.start("ingest_syslog", self.run)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Queue a datagram; beyond the queue's size, or its sender's limit, it is dropped and
@@ -100,80 +124,70 @@ class Syslog(asyncio.DatagramProtocol):
 
     async def stop(self) -> None:
         """Close the ports; returns when what waits is kept, which `run` does."""
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
-        for server in self._servers:
-            server.close()
-        if self._connections:
-            await self._say_farewell()
+        for port in self._open.values():
+            port.close_listening()
+        await asyncio.gather(*(port.say_farewell() for port in self._open.values()))
         await self._queue.join()
 
-    async def _say_farewell(self) -> None:
-        """Tell every sender that nothing more is taken, and read what is on its way: nobody
-        acknowledges syslog, so what is left unread is lost."""
-        for writer in self._connections.values():
-            if writer.can_write_eof():
-                with suppress(OSError):
-                    writer.write_eof()
-        self._patience_seconds = _QUIET_SECONDS
-        until = asyncio.get_running_loop().time() + _QUIET_SECONDS
-        for wait in self._waits:
-            wait.reschedule(until)
-        _, late = await asyncio.wait(self._connections, timeout=_LAST_SECONDS)
-        for connection in late:
-            connection.cancel()
-        if late:
-            await asyncio.wait(late)
+    async def _listen(self, wanted: Mapping[str, Wanted], context: ssl.SSLContext | None) -> None:
+        """Open all of them, or none."""
+        opened: dict[str, Port] = {}
+        try:
+            for name, one in wanted.items():
+                if name == "udp":
+                    opened[name] = await open_datagrams(one, self)
+                else:
+                    opened[name] = await open_stream(
+                        one, context if name == "tls" else None, self._connect
+                    )
+        except OSError:
+            for port in opened.values():
+                port.close_listening()
+            raise
+        self._open |= opened
 
-    async def _listen_udp(self, host: str, port: int) -> None:
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(
-            lambda: self, local_addr=(host, port)
-        )
-        self.ports["udp"] = int(self._transport.get_extra_info("sockname")[1])
+    async def _listen_again(self, before: Mapping[str, Port]) -> None:
+        """Open what was closed for others that could not be opened."""
+        for name, port in before.items():
+            try:
+                await self._listen({name: port.wanted}, self._context)
+            except OSError as error:
+                _log.error("syslog_port_lost", port=name, error=str(error))
+            else:
+                again = self._open[name]
+                port.connections |= again.connections
+                again.connections = port.connections
 
-    async def _listen(
-        self, name: str, host: str, port: int, context: ssl.SSLContext | None
+    def _connections(self) -> list[Connection]:
+        return [one for port in self._open.values() for one in port.connections]
+
+    async def _connect(
+        self, port: Port, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        server = await asyncio.start_server(self._connect, host, port, ssl=context)
-        self._servers.append(server)
-        self.ports[name] = int(server.sockets[0].getsockname()[1])
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._connections) >= self._config.max_connections:
+        task, config = asyncio.current_task(), self._config
+        if task is None or len(self._connections()) >= config.max_connections:
             _turned_away.inc()
             writer.close()
             return
-        self._connections[task] = writer
-        _connected.set(len(self._connections))
+        connection = Connection(reader, writer, task, float(config.idle))
+        port.connections.add(connection)
+        _connected.inc()
         try:
-            peer = writer.get_extra_info("peername")
-            await self._read(reader, str(peer[0]) if peer else "")
+            await self._read(connection)
         finally:
-            del self._connections[task]
-            _connected.set(len(self._connections))
+            port.connections.discard(connection)
+            _connected.dec()
             writer.close()
 
-    async def _read(self, reader: asyncio.StreamReader, peer: str) -> None:
-        framer = Framer(int(self._config.max_message))
+    async def _read(self, connection: Connection) -> None:
+        framer, peer = Framer(int(self._config.max_message)), connection.peer
         with suppress(ConnectionError, TimeoutError, ssl.SSLError):
-            while data := await self._chunk(reader):
+            while data := await connection.chunk():
                 for message in framer.feed(data):
                     await self._put(message, peer)
         _cut.inc(framer.cut)
         if rest := framer.rest().strip():
             await self._put(rest, peer)
-
-    async def _chunk(self, reader: asyncio.StreamReader) -> bytes:
-        """What comes next, nothing at the end; raises TimeoutError when that takes too long."""
-        async with asyncio.timeout(self._patience_seconds) as wait:
-            self._waits.add(wait)
-            try:
-                return await reader.read(_CHUNK)
-            finally:
-                self._waits.discard(wait)
 
     async def _put(self, message: bytes, peer: str) -> None:
         """Queue a message, once its sender may send it: a connection over its limit is read no
@@ -227,17 +241,3 @@ def _records(messages: list[_Message], now_ns: int) -> list[LogRecord]:
         record.source = "syslog"
         found.append(record)
     return found
-
-
-def _place(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return host.strip("[]") or "0.0.0.0", int(port)
-
-
-def _context(config: SyslogConfig, folder: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / config.certificate, folder / config.key)
-    if config.client_ca:
-        context.load_verify_locations(folder / config.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
