@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from tocsin.errortracking.answers import Breadcrumb, EventRow, EventShown, Feedback, RequestSeen
 from tocsin.query.logs.compare import quoted
@@ -31,9 +31,11 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Crumb:
-    """One thing that happened before. `at_s` is epoch seconds, 0 when that was not told."""
+    """One thing that happened before. `at_s` is epoch seconds, 0 when that was not told, and
+    `before_s` how long before the error it was."""
 
     at_s: float
+    before_s: float
     category: str
     level: str
     tone: str
@@ -95,7 +97,8 @@ def view_of(shown: EventShown) -> EventView:
     purse, content, event = Purse(), shown.content, shown.event
     raised = raised_of(content.exceptions, purse)
     message = "" if raised and content.message == event.value else content.message
-    crumbs = [_crumb(one, purse) for one in reversed(content.breadcrumbs[-_CRUMBS:])][::-1]
+    newest = reversed(content.breadcrumbs[-_CRUMBS:])
+    crumbs = [_crumb(one, event.at_ms, purse) for one in newest][::-1]
     named = [*(name for name in _FIRST if name in content.contexts), *content.contexts]
     names = [name for name in dict.fromkeys(named) if name != "trace"][:_CONTEXTS]
     contexts = [(purse.take(name, 60), purse.pairs(content.contexts[name])) for name in names]
@@ -124,10 +127,11 @@ def view_of(shown: EventShown) -> EventView:
     )
 
 
-def _crumb(one: Breadcrumb, purse: Purse) -> Crumb:
+def _crumb(one: Breadcrumb, at_ms: int, purse: Purse) -> Crumb:
     level = one.level.lower()[:20]
     return Crumb(
         at_s=one.at_ms / 1000,
+        before_s=(at_ms - one.at_ms) / 1000,
         category=purse.take(one.category or one.kind, 60),
         level=level,
         tone=_TONES.get(level, ""),
@@ -150,12 +154,13 @@ def links_of(event: EventRow, line_id: str = "") -> Links:
     """The trace, the lines and the line that belong to an event."""
     near = {"from": str(event.at_ms - _AROUND_MS), "to": str(event.at_ms + _AROUND_MS)}
     of_service = f"service:{quoted(event.service)}" if event.service else ""
-    trace = f"/traces/{event.trace_id}" if event.trace_id else ""
+    trace = f"/traces/{quote(event.trace_id, safe='')}" if event.trace_id else ""
+    span = f"?{urlencode({'span': event.span_id})}" if event.span_id else ""
     return Links(
-        trace=f"{trace}?span={event.span_id}" if trace and event.span_id else trace,
+        trace=f"{trace}{span}" if trace else "",
         trace_logs=f"/logs?{urlencode({'q': f'trace_id:{event.trace_id}', **near})}"
         if event.trace_id
         else "",
         logs=f"/logs?{urlencode({'q': of_service, **near})}",
-        line=f"/logs/line/{line_id}" if line_id else "",
+        line=f"/logs/line/{quote(line_id, safe='')}" if line_id else "",
     )
