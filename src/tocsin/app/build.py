@@ -16,6 +16,7 @@ from tocsin.app.alerting import Alerting
 from tocsin.app.config import Loaded
 from tocsin.app.dashboards import dashboards
 from tocsin.app.effective import effective, shown_yaml
+from tocsin.app.error_keeping import Beside, error_keeping
 from tocsin.app.escalations import Escalations, check_escalations, escalations_of
 from tocsin.app.incident_alerts import IncidentAlerts
 from tocsin.app.incident_evidence import IncidentEvidence, Witnesses
@@ -101,6 +102,12 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     )
     following = _following(kept, loaded, clock, (settings, alerting, engine))
     incidents = following.incidents
+    traces = trace_keeping(config, kept.store, guard, clock)
+    beside = Beside(traces.intake, logs.intake, telemetry.source, alerting.dispatcher.put)
+    errors = error_keeping(config, kept, beside, clock)
+    errors.book.names = incidents.book.names
+    logs.intake.watched_by(errors.taps)
+    traces.intake.watched_by(errors.taps)
     seen = Witnesses(
         engine=engine,
         samples=telemetry.source,
@@ -133,7 +140,8 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         authenticator=Authenticator(people),
         settings=settings,
         logs=logs,
-        traces=trace_keeping(config, kept.store, clock),
+        traces=traces,
+        errors=errors,
         incidents=incidents,
         response=following.response,
         oncall=following.oncall,

@@ -11,8 +11,10 @@ import msgspec
 
 from tocsin.app.alert_config import with_alert_config_apart
 from tocsin.app.settings_tree import Config, HostPort
+from tocsin.errortracking.config import check_projects
 from tocsin.incident.config import check_severities
 from tocsin.kit.document import ConfigError, Document, Entries, Node, Place, Scalar, nearest
+from tocsin.kit.fault import Rejected
 from tocsin.kit.yaml import decode, load
 
 DEFAULT_FILE = "tocsin.yaml"
@@ -24,7 +26,6 @@ _EMBEDDED = ("prometheus", "alertmanager")
 
 _LATER = {
     "monitors": "uptime monitors",
-    "projects": "error tracking",
     "reports": "reports",
 }
 
@@ -77,6 +78,7 @@ def load_config(
     config = decode(document, Config)
     _check_auth(document, config)
     check_severities(document, config.incidents)
+    _check_projects(document, config)
     prometheus = _embedded(document, "prometheus", folder)
     alertmanager = _embedded(document, "alertmanager", folder)
     data_folder = Path.cwd() if "data" in (overrides or {}) else folder
@@ -146,6 +148,13 @@ def _overlaid(node: Node, steps: list[str], text: str) -> Node:
         {**entries.nodes, steps[0]: _overlaid(below, steps[1:], text)},
         {**entries.keys, steps[0]: entries.keys.get(steps[0], place)},
     )
+
+
+def _check_projects(document: Document, config: Config) -> None:
+    try:
+        check_projects(config.projects)
+    except Rejected as error:
+        raise document.error(str(error), "projects") from error
 
 
 def _check_auth(document: Document, config: Config) -> None:

@@ -9,6 +9,7 @@ from tocsin.alert.rules.manager import RuleManager
 from tocsin.app.afterwards import AfterIncidents
 from tocsin.app.alerting import Alerting
 from tocsin.app.dashboards import Dashboards
+from tocsin.app.error_keeping import ErrorKeeping
 from tocsin.app.escalations import Escalations
 from tocsin.app.incident_response import IncidentResponse
 from tocsin.app.incidents import Incidents
@@ -57,6 +58,7 @@ class Parts:
     settings: Settings
     logs: LogKeeping
     traces: TraceKeeping
+    errors: ErrorKeeping
     incidents: Incidents
     response: IncidentResponse
     oncall: OnCall

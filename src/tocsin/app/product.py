@@ -102,6 +102,7 @@ class Tocsin:
             loaded.config.ingest.body,
             authorize=parts.authenticator.grpc_sender,
         )
+        parts.errors.alerts.link_with(lambda: self._external_url)
         self._background = Background(parts.intake, loaded.config.ingest, parts.clock)
         self.otlp_grpc_url = ""
 
@@ -114,6 +115,7 @@ class Tocsin:
         await parts.writer.open()
         await parts.logs.open()
         await parts.traces.open()
+        await parts.errors.open()
         await load_series(parts.kept.store, parts.registry, since_day=self._oldest_day())
         await load_recent(parts.kept.store, parts.registry, parts.recent, parts.clock)
         for rule in await parts.settings.get(DROP_RULES, list[str], []):
@@ -121,6 +123,7 @@ class Tocsin:
         self.tasks.start("writer", parts.writer.run)
         parts.logs.start(self.tasks, parts.intake)
         parts.traces.start(self.tasks, parts.intake)
+        parts.errors.start(self.tasks, parts.intake)
         for listener in self._listeners():
             self.tasks.start(f"listen_{listener.name}", listener.run)
         if config.listen.otlp_grpc:
@@ -169,6 +172,7 @@ class Tocsin:
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
         )
         parts.traces.configure(config)
+        await parts.errors.configure(config)
         await parts.retention.configure(config.retention)
         await asyncio.to_thread(parts.dashboards.configure, loaded)
         self.loaded, self._plan, self._rule_plan = loaded, plan, rules
@@ -224,6 +228,7 @@ class Tocsin:
             parts.writer.drain(_DRAIN_SECONDS),
             parts.logs.writer.drain(_DRAIN_SECONDS),
             parts.traces.drain(_DRAIN_SECONDS),
+            parts.errors.drain(_DRAIN_SECONDS),
         )
         if not all(drained):
             _log.error("not_everything_was_kept", why="the store did not answer in time")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from tocsin.alert.config import AlertingConfig
+from tocsin.errortracking.config import ErrorsConfig, ProjectConfig
 from tocsin.incident.config import IncidentsConfig
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.logs.config import LogsConfig
@@ -149,6 +150,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     status_page: StatusPageConfig = StatusPageConfig()
     ingest: IngestConfig = IngestConfig()
     logs: LogsConfig = LogsConfig()
+    errors: ErrorsConfig = ErrorsConfig()
+    projects: dict[str, ProjectConfig] = {}
+    """Applications by name, whose errors belong together: `{shop: {platform: python, services:
+    [api, worker], alert_on: [new, regressed]}}`. The project `default` is always there."""
     traces: TracesConfig = TracesConfig()
     dashboards: str = ""
     """Folder of dashboards as code: JSON and YAML files, Grafana's JSON too. Shown read-only, read

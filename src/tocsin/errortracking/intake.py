@@ -75,6 +75,7 @@ class ErrorIntake:
         self._scrubber = Scrubber(scrub)
         self._sampler = Sampler(clock, config.keep_per_minute)
         self._ids: OrderedDict[str, None] = OrderedDict()
+        self._of_traces: OrderedDict[str, None] = OrderedDict()
         self._uncounted: dict[str, Sighting] = {}
         self._turn = asyncio.Lock()
         self._counts = asyncio.Lock()
@@ -171,8 +172,23 @@ class ErrorIntake:
             if print_.hash in self._counting.discarded:
                 _left_out.labels("discarded").inc()
                 continue
+            if self._is_told(one.event, print_.hash):
+                _left_out.labels("told_already").inc()
+                continue
             found.append(self._prepared(one, print_))
         return found
+
+    def _is_told(self, event: ErrorEvent, print_hash: str) -> bool:
+        """Whether a line or span tells an error of a trace that came already: an SDK, the log and
+        each span that an exception passes through may all tell the same one."""
+        if not event.trace_id:
+            return False
+        key = f"{event.trace_id} {print_hash}"
+        was = key in self._of_traces
+        self._of_traces[key] = None
+        while len(self._of_traces) > _REMEMBERED:
+            self._of_traces.popitem(last=False)
+        return was and event.source in ("logs", "spans")
 
     def _prepared(self, report: Report, print_: Grouped) -> _Coming:
         event = replace(

@@ -35,6 +35,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     raw: dict[str, Any] = {}  # Any: JSON of senders
     line_id: str = ""
+    attachments: tuple[str, ...] = ()
     fields: dict[str, str] = {}
     """Attributes of the line or span that it was found in."""
 
@@ -115,6 +116,7 @@ def content(report: Report) -> Content:
         logger=text(raw.get("logger"), 200),
         fingerprint=tuple(report.subject.given),
         line_id=report.line_id,
+        attachments=report.attachments,
     )
 
 

@@ -113,6 +113,8 @@ class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Days that log lines are kept."""
     traces_days: Days = 14
     """Days that spans are kept; their counts by minute are kept for 90 days at least."""
+    errors_days: Days = 90
+    """Days that errors are kept, and issues that were not seen again."""
     logs: tuple[LogRetention, ...] = ()
     """Other days for some of them, the first that fits counts: a list of `{level: debug, days: 3}`,
     `{service: audit, days: 365}`. Lines then go by themselves, not only a day at a time."""

@@ -232,6 +232,7 @@ class Retention:
             "series": max(config.raw_days, config.rollup_days) + 1,
             "exemplars": config.exemplars_days,
             "events": config.events_days,
+            "errors": config.errors_days,
             "spans": config.traces_days,
             "traces": config.traces_days,
             "spans_1m": max(config.traces_days, _COUNTS_DAYS),

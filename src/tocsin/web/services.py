@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from tocsin.alert.rules.made_rules import MadeRules
     from tocsin.alert.rules.manager import RuleManager
     from tocsin.dashboard.book import DashboardBook
+    from tocsin.errortracking.book import IssueBook
+    from tocsin.errortracking.intake import ErrorIntake
+    from tocsin.errortracking.projects import Projects
+    from tocsin.errortracking.sentry_intake import SentryIntake
     from tocsin.incident.afterwards.desk import Afterwards
     from tocsin.incident.book import IncidentBook
     from tocsin.ingest.config import IngestConfig
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from tocsin.statuspage.desk import StatusDesk
     from tocsin.store.backup_target import Target
     from tocsin.store.client import Store
+    from tocsin.store.error_writer import ErrorWriter
     from tocsin.store.log_writer import LogWriter
     from tocsin.store.recent import RecentWindow
     from tocsin.store.retention import Retention
@@ -206,6 +211,11 @@ class Services:
     log_rules: LogRuleParts
     spans: SpanIntake
     trace_search: TraceSearch
+    issues: IssueBook
+    sentry: SentryIntake
+    error_intake: ErrorIntake
+    error_projects: Projects
+    error_writer: ErrorWriter
     guard: CardinalityGuard
     scrape: ScrapeManager
     rules: RuleManager

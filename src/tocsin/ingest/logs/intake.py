@@ -100,6 +100,7 @@ class LogIntake:
         self._scrubber = Scrubber(config.scrub)
         self._steps = tuple(steps)
         self._tail = tail
+        self._watches: list[Tail] = []
         self.quota = Quota(clock, config.limits)
         self._turn = asyncio.Lock()
         self._resent = Resent()
@@ -116,6 +117,10 @@ class LogIntake:
     def know(self, names: Iterable[int]) -> None:
         """Lines of these names were kept before the start, the oldest first."""
         self._resent.remember(names)
+
+    def watched_by(self, watch: Tail) -> None:
+        """Let it look at what is kept from now on."""
+        self._watches.append(watch)
 
     @property
     def scrubbed(self) -> Counter[str]:
@@ -221,6 +226,8 @@ class LogIntake:
         await self._writer.write(batch)
         if self._tail is not None:
             self._tail.publish(batch)
+        for watch in self._watches:
+            watch.publish(batch)
         return found
 
     def _check(self, records: Sequence[LogRecord], now_ms: int) -> dict[int, str]:

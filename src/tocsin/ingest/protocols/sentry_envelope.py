@@ -97,9 +97,7 @@ def stored(body: bytes, limit_bytes: int) -> bytes:
     try:
         packed = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Rejected(
-            "the body is neither a JSON object nor base64 of a packed one"
-        ) from error
+        raise Rejected("the body is neither a JSON object nor base64 of a packed one") from error
     return compress.inflate(packed, "deflate", limit_bytes)
 
 

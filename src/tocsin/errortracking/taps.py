@@ -1,0 +1,89 @@
+"""How do errors of log lines and spans come in? Beside them, and never in their way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from tocsin.errortracking import found_errors
+from tocsin.errortracking.intake import ErrorIntake
+from tocsin.errortracking.projects import Projects
+from tocsin.errortracking.sentry_event import Report
+from tocsin.kit import gauge, log
+from tocsin.kit.clock import Clock
+from tocsin.kit.fault import Fault
+from tocsin.model.logs import LogBatch, line_id
+from tocsin.model.spans import SpanBatch
+
+_log = log.get("errors")
+_missed = gauge.counter(
+    "error_events_missed", "Errors of lines and spans that came too fast.", ("source",)
+)
+_WAITING = 5_000
+_AT_ONCE = 200
+_PAUSE_SECONDS = 1.0
+_EXCEPTION = "exception"
+Find = Callable[[], Report | None]
+
+
+class Taps:
+    """Looks at lines and spans that were kept; at most 5,000 of those that hold errors wait."""
+
+    def __init__(self, intake: ErrorIntake, projects: Projects, clock: Clock) -> None:
+        self._intake = intake
+        self._projects = projects
+        self._clock = clock
+        self._waiting: deque[Find] = deque()
+        self._arrived = asyncio.Event()
+
+    def publish(self, batch: LogBatch) -> None:
+        """Lines that were kept; as a live tail is told."""
+        if not self._intake.config.from_logs:
+            return
+        for place, one in enumerate(batch.records):
+            if one.level >= 17 and found_errors.may_hold(one):
+                name = line_id(one.ts_ns, batch.key, batch.number(place))
+                project = self._projects.of_service(one.service).name
+                self._add("logs", partial(found_errors.of_line, one, name, project))
+
+    async def saw(self, batch: SpanBatch) -> None:
+        """Spans that were kept."""
+        if not self._intake.config.from_spans:
+            return
+        for span in batch.spans:
+            for number, event in enumerate(span.events):
+                if event.name == _EXCEPTION:
+                    project = self._projects.of_service(span.service).name
+                    found = partial(found_errors.of_span, span, event, number, project)
+                    self._add("spans", found)
+
+    def _add(self, source: str, find: Find) -> None:
+        if len(self._waiting) >= _WAITING:
+            _missed.labels(source).inc()
+            return
+        self._waiting.append(find)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Take what was seen in, for ever."""
+        while True:
+            await self._arrived.wait()
+            some = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+            if not self._waiting:
+                self._arrived.clear()
+            try:
+                await self._take(some)
+            except Fault as fault:
+                _log.warning("found_errors_left_out", errors=len(some), reason=str(fault))
+                await self._clock.sleep(_PAUSE_SECONDS)
+
+    async def _take(self, some: list[Find]) -> None:
+        found = await asyncio.to_thread(lambda: [find() for find in some])
+        await self._intake.take([one for one in found if one is not None])
+
+    async def settle(self) -> None:
+        """Take in what waits, now."""
+        while self._waiting:
+            await self._take([self._waiting.popleft() for _ in range(len(self._waiting))])
