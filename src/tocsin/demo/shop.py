@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, exposition
 
 from tocsin.demo import process
 from tocsin.demo.database import Database, DatabaseDown
+from tocsin.demo.fault_report import FaultReport
 from tocsin.demo.journal import Journal, given_key, since_ms, trace_of, traceparent_of
 from tocsin.demo.shop_metrics import ShopMetrics
 from tocsin.demo.switches import Switches
@@ -27,11 +28,18 @@ _TRIM_SECONDS = 300.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class PaymentRefused(Exception):
+    """The partner did not charge the card."""
+
+
 class Shop:
     """The handlers and what they share."""
 
-    def __init__(self, folder: Path, partner_url: str, journal: Journal) -> None:
+    def __init__(
+        self, folder: Path, partner_url: str, journal: Journal, faults: FaultReport
+    ) -> None:
         self._journal = journal
+        self._faults = faults
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.metrics = ShopMetrics(self.registry)
@@ -50,6 +58,7 @@ class Shop:
         app.router.add_post("/api/orders", self._order)
         app.router.add_post("/api/analysis", self._analyse)
         app.cleanup_ctx.append(self._journal.background)
+        app.cleanup_ctx.append(self._faults.background)
         app.cleanup_ctx.append(self._background)
         return app
 
@@ -77,6 +86,7 @@ class Shop:
         except (DatabaseDown, aiohttp.ClientError, TimeoutError) as error:
             why = str(error) or type(error).__name__
             self._journal.say("error", f"{why}: {request.path} failed", trace_id=request["trace"])
+            self._fault(request, error)
             response = web.json_response({"error": why}, status=500)
         finally:
             self.metrics.active.dec()
@@ -97,6 +107,17 @@ class Shop:
             route=route,
             status=status,
             duration_ms=took_ms,
+        )
+
+    def _fault(self, request: web.Request, error: BaseException, *, handled: bool = False) -> None:
+        resource = request.match_info.route.resource
+        self._faults.tell(
+            error,
+            trace_id=str(request["trace"]),
+            user=str(request.get("user", "")),
+            transaction=f"{request.method} {resource.canonical if resource else request.path}",
+            request={"method": request.method, "url": str(request.url)},
+            handled=handled,
         )
 
     async def _expose(self, request: web.Request) -> web.Response:
@@ -134,15 +155,15 @@ class Shop:
     async def _order(self, request: web.Request) -> web.Response:
         body = await request.json()
         user, product = str(body["user"]), int(body["product"])
+        request["user"] = user
         trace = str(request["trace"])
-        headers = {"traceparent": traceparent_of(trace)}
-        charge = {"product": product}
-        async with self._session.post("/v1/charges", json=charge, headers=headers) as answer:
-            if answer.status != 200:
-                words = f"payment of product {product} was refused: partner answered"
-                told = f"{words} {answer.status}"
-                self._journal.say("warn", told, trace_id=trace, user_id=user)
-                return web.json_response({"error": "the payment was refused"}, status=502)
+        try:
+            await self._charge(trace, product)
+        except PaymentRefused as refused:
+            told = f"payment of product {product} was refused: {refused}"
+            self._journal.say("warn", told, trace_id=trace, user_id=user)
+            self._fault(request, refused, handled=True)
+            return web.json_response({"error": "the payment was refused"}, status=502)
 
         def work(db: sqlite3.Connection) -> tuple[int, int]:
             now = time.time()
@@ -168,6 +189,15 @@ class Shop:
         self.metrics.actions.labels("buy", "checkout").inc()
         self.metrics.features.labels("checkout", str(body.get("plan", "free"))).inc()
         return web.json_response({"order": order}, status=201)
+
+    async def _charge(self, trace: str, product: int) -> None:
+        """Have the card charged; raises PaymentRefused when it is not."""
+        charge, headers = {"product": product}, {"traceparent": traceparent_of(trace)}
+        async with self._session.post("/v1/charges", json=charge, headers=headers) as answer:
+            level = "info" if answer.status == 200 else "error"
+            self._faults.crumb("http", "POST /v1/charges", level, status=answer.status)
+            if answer.status != 200:
+                raise PaymentRefused(f"partner answered {answer.status}")
 
     async def _analyse(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -215,7 +245,9 @@ def _lock(path: Path) -> sqlite3.Connection | None:
 
 
 async def _run(folder: Path) -> None:
-    shop = Shop(folder, sys.argv[3], Journal("shop", sys.argv[2], given_key()))
+    url, key = sys.argv[2], given_key()
+    faults = FaultReport("shop", url, key)
+    shop = Shop(folder, sys.argv[3], Journal("shop", url, key), faults)
     shop.database.create()
     await process.serve(shop.app(), "shop")
 
