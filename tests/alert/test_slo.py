@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -131,9 +132,12 @@ class Service:
         self.slow = GroupRun(slow, self.world.around, restore=False)
         self.good = self.bad = 0.0
 
-    def recorded(self, days: float, *, failing: float) -> None:
-        """What was recorded in the past days, without evaluating it."""
-        minutes = range(int(days * 1440), 0, -1)
+    def recorded(
+        self, days: float, *, failing: float, only: Callable[[int], bool] = lambda ago: True
+    ) -> None:
+        """What was recorded in the past days, without evaluating it: in which minutes (counted from
+        now) there were data says `only`."""
+        minutes = [ago for ago in range(int(days * 1440), 0, -1) if only(ago)]
         for metric, value in (("slo:total:rate5m", 10.0), ("slo:bad:rate5m", 10.0 * failing)):
             labels = from_mapping({NAME: metric, "slo": "api", "team": "shop"})
             points = {self.world.now_ms - ago * 60_000: value for ago in minutes}
@@ -203,6 +207,35 @@ async def test_the_first_bad_minutes_of_an_objective_are_not_days(tmp_path: Path
     await service.minutes(12, failing=0.05)
     assert service.firing() == ["1h"]
     assert await service.last("slo:budget_left:ratio") > 0.98
+
+
+async def test_time_without_data_is_neither_good_nor_bad(tmp_path: Path) -> None:
+    """Half of three days nothing was scraped: what was counted failed just as often."""
+    service = Service(tmp_path)
+    service.recorded(3, failing=0.004, only=lambda ago: ago % 240 < 120)
+    known = from_mapping({NAME: "slo:since:timestamp_seconds", "slo": "api", "team": "shop"})
+    began = service.world.now_ms - 3 * 86_400_000
+    service.world.memory.put(known, {service.world.now_ms - 60_000: began / 1000})
+    await service.minutes(2, failing=0.004)
+    for window in ("6h", "1d", "3d"):
+        assert await service.last(f"slo:bad_ratio:{window}") == pytest.approx(0.004, rel=0.01)
+    left = await service.last("slo:budget_left:ratio")
+    assert left == pytest.approx(1 - 0.004 / 0.001 * 3 / 30, rel=0.02)
+
+
+async def test_what_failed_now_and_then_is_not_taken_for_what_failed_always(
+    tmp_path: Path,
+) -> None:
+    """A series of failures that is there only while there are some."""
+    service = Service(tmp_path)
+    service.recorded(1, failing=0.0)
+    labels = from_mapping({NAME: "slo:bad:rate5m", "slo": "api", "team": "shop"})
+    service.world.memory.put(
+        labels, {service.world.now_ms - ago * 60_000: 1.0 for ago in range(30, 25, -1)}
+    )
+    await service.fast.evaluate(service.world.now_ms)
+    found = await service.last("slo:bad_ratio:1h")
+    assert found == pytest.approx(5 * 1.0 / (60 * 10.0), rel=0.05)
 
 
 async def test_a_service_without_requests_has_no_ratio(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 The alerts are those of the SRE workbook's chapter "Alerting on SLOs": a long window says that it
 matters, a short one that it is still going on. For a budget of 30 days they fire at 14.4 and 6
 times the rate that would use it up exactly (to wake somebody), at 3 times and at once (a ticket).
-Long windows are made of the recorded rates of five minutes, so that they cost little.
+Long windows are made of the recorded rates of five minutes, so that they cost little. They tell the
+share of what was counted: time without data is neither good nor bad. Only what comes before the
+objective was known at all counts as good, so that its first bad minutes do not look like days.
 """
 
 from __future__ import annotations
@@ -25,14 +27,15 @@ BUDGET_LEFT = "slo:budget_left:ratio"
 BURN_RATE = "slo:burn_rate:1h"
 WHOLE = "slo:bad_ratio:window"
 OBJECTIVE = "slo:objective:ratio"
+SINCE = "slo:since:timestamp_seconds"
+"""Since when something is known of an objective, within its window."""
 
 _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
 _DAY_MS = 24 * _HOUR_MS
 _FAST_EVERY_MS = _MINUTE_MS
 _SURE_MS = 2 * _HOUR_MS
-"""In longer windows the time without data counts as good: what failed in the first minutes of an
-objective must not look as if it had failed for days."""
+"""Longer windows are diminished while the objective is younger than they are."""
 _SLOW_EVERY_MS = 2 * _MINUTE_MS
 
 
@@ -105,6 +108,7 @@ def _fast(slo: Slo) -> Iterator[Rule]:
 
 
 def _slow(slo: Slo) -> Iterator[Rule]:
+    yield _recorded(slo, SINCE, _since(slo))
     for window_ms in _SLOW:
         yield _recorded(slo, ratio(window_ms), _over(slo, window_ms))
     yield _recorded(slo, WHOLE, _over(slo, slo.window_ms))
@@ -121,11 +125,21 @@ def _over(slo: Slo, window_ms: int) -> str:
     if window_ms == _FAST[0]:
         return f"{_of(slo, BAD)} / ({_of(slo, TOTAL)} > 0)"
     span = format_duration(window_ms)
-    total = f"(avg_over_time({_of(slo, TOTAL)}[{span}]) > 0)"
+    bad, total = (f"sum_over_time({_of(slo, one)}[{span}])" for one in (BAD, TOTAL))
+    share = f"{bad} / ({total} > 0)"
     if window_ms <= _SURE_MS:
-        return f"avg_over_time({_of(slo, BAD)}[{span}]) / {total}"
-    rounds = window_ms // _FAST_EVERY_MS
-    return f"sum_over_time({_of(slo, BAD)}[{span}]) / {rounds} / {total}"
+        return share
+    since = f"last_over_time({_of(slo, SINCE)}[1h])"
+    age = f"clamp_max((time() - {since}) / {window_ms // 1000}, 1)"
+    return f"{share} * on() group_left() {age}"
+
+
+def _since(slo: Slo) -> str:
+    """Its own last value; at first as long ago as there are rates."""
+    span = format_duration(slo.window_ms)
+    rates = f"max(count_over_time({_of(slo, TOTAL)}[{span}]))"
+    first = f"vector(time()) - {_FAST_EVERY_MS // 1000} * ({rates} or vector(0))"
+    return f"min(last_over_time({_of(slo, SINCE)}[{span}])) or {first}"
 
 
 def _labels(slo: Slo, **more: str) -> Labels:
