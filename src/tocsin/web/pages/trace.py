@@ -144,20 +144,20 @@ async def _trace(request: Request) -> Response:
     except Rejected as fault:
         return error_page(request, 404, "No such trace", f"{fault}.")
     nodes = await asyncio.to_thread(tree, trace.spans)
+    selected = _selected(nodes, request.query_params.get("span", ""))
+    cause = cause_of(nodes)
+    first = cause or nodes[0]
     view = TraceView(
         trace=trace,
         nodes=nodes[:_FIRST_ROWS],
         colours=await _colours(given, trace),
         shares=shares_of(nodes),
-        cause=cause_of(nodes),
-        span_id=request.query_params.get("span", ""),
+        cause=cause,
+        span_id=(selected or first).span.span_id,
         url=f"{address_of(request)}/traces/{trace_id}",
     )
-    own = frame(request)
-    selected = _selected(nodes, view.span_id)
-    detail = ""
-    if selected is not None:
-        detail = html("parts/trace_span.html", own, view=await _span_view(request, trace, selected))
+    span_view = await _span_view(request, trace, selected or first)
+    detail = html("parts/trace_span.html", frame(request), view=span_view)
     return page(request, "pages/trace.html", view=view, detail=detail)
 
 

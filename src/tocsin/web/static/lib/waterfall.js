@@ -92,8 +92,11 @@ export class Waterfall {
     const width = row.took * scale;
     bar.style.left = `${Math.max(left, 0)}%`;
     bar.style.width = `${Math.max(Math.min(left + width, 100) - Math.max(left, 0), 0)}%`;
-    const label = el("span", { class: left + width > 75 ? "d before" : "d", text: time(row.took) });
-    if (left + width > 75) label.style.right = `${Math.max(100 - left, 0)}%`;
+    // Behind the bar where there is room, else before it, else at its end.
+    const side = left + width <= 78 ? "" : left >= 22 ? "before" : "inside";
+    const label = el("span", { class: `d ${side}`, text: time(row.took) });
+    if (side === "before") label.style.right = `${100 - left}%`;
+    else if (side === "inside") label.style.right = `${Math.max(100 - left - width, 0) + 0.4}%`;
     else label.style.left = `${Math.max(left + width, 0)}%`;
     const parts = row.critical.map(([start, end]) => {
       const one = el("span", { class: "crit" });
