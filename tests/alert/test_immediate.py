@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import numpy as np
 import pytest
 
 from tests.alert.rule_world import Told
 from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.immediate_config import ImmediateRule
+from tocsin.alert.rules.immediate_series import ImmediateSeries
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.limits import CardinalityGuard, LimitsConfig
@@ -14,7 +18,7 @@ from tocsin.kit.clock import FakeClock
 from tocsin.kit.quantity import Duration
 from tocsin.model.events import Event
 from tocsin.model.labels import NAME, from_mapping
-from tocsin.model.samples import SampleBatch, batch_of
+from tocsin.model.samples import SampleBatch, batch_of, is_stale
 from tocsin.store.series import SeriesRegistry
 
 
@@ -36,10 +40,29 @@ class World:
         self.told = Told()
         registry = SeriesRegistry()
         self.guard = CardinalityGuard(registry, LimitsConfig(), self.clock)
-        self.watch = Immediate(self.told, self.clock, registry.labels, lambda: self.guard.epoch)
+        self.written: list[tuple[str, float]] = []
+        self.watch = Immediate(
+            self.told,
+            self.clock,
+            registry.labels,
+            lambda: self.guard.epoch,
+            ImmediateSeries(self.guard, self),
+        )
+        self.registry = registry
         self.watch.configure(rules, "http://tocsin")
         self.intake = Intake(Kept(), self.guard, self.clock, IngestConfig())
         self.intake.watched_by(self.watch)
+
+    def submit(self, batch: SampleBatch) -> bool:
+        """What goes into ALERTS, by metric and value; nan ends a series."""
+        for ref, value in zip(batch.refs.tolist(), batch.values.tolist(), strict=True):
+            labels = dict(self.registry.labels(ref))
+            assert (labels[NAME], labels["alertstate"]) == ("ALERTS", "firing")
+            self.written.append((labels["metric"], value))
+        return True
+
+    async def write(self, batch: SampleBatch) -> None:
+        self.submit(batch)
 
     async def push(self, name: str, value: float, **attributes: str) -> None:
         now = self.clock.now_ms()
@@ -49,6 +72,22 @@ class World:
     async def sample(self, name: str, value: float, protocol: str = "statsd") -> None:
         ref = self.guard.ref(from_mapping({NAME: name, "host": "a"}))
         await self.intake.accept(protocol, batch_of([ref], [self.clock.now_ms()], [value]))
+
+
+async def test_what_fires_is_in_the_series_alerts_until_it_is_over() -> None:
+    world = World(ImmediateRule(quiet=Duration(60)))
+    running = asyncio.create_task(world.watch.run())
+    await world.push("function.error.pay", 1.0)
+    assert world.written == [("function.error.pay", 1.0)]
+    await world.clock.advance(59)
+    assert world.written == [("function.error.pay", 1.0)] * 4
+    world.written.clear()
+    await world.clock.advance(300)
+    ((metric, end),) = world.written
+    assert metric == "function.error.pay"
+    assert is_stale(np.array([end])).all()
+    running.cancel()
+    await asyncio.wait((running,))
 
 
 async def test_a_pushed_error_fires_within_its_request() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import tocsin
 from tocsin.alert.plain.slo import read_slos
 from tocsin.alert.rules.immediate import Immediate
+from tocsin.alert.rules.immediate_series import ImmediateSeries
 from tocsin.alert.rules.manager import RuleManager
 from tocsin.alert.rules.ports import Surroundings
 from tocsin.app.afterwards import AfterIncidents, post_mortem_config
@@ -93,7 +94,13 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         retention_seconds=retention_seconds(config),
         groups=groups,
     )
-    immediate = Immediate(alerting.dispatcher, clock, registry.labels, lambda: guard.epoch)
+    immediate = Immediate(
+        alerting.dispatcher,
+        clock,
+        registry.labels,
+        lambda: guard.epoch,
+        ImmediateSeries(guard, writer),
+    )
     intake.watched_by(immediate)
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
     rules = RuleManager(

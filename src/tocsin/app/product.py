@@ -146,11 +146,19 @@ class Tocsin:
         self.tasks.start("incident_feed", lambda: feed.run(book, parts.clock))
         await self._background.start(self.tasks, statsd_address=config.listen.statsd)
         await parts.logs.syslog.start(self.tasks, self.loaded.folder)
-        self.tasks.start("retention", parts.retention.run)
-        self.tasks.start("rollup", parts.rollup.run)
-        self.tasks.start("forget_series", self._forget_series)
-        self.tasks.start("flush", self._flush)
+        self._start_chores()
         self._why_not_ready = ""
+
+    def _start_chores(self) -> None:
+        """What is done now and then, whatever comes in."""
+        for name, chore in (
+            ("immediate", self.parts.immediate.run),
+            ("retention", self.parts.retention.run),
+            ("rollup", self.parts.rollup.run),
+            ("forget_series", self._forget_series),
+            ("flush", self._flush),
+        ):
+            self.tasks.start(name, chore)
 
     async def apply(self, loaded: Loaded) -> None:
         """Put a configuration in force, as far as that goes without a restart.

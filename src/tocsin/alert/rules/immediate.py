@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.alert.rules.immediate_config import ImmediateRule
+from tocsin.alert.rules.immediate_series import ImmediateSeries
 from tocsin.alert.rules.ports import AlertSink
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
@@ -31,6 +32,7 @@ _MOST = 1_000
 """Immediate alerts at a time; what goes beyond is counted, not told."""
 _NAMES_KEPT = 10_000
 _PUT_SECONDS = 2.0
+_WRITE_SECONDS = 15.0
 _COUNTERS = ("_total", "_count", "_sum", "_bucket")
 _UNKNOWN, _IGNORED = 0, 1
 
@@ -42,7 +44,8 @@ class _Live:
 
 
 class Immediate:
-    """Watches what is pushed. `labels_of` gives a ref's label set; refs hold for one `epoch`."""
+    """Watches what is pushed. `labels_of` gives a ref's label set; refs hold for one `epoch`. `run`
+    keeps the series ALERTS of what fires going, and ends them."""
 
     def __init__(
         self,
@@ -50,8 +53,10 @@ class Immediate:
         clock: Clock,
         labels_of: Callable[[int], Labels],
         epoch: Callable[[], int],
+        series: ImmediateSeries,
     ) -> None:
         self._sink = sink
+        self._series = series
         self._clock = clock
         self._labels_of = labels_of
         self._epoch_now = epoch
@@ -63,6 +68,13 @@ class Immediate:
     def protocols(self) -> frozenset[str]:
         """Where something is looked for; empty when nothing is."""
         return self._protocols
+
+    async def run(self) -> None:
+        """Write what fires every 15 s, for ever."""
+        while True:
+            await self._clock.sleep(_WRITE_SECONDS)
+            self._drop_ended()
+            self._series.all_firing(self._live, self._clock.now_ms())
 
     def configure(self, rules: Sequence[ImmediateRule], external_url: str) -> None:
         """Watch for these and no others; what fires already ends in its time."""
@@ -193,6 +205,7 @@ class Immediate:
         _fired.labels("told").inc(len(due))
         for one in due:
             self._live[one.labels] = _Live(one.starts_ms, one.ends_ms)
+        self._series.fire((one.labels for one in due), self._clock.now_ms())
 
     def _is_due(self, one: Alert) -> bool:
         live = self._live.get(one.labels)
