@@ -6,7 +6,7 @@ import { help, listen } from "./lib/keys.js";
 import { open as openPalette, teach } from "./lib/palette.js";
 import { announce, moment, shift, show } from "./lib/range.js";
 
-const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts", "tc-incident", "tc-push", "tc-traces", "tc-trace"];
+const ELEMENTS = ["tc-table", "tc-code", "tc-spark", "tc-value", "tc-select", "tc-chart", "tc-heatmap", "tc-promql", "tc-explore", "tc-logs", "tc-alerts", "tc-incident", "tc-dashboard", "tc-push", "tc-traces", "tc-trace", "tc-errors"];
 const AGES_MS = 5000;
 const loaded = new Set();
 
@@ -106,7 +106,7 @@ function findHere() {
 
 /** @param {number} by rows */
 function stepRow(by) {
-  const table = document.activeElement?.closest("tc-table, tc-alerts, tc-trace") ?? document.querySelector("tc-trace, tc-alerts, tc-table");
+  const table = document.activeElement?.closest("tc-table, tc-alerts, tc-trace, tc-errors") ?? document.querySelector("tc-trace, tc-alerts, tc-errors, tc-table");
   // A key may be pressed while the page's elements are still being fetched.
   if (table) void customElements.whenDefined(table.localName).then(() => /** @type {any} */ (table).step?.(by));
 }
@@ -171,6 +171,7 @@ document.body.addEventListener("tc:toast", (event) => {
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.body.addEventListener(name, (event) => {
     const request = /** @type {CustomEvent} */ (event).detail.xhr;
+    if (/"tc:toast"/.test(request?.getResponseHeader("HX-Trigger") ?? "")) return; // the answer says it by itself
     toast(request?.status ? `Tocsin answered ${request.status}: ${readable(request.responseText)}` : "Tocsin does not answer. What you see may be old.", "critical");
   });
 }
@@ -199,7 +200,7 @@ teach([
 ]);
 listen({
   palette: openPalette, "/": findHere, "?": help, t: openTimes, r: refresh, "[": () => shift(-1), "]": () => shift(1),
-  j: () => stepRow(1), k: () => stepRow(-1), a: () => act("[data-acknowledge]"), s: () => act("[data-silence]"),
+  j: () => stepRow(1), k: () => stepRow(-1), a: () => act("[data-acknowledge]"), s: () => act("[data-silence]"), e: () => act("[data-resolve]"),
 });
 load();
 new MutationObserver(load).observe(document.body, { childList: true, subtree: true });

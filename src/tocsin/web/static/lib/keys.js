@@ -3,8 +3,8 @@
 import { el } from "./dom.js";
 
 const HELP = [
-  ["/", "Search in the page, or everywhere"], ["Ctrl K", "Search and commands"], ["g then o a i l e", "Go to Overview, Alerts, Incidents, Logs, Explore"],
-  ["t", "Time range"], ["[ and ]", "Earlier, later"], ["r", "Refresh"], ["j and k", "Next row, previous row"], ["Enter", "Open the row"], ["x", "Select the row"], ["a", "Acknowledge the alert"], ["s", "Silence the alert"], ["?", "This list"],
+  ["/", "Search in the page, or everywhere"], ["Ctrl K", "Search and commands"], ["g then o a i d l x f e", "Go to Overview, Alerts, Incidents, Dashboards, Logs, Traces, Errors, Explore"],
+  ["t", "Time range"], ["[ and ]", "Earlier, later"], ["r", "Refresh"], ["j and k", "Next row, previous row"], ["Enter", "Open the row"], ["x", "Select the row"], ["a", "Acknowledge the alert"], ["s", "Silence the alert"], ["e", "Resolve the issue"], ["?", "This list"],
 ];
 
 /** Show what the keys do. */
