@@ -22,7 +22,7 @@ def headers_for(origin: str, allowed: Iterable[str]) -> dict[str, str]:
         "Access-Control-Allow-Origin": origin,
         # sendBeacon always sends in the mode "include", which the browser then wants allowed.
         "Access-Control-Allow-Credentials": "true",
-        "Access-Control-Expose-Headers": "Retry-After",
+        "Access-Control-Expose-Headers": "Retry-After, X-Sentry-Rate-Limits, X-Sentry-Error",
         "Vary": "Origin",
     }
 

@@ -72,22 +72,23 @@ class Guard:
 
     async def _answered(self, request: Request, address: Address) -> Response:
         try:
-            who = await self._identified(request, address.access)
+            who = await self._identified(request, address)
             refusal = await self._refusal(request, address, who)
             return refusal if refusal is not None else await address.handler(request)
         except Fault as fault:
             return of_fault(request, fault)
 
-    async def _identified(self, request: Request, access: Access) -> Identity:
-        ask = partial(
-            self.authenticator.identify,
-            request.headers,
-            request.query_params,
-            request.cookies,
-            request.client.host if request.client else "",
-        )
+    async def _identified(self, request: Request, address: Address) -> Identity:
+        access = address.access
+        client = request.client.host if request.client else ""
+        identify, headers, cookies = self.authenticator.identify, request.headers, request.cookies
+        ask = partial(identify, headers, request.query_params, cookies, client)
         try:
             who = await ask()
+            if who is NOBODY and address.key_in_body is not None:
+                key = await address.key_in_body(request)
+                ask = partial(identify, headers, {"sentry_key": key}, cookies, client)
+                who = await ask() if key else who
         except Temporary:
             if access is not Access.PUBLIC:
                 raise

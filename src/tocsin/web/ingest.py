@@ -14,6 +14,7 @@ from tocsin.web.api import (
     otlp,
     pushgateway,
     remote_write,
+    sentry,
     tocsin_push,
     zipkin,
 )
@@ -34,6 +35,7 @@ ADDRESSES: Addresses = (
     *elasticsearch.ADDRESSES,
     *elasticsearch_cluster.INDEX_ADDRESSES,
     *cardinality.ADDRESSES,
+    *sentry.ADDRESSES,
 )
 """Everything, for the main port."""
 

@@ -52,6 +52,8 @@ class Address:
     """The struct that a JSON body is read as, for the API's description."""
     answer: type | None = None
     """The struct that the JSON answer is made of, for the API's description."""
+    key_in_body: Callable[[Request], Awaitable[str]] | None = None
+    """Finds the key of a request that brings it nowhere else; empty when it is not there either."""
 
 
 def get(path: str, handler: Handler, access: Access) -> Address:
