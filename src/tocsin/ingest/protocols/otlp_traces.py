@@ -19,6 +19,8 @@ from tocsin.model.spans import KINDS, STATUSES, Span, SpanEvent, SpanLink
 
 _LATEST_NS = 9_223_372_036_000_000_000
 _NO_ATTRIBUTES: dict[str, str] = {}
+_NO_PARENT = b"\0" * 8
+_MAY_BE_USERS = frozenset(USERS)
 
 
 def decode(request: ExportTraceServiceRequest, *, now_ns: int) -> list[Span]:
@@ -42,7 +44,11 @@ def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, str]:
         text = value.string_value
         if text:
             found[pair.key] = text
-        elif value.WhichOneof("value") == "kvlist_value":
+            continue
+        kind = value.WhichOneof("value")
+        if kind == "int_value":
+            found[pair.key] = str(value.int_value)
+        elif kind == "kvlist_value":
             found.update(_inner(pair.key, value))
         else:
             found[pair.key] = text_of(value)
@@ -75,14 +81,14 @@ def _span(
     begin, end = one.start_time_unix_nano, one.end_time_unix_nano
     if not 0 < begin <= _LATEST_NS:
         begin = end if 0 < end <= _LATEST_NS else now_ns
-    trace_id = one.trace_id.hex()
+    trace_id, parent = one.trace_id.hex(), one.parent_span_id
     state = one.trace_state
     span = Span(
         ts_ns=begin,
         duration_ns=max(0, end - begin),
         trace_id=trace_id,
         span_id=one.span_id.hex(),
-        parent_id=one.parent_span_id.hex() if any(one.parent_span_id) else "",
+        parent_id=parent.hex() if parent != _NO_PARENT else "",
         name=one.name,
         service=origin.service,
         environment=origin.environment,
@@ -90,7 +96,7 @@ def _span(
         kind=one.kind if 0 <= one.kind < len(KINDS) else 0,
         scope=scope,
         trace_state=state,
-        user_id=first(attributes, USERS) or origin.user_id,
+        user_id=_user(attributes) or origin.user_id,
         weight=weight_of(state, trace_id) if state else 1,
         attributes=attributes,
         resource=resource,
@@ -108,13 +114,16 @@ def _add_status(span: Span, one: OtlpSpan) -> None:
         code = one.status.code
         span.status = code if 0 <= code < len(STATUSES) else 0
         span.status_message = one.status.message
-    for what, count in (
-        ("attributes", one.dropped_attributes_count),
-        ("events", one.dropped_events_count),
-        ("links", one.dropped_links_count),
-    ):
-        if count:
-            span.attributes[f"otel.dropped_{what}_count"] = str(count)
+    if one.dropped_attributes_count:
+        span.attributes["otel.dropped_attributes_count"] = str(one.dropped_attributes_count)
+    if one.dropped_events_count:
+        span.attributes["otel.dropped_events_count"] = str(one.dropped_events_count)
+    if one.dropped_links_count:
+        span.attributes["otel.dropped_links_count"] = str(one.dropped_links_count)
+
+
+def _user(attributes: Mapping[str, str]) -> str:
+    return "" if _MAY_BE_USERS.isdisjoint(attributes) else first(attributes, USERS)
 
 
 def _event(event: OtlpSpan.Event, begin: int) -> SpanEvent:

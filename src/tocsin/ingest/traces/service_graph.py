@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from tocsin.ingest.traces.config import SpanMetricsConfig
 from tocsin.ingest.traces.tallies import Example, Layout, TallyBook
@@ -46,8 +47,7 @@ _LAYOUT = Layout(
 _SERVER_SECONDS, _CLIENT_SECONDS = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Half:
+class _Half(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One side of a call."""
 
     service: str

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+import msgspec
+
 from tocsin.kit.clock import Clock
 from tocsin.model import labels as label_sets
 from tocsin.model.labels import NAME
@@ -52,8 +54,7 @@ class Layout:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(msgspec.Struct, frozen=True, gc=False):
     """One span of a bucket."""
 
     seconds: float
