@@ -38,6 +38,7 @@ _RECORDS = tuple(
         level=(0, 5, 9, 13, 17, 18, 21)[place % 7],
         severity=("info", "warn")[place % 2],
         user_id=("42", "", "7")[place % 3],
+        trace_id=("4bf92f3577b34da6a3ce929d0e0e4736", "REQ-7", "")[place % 3],
         pattern=place % 4,
         attributes=(
             {"duration_ms": str(place * 100), "path": "/api/v1/orders", "n": "3.50"},
@@ -57,6 +58,7 @@ _TERMS = (
     *("path:orders", "path:/api/v1/orders", "path:/v1/", "path=orders", "n:3.5", "n=3.50"),
     *("has:path", "has:nothing", "nothing:*", "fields.run:5", "run:5", 'path:""', "path!=x"),
     *("severity:(info OR warn)", "message:failed", "severity:w*", "@timestamp>=now"),
+    *("trace_id:4BF92F35-77B3-4DA6-A3CE-929D0E0E4736", "trace_id:REQ-7", "trace:req-7"),
     *("ts<2023-11-14T22:13:25Z", "has:level", "missing:level", "nothing>1", "path>a"),
 )
 _QUESTIONS = st.recursive(

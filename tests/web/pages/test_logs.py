@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tocsin.query.logs.parse import parse
@@ -12,7 +13,7 @@ from tocsin.query.promql.printer import to_text
 from tocsin.web.pages.log_asked import Mute, marked, part_of, read_asked, with_part, words_of
 from tocsin.web.pages.log_bars import HEIGHT, WIDTH, bars_of
 from tocsin.web.pages.log_filters import alert_path, as_series
-from tocsin.web.pages.log_line import field_rows
+from tocsin.web.pages.log_line import elsewhere, field_rows
 from tocsin.web.pages.log_patterns import fresh_of, grown_of
 from tocsin.web.pages.logs import cursor_of
 
@@ -111,3 +112,38 @@ def test_every_field_of_a_line_leads_to_questions() -> None:
     assert found["region"] == ("eu 1", 'x region:"eu 1"', 'x -region:"eu 1"')
     assert "host" in found
     assert "trace_id" not in found
+
+
+TRACE, SPAN = "4BF92F35-77B3-4DA6-A3CE-929D0E0E4736", "00f067aa0ba902b7"
+
+
+def test_a_line_leads_to_its_trace_its_host_and_alerts() -> None:
+    told = msgspec.structs.replace(line(600_000_000_000), trace_id=TRACE, span_id=SPAN)
+    assert dict(elsewhere(told)) == {
+        "Trace": f"/traces/{TRACE.replace('-', '').lower()}?span={SPAN}",
+        "h then": "/logs?q=host%3Ah&from=300000&to=900000",
+        "Alerts of api": "/alerts?q=api",
+        "Its alerts then": "/explore?a=ALERTS%7Bservice%3D%22api%22%7D&from=300000&to=900000",
+    }
+    odd = msgspec.structs.replace(told, trace_id="req-7", service="", host="")
+    assert elsewhere(odd) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes", "is_error"),
+    [
+        pytest.param("no", {"exception.type": "E"}, True, id="an attribute of OpenTelemetry"),
+        pytest.param("no", {"stack": "E: no\n    at f (a.js:1:2)"}, True, id="winston's stack"),
+        pytest.param("E: no\n    at f (a.js:1:2)\n", {}, True, id="a stack of node"),
+        pytest.param("E: no\n\tat a.B.f(B.java:7)", {}, True, id="a stack of Java"),
+        pytest.param("Traceback (most recent call last):\n  x", {}, True, id="Python's"),
+        pytest.param("panic\ngoroutine 1 [running]:", {}, True, id="Go's"),
+        pytest.param("payment failed at the bank", {"error": "no"}, False, id="none"),
+    ],
+)
+def test_a_line_with_an_exception_leads_to_its_issue(
+    body: str, attributes: dict[str, str], is_error: bool
+) -> None:
+    told = msgspec.structs.replace(line(1), body=body, attributes=attributes)
+    paths = dict(elsewhere(told))
+    assert (paths.get("Error") == "/errors?line=1-9-0") is is_error

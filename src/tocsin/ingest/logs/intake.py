@@ -19,6 +19,7 @@ from tocsin.ingest.logs.sizes import characters
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
 from tocsin.model.logs import LogBatch, LogRecord
+from tocsin.model.trace_ids import plain_span, plain_trace
 
 _lines = gauge.counter("log_lines_taken", "Log lines taken in, by protocol.", ("protocol",))
 _refused = gauge.counter("log_lines_refused", "Log lines left out, by protocol.", ("protocol",))
@@ -33,6 +34,7 @@ _GIVEN_TIME = "tocsin.time"
 _LEFT_OUT = "tocsin.left_out"
 
 _TIME, _BODY = attrgetter("ts_ns"), attrgetter("body")
+_TRACE, _SPAN = attrgetter("trace_id"), attrgetter("span_id")
 _ORIGINAL, _ATTRIBUTES = attrgetter("original"), attrgetter("attributes")
 
 T = TypeVar("T")
@@ -251,10 +253,13 @@ class LogIntake:
     def _prepared(self, given: list[LogRecord], places: Sequence[int]) -> _Prepared:
         for one in self._large(given):
             self._bound(one)
+        _tell_ids_plainly(given)
         self._scrubber(given)
         records = given
         for step in self._steps:
             records = step(records)
+        if records is not given:
+            _tell_ids_plainly(records)
         if len(records) == len(given) and all(map(is_, records, given)):
             return _Prepared(records, None if isinstance(places, range) else places)
         # A line keeps the number of its place, whatever the rules left out before it.
@@ -291,6 +296,16 @@ class LogIntake:
         for name, value in one.attributes.items():
             if len(value) > most:
                 one.attributes[name] = f"{value[:most]} … [cut]"
+
+
+def _tell_ids_plainly(records: Sequence[LogRecord]) -> None:
+    """Write the ids of traces and spans in the way in which spans have them."""
+    ids = "".join(map(_TRACE, records)) + "".join(map(_SPAN, records))
+    is_plain = "-" not in ids and ids == ids.lower()
+    if is_plain and {0, 32}.issuperset(map(len, map(_TRACE, records))):
+        return
+    for one in records:
+        one.trace_id, one.span_id = plain_trace(one.trace_id), plain_span(one.span_id)
 
 
 def _names_of(found: _Prepared, names: Sequence[int], places: Sequence[int]) -> Sequence[int]:

@@ -7,6 +7,7 @@ from enum import Enum
 
 from tocsin.kit.fault import Rejected
 from tocsin.model.logs import level_name, level_of
+from tocsin.model.trace_ids import plain_span, plain_trace
 
 
 class Part(Enum):
@@ -83,6 +84,12 @@ def names_of(attribute: str) -> tuple[str, ...]:
     """Under which names an attribute is kept: what libraries wrap fields in is left out there."""
     bare = _unwrapped(attribute)
     return (attribute,) if bare == attribute else (bare, attribute)
+
+
+def spelled(column: str, value: str) -> tuple[str, ...]:
+    """A column's value as it may be kept: ids of traces are, as OpenTelemetry writes them."""
+    plain = {"trace_id": plain_trace, "span_id": plain_span}.get(column)
+    return tuple(dict.fromkeys((plain(value), value))) if plain else (value,)
 
 
 def _unwrapped(name: str) -> str:

@@ -25,7 +25,15 @@ from tocsin.query.logs.ast import (
     Wildcard,
     Words,
 )
-from tocsin.query.logs.fields import LONGEST_PATTERN, Part, levels_of, names_of, number_of, place_of
+from tocsin.query.logs.fields import (
+    LONGEST_PATTERN,
+    Part,
+    levels_of,
+    names_of,
+    number_of,
+    place_of,
+    spelled,
+)
 from tocsin.query.logs.sql import Leaf, lowered, tokens, wildcard_pattern
 from tocsin.query.logs.times import moment
 
@@ -143,7 +151,8 @@ def _field(query: Field, now_ns: int) -> Test:
             if compare in _COMPARE:
                 sign = _COMPARE[compare]
                 return lambda line: bool(own := getattr(line, name)) and sign(own, value)
-            return lambda line: bool(getattr(line, name) == value)
+            known = spelled(name, value)
+            return lambda line: getattr(line, name) in known
     return _any_value(name, _value(compare, value))
 
 

@@ -23,7 +23,15 @@ from tocsin.query.logs.ast import (
     Wildcard,
     Words,
 )
-from tocsin.query.logs.fields import LONGEST_PATTERN, Part, levels_of, names_of, number_of, place_of
+from tocsin.query.logs.fields import (
+    LONGEST_PATTERN,
+    Part,
+    levels_of,
+    names_of,
+    number_of,
+    place_of,
+    spelled,
+)
 from tocsin.query.logs.times import moment
 from tocsin.store.literal import literal
 
@@ -181,7 +189,8 @@ def _field(query: Field, now_ns: int) -> str:
     if part is Part.COLUMN:
         if compare in _SIGNS:
             return f"({name} != '' AND {name} {_SIGNS[compare]} {literal(value)})"
-        return f"{name} = {literal(value)}"
+        known = [f"{name} = {literal(one)}" for one in spelled(name, value)]
+        return known[0] if len(known) == 1 else f"({' OR '.join(known)})"
     return _any_name(name, lambda text, one: _attribute(text, one, compare, value))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.kit.fault import NotFound
+from tocsin.model.trace_ids import is_span, is_trace, plain_span, plain_trace
 from tocsin.query.logs.patterns import LogPatterns
 from tocsin.query.logs.search import Line
 from tocsin.web.pages.connect import address_of
@@ -19,6 +22,14 @@ from tocsin.web.pages.render import error_page, frame, html, page, respond
 from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import Services, services
 
+_OF_EXCEPTIONS = (
+    *("exception.type", "exception.message", "exception.stacktrace", "stack", "stack_trace"),
+    *("error.stack", "error.stack_trace", "err.stack", "err.type", "exc_info", "exception"),
+)
+_TRACE_OF_CALLS = re.compile(
+    r"^Traceback \(most recent call last\)|^\s+at \S.*[(:]|^goroutine \d+ \[", re.MULTILINE
+)
+_NEAR_MS = 300_000
 _AROUND = 20
 _MOST_AROUND = 500
 _SHOWN_CHARACTERS = 200_000
@@ -53,6 +64,7 @@ class LineView:
     fields: Sequence[FieldRow]
     url: str
     typed: str
+    elsewhere: Sequence[tuple[str, str]] = ()
     template: str = ""
     before: Sequence[Line] = ()
     after: Sequence[Line] = ()
@@ -75,6 +87,34 @@ def field_rows(line: Line, typed: str) -> list[FieldRow]:
     ]
 
 
+def elsewhere(line: Line) -> list[tuple[str, str]]:
+    """What else is known of what a line tells about, and where that is shown."""
+    found: list[tuple[str, str]] = []
+    trace, span = plain_trace(line.trace_id), plain_span(line.span_id)
+    if is_trace(trace):
+        at = f"?{urlencode({'span': span})}" if is_span(span) else ""
+        found.append(("Trace", f"/traces/{trace}{at}"))
+    if tells_of_an_error(line):
+        found.append(("Error", f"/errors?{urlencode({'line': line.id})}"))
+    start, end = line.ts_ns // 10**6 - _NEAR_MS, line.ts_ns // 10**6 + _NEAR_MS
+    near = {"from": start, "to": end}
+    if line.host:
+        question = part_of("host", line.host)
+        found.append((f"{line.host} then", f"/logs?{urlencode({'q': question, **near})}"))
+    if line.service:
+        found.append((f"Alerts of {line.service}", f"/alerts?{urlencode({'q': line.service})}"))
+        asked = {"a": f"ALERTS{{service={msgspec.json.encode(line.service).decode()}}}", **near}
+        found.append(("Its alerts then", f"/explore?{urlencode(asked)}"))
+    return found
+
+
+def tells_of_an_error(line: Line) -> bool:
+    """Whether it carries an exception, of which an issue of the errors may have been made."""
+    if any(name in line.attributes for name in _OF_EXCEPTIONS):
+        return True
+    return _TRACE_OF_CALLS.search(line.body) is not None
+
+
 async def _known(given: Services, request: Request, line: Line) -> LineView:
     typed = request.query_params.get("q", "")
     patterns = LogPatterns(given.store, given.log_writer, given.clock)
@@ -86,6 +126,7 @@ async def _known(given: Services, request: Request, line: Line) -> LineView:
         fields=field_rows(line, typed),
         url=f"{address_of(request)}/logs/line/{line.id}",
         typed=typed,
+        elsewhere=elsewhere(line),
         template=names[line.pattern].template if line.pattern in names else "",
     )
 
@@ -109,17 +150,7 @@ async def _line(request: Request) -> Response:
     before, after = await given.log_search.around(line, count)
     known = await _known(given, request, line)
     wider = urlencode({"around": min(count * 5, _MOST_AROUND)})
-    view = LineView(
-        line=line,
-        text=known.text,
-        fields=known.fields,
-        url=known.url,
-        typed=known.typed,
-        template=known.template,
-        before=before,
-        after=after,
-        wider=f"{request.url.path}?{wider}#here",
-    )
+    view = replace(known, before=before, after=after, wider=f"{request.url.path}?{wider}#here")
     return page(request, "pages/log_line.html", view=view, rows=Rows((), (), ()))
 
 
