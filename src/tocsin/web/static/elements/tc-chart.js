@@ -17,7 +17,7 @@ import { drawNotes, drawThresholds, notesOf, thresholdsOf } from "../lib/thresho
 const TIP_LINES = 8;
 
 /**
- * A chart of a query over the page's time range. Attributes: `query`, `unit`, `kind` (line, stacked),
+ * A chart of a query over the page's time range. Attributes: `query`, `unit`, `kind` (line, area, bars, stacked), `low` and `high` (the ends of the axis),
  * `legend` (a template), `label`, `thresholds`, `notes` ("epoch words; …"), `bare` (no legend). Drag zooms the whole page, a double click goes back, the crosshair
  * is shared. Or call `show()` with a frame of your own.
  */
@@ -130,14 +130,17 @@ export class TcChart extends HTMLElement {
   draw() {
     const { data, box, legend } = this;
     if (!data?.lines.length || !box?.clientWidth || !legend) return;
-    const stacked = this.getAttribute("kind") === "stacked";
+    const kind = this.getAttribute("kind") ?? "line";
+    const stacked = kind === "stacked" || kind === "bars";
     const lines = data.lines.filter((line) => legend.isOn(line.key));
     const columns = stacked ? stack(lines) : lines.map((line) => line.values);
     // A stack is painted from the top down, so that each band covers those above it.
     const order = stacked ? lines.map((_, index) => lines.length - 1 - index) : lines.map((_, index) => index);
+    const bars = kind === "bars" && uPlot.paths.bars ? { paths: uPlot.paths.bars({ size: [0.8, 60] }) } : {};
     const series = order.map((index) => {
       const colour = tone(lines[index].colour);
-      return { label: lines[index].short, stroke: colour, width: stacked ? 1 : 1.5, fill: stacked ? this.fillOf(colour) : lines.length === 1 ? `${colour}14` : undefined, points: { show: true, size: 4, fill: colour, filter: () => lonely(columns[index]) }, spanGaps: false };
+      const thin = kind === "area" ? `${colour}30` : lines.length === 1 ? `${colour}14` : undefined;
+      return { ...bars, label: lines[index].short, stroke: colour, width: stacked ? 1 : 1.5, fill: stacked ? this.fillOf(colour) : thin, points: { show: kind !== "bars", size: 4, fill: colour, filter: () => lonely(columns[index]) }, spanGaps: false };
     });
     this.plot?.destroy();
     box.replaceChildren();
@@ -178,7 +181,7 @@ export class TcChart extends HTMLElement {
       series: [{}, ...series],
       scales: {
         x: { time: true, range: this.hasAttribute("query") ? () => [start, end] : undefined },
-        y: { range: (_, low, high) => span(low, Math.max(high, ...this.thresholds.map(({ at }) => (at < high * 3 ? at : high))), stacked) },
+        y: { range: (_, low, high) => this.bounded(span(low, Math.max(high, ...this.thresholds.map(({ at }) => (at < high * 3 ? at : high))), stacked)) },
       },
       axes: [
         { stroke: tone("--dim"), font, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 26, space: 70, values: timeLabels },
@@ -198,6 +201,13 @@ export class TcChart extends HTMLElement {
         draw: [(plot) => { drawThresholds(plot, this.thresholds); drawNotes(plot, this.notes); placeMarks(plot, this.marks); }],
       },
     };
+  }
+
+  /** @param {[number, number]} found @returns {[number, number]} with the ends that somebody wants */
+  bounded([low, high]) {
+    const bound = (/** @type {string} */ name, /** @type {number} */ other) => (this.hasAttribute(name) ? Number(this.getAttribute(name)) : other);
+    const [from, to] = [bound("low", low), bound("high", high)];
+    return from < to ? [from, to] : [low, high];
   }
 
   /** @param {KeyboardEvent} event arrows move the crosshair, Escape takes it away */

@@ -22,7 +22,7 @@ export function csrf() {
 
 /**
  * @param {string} path
- * @param {Record<string, string>} parameters
+ * @param {Record<string, string> | string[][]} parameters
  * @param {AbortSignal} [signal]
  * @returns {Promise<{ data: any, warnings: string[] }>}
  */

@@ -55,7 +55,7 @@ export function percent(ratio) {
 
 /**
  * @param {number | null | undefined} value
- * @param {string} unit bytes, bytes/s, seconds, ratio, or a word put behind the number
+ * @param {string} unit bytes, bytes/s, seconds, ms, ratio, percent (of 100), or a word put behind the number
  */
 export function withUnit(value, unit) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
@@ -65,6 +65,8 @@ export function withUnit(value, unit) {
     case "bytes/s": return `${bytes(value)}/s`;
     case "seconds": return duration(value);
     case "ratio": return percent(value);
+    case "percent": return percent(value / 100);
+    case "ms": return duration(value / 1000);
     case "": case "count": return si(value);
     default: return unit.startsWith("/") ? `${si(value)}${unit}` : `${si(value)} ${unit}`;
   }
