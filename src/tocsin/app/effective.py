@@ -38,6 +38,7 @@ _LIVE = (
     "incidents",
     "ingest",
     "logs",
+    "traces",
     "oncall",
     "query",
     "retention",
