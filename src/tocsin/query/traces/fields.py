@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from tocsin.kit.fault import Rejected
+from tocsin.model.span_names import same_as
 from tocsin.model.spans import KINDS, STATUSES
 
 
@@ -52,20 +53,6 @@ _PLACES: Mapping[str, tuple[Part, str]] = {
     **dict.fromkeys(("time", "ts", "@timestamp", "timestamp"), (Part.TIME, "ts")),
     **dict.fromkeys(("event", "event.name"), (Part.EVENT, "event")),
 }
-_SAME = (
-    ("http.response.status_code", "http.status_code"),
-    ("http.request.method", "http.method"),
-    ("url.full", "http.url"),
-    ("url.path", "http.target"),
-    ("db.system.name", "db.system"),
-    ("db.query.text", "db.statement"),
-    ("db.namespace", "db.name"),
-    ("server.address", "net.peer.name"),
-    ("messaging.destination.name", "messaging.destination"),
-)
-"""Attributes that OpenTelemetry renamed: senders of both generations are asked with one name.
-https://opentelemetry.io/docs/specs/semconv/http/migration-guide/"""
-_RENAMED = {name: pair for pair in _SAME for name in pair}
 _PREFIXES = (
     ("resource.", Part.OF_RESOURCE),
     ("span.", Part.OF_SPAN),
@@ -103,7 +90,7 @@ def place_of(name: str) -> tuple[Part, str]:
 
 def names_of(attribute: str) -> tuple[str, ...]:
     """Under which names an attribute is kept: before and after it was renamed."""
-    return _RENAMED.get(attribute, (attribute,))
+    return same_as(attribute)
 
 
 def duration_ns(text: str) -> int:
