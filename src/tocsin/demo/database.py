@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from tocsin.demo.tracer import CLIENT, below
+
 T = TypeVar("T")
 
 _SCHEMA = """
@@ -58,12 +60,19 @@ class Database:
         """Do `work` in one transaction in a thread; raises DatabaseDown when it is locked out."""
         started = time.perf_counter()
         try:
-            return await asyncio.to_thread(self._transaction, work)
-        except sqlite3.OperationalError as error:
+            with below(f"{query_type} {table}", CLIENT, **_about(query_type, table)):
+                return await self._tried(work)
+        except DatabaseDown:
             self._errors.inc()
-            raise DatabaseDown(str(error)) from error
+            raise
         finally:
             self._seconds.labels(query_type, table).observe(time.perf_counter() - started)
+
+    async def _tried(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await asyncio.to_thread(self._transaction, work)
+        except sqlite3.OperationalError as error:
+            raise DatabaseDown(str(error)) from error
 
     async def trim(self) -> None:
         """Keep the newest rows only, so that the demo can run for weeks."""
@@ -84,3 +93,13 @@ class Database:
                 return work(connection)
         finally:
             connection.close()
+
+
+def _about(query_type: str, table: str) -> dict[str, str]:
+    """What a span says of a statement, by OpenTelemetry's names."""
+    return {
+        "db__system__name": "sqlite",
+        "db__namespace": "shop",
+        "db__operation__name": query_type,
+        "db__collection__name": table,
+    }

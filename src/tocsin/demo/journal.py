@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import secrets
 import sys
 import time
 from collections import deque
@@ -14,6 +13,8 @@ from datetime import UTC, datetime
 
 import aiohttp
 from aiohttp import web
+
+from tocsin.demo.tracer import current
 
 _EVERY_SECONDS = 0.5
 _KEPT = 2_000
@@ -40,6 +41,8 @@ class Journal:
             "service": self._service,
             "environment": "demo",
         }
+        if here := current():
+            line |= {"trace_id": here.trace_id, "span_id": here.span_id}
         line.update({name: value for name, value in fields.items() if value not in (None, "")})
         self._waiting.append(json.dumps(line).encode())
 
@@ -78,17 +81,6 @@ class Journal:
 def given_key() -> str:
     """The key from standard input's first line: command lines can be read by others."""
     return sys.stdin.readline().strip()
-
-
-def trace_of(traceparent: str) -> str:
-    """The trace that a request belongs to (W3C Trace Context), a new one when it names none."""
-    parts = traceparent.split("-")
-    return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else secrets.token_hex(16)
-
-
-def traceparent_of(trace: str) -> str:
-    """The header that hands a trace on."""
-    return f"00-{trace}-{secrets.token_hex(8)}-01"
 
 
 def since_ms(started: float) -> int:

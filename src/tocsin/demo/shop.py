@@ -18,13 +18,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector, exposition
 from tocsin.demo import process
 from tocsin.demo.database import Database, DatabaseDown
 from tocsin.demo.fault_report import FaultReport
-from tocsin.demo.journal import Journal, given_key, since_ms, trace_of, traceparent_of
+from tocsin.demo.journal import Journal, given_key, since_ms
 from tocsin.demo.shop_metrics import ShopMetrics
 from tocsin.demo.switches import Switches
+from tocsin.demo.tracer import CLIENT, SERVER, ActiveSpan, Tracer
 
 _VERSION = "1.4.2"
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 _TRIM_SECONDS = 300.0
+_UNTRACED = ("/metrics", "/health")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -36,9 +38,15 @@ class Shop:
     """The handlers and what they share."""
 
     def __init__(
-        self, folder: Path, partner_url: str, journal: Journal, faults: FaultReport
+        self,
+        folder: Path,
+        partner_url: str,
+        journal: Journal,
+        faults: FaultReport,
+        tracer: Tracer,
     ) -> None:
         self._journal = journal
+        self._tracer = tracer
         self._faults = faults
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
@@ -51,13 +59,14 @@ class Shop:
 
     def app(self) -> web.Application:
         """The web application."""
-        app = web.Application(middlewares=[self._measure])
+        app = web.Application(middlewares=[self._trace, self._measure])
         app.router.add_get("/metrics", self._expose)
         app.router.add_get("/health", self._health)
         app.router.add_get("/api/products", self._products)
         app.router.add_post("/api/orders", self._order)
         app.router.add_post("/api/analysis", self._analyse)
         app.cleanup_ctx.append(self._journal.background)
+        app.cleanup_ctx.append(self._tracer.background)
         app.cleanup_ctx.append(self._faults.background)
         app.cleanup_ctx.append(self._background)
         return app
@@ -72,10 +81,32 @@ class Shop:
         await self._session.close()
 
     @web.middleware
+    async def _trace(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else request.path
+        if route in _UNTRACED:
+            request["trace"] = ""
+            return await handler(request)
+        about = {"http__request__method": request.method, "http__route": route}
+        parent = request.headers.get("traceparent", "")
+        with self._tracer.span(f"{request.method} {route}", SERVER, parent, **about) as span:
+            request["trace"] = span.trace_id
+            response = await handler(request)
+            span.attributes["http.response.status_code"] = response.status
+            span.attributes["user.id"] = request.get("user", "")
+            if response.status >= 500:
+                span.fail(f"answered {response.status}")
+            return response
+
+    def _asking(self, path: str) -> ActiveSpan:
+        """What the partner is asked for."""
+        about = {"http__request__method": "POST", "url__path": path, "peer__service": "partner"}
+        return self._tracer.span(f"POST {path}", CLIENT, **about)
+
+    @web.middleware
     async def _measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         status = 500
-        request["trace"] = trace_of(request.headers.get("traceparent", ""))
         self.metrics.active.inc()
         try:
             response = await handler(request)
@@ -93,9 +124,10 @@ class Shop:
             resource = request.match_info.route.resource
             route = resource.canonical if resource else "unknown"
             labels = (request.method, route, str(status))
-            self.metrics.seconds.labels(*labels).observe(time.perf_counter() - started)
+            example = {"trace_id": request["trace"]} if request["trace"] else None
+            self.metrics.seconds.labels(*labels).observe(time.perf_counter() - started, example)
             self.metrics.requests.labels(*labels).inc()
-            if route not in ("/metrics", "/health"):
+            if route not in _UNTRACED:
                 self._told(request, route, status, since_ms(started))
         return response
 
@@ -158,7 +190,7 @@ class Shop:
         request["user"] = user
         trace = str(request["trace"])
         try:
-            await self._charge(trace, product)
+            await self._charge(product)
         except PaymentRefused as refused:
             told = f"payment of product {product} was refused: {refused}"
             self._journal.say("warn", told, trace_id=trace, user_id=user)
@@ -190,21 +222,29 @@ class Shop:
         self.metrics.features.labels("checkout", str(body.get("plan", "free"))).inc()
         return web.json_response({"order": order}, status=201)
 
-    async def _charge(self, trace: str, product: int) -> None:
+    async def _charge(self, product: int) -> None:
         """Have the card charged; raises PaymentRefused when it is not."""
-        charge, headers = {"product": product}, {"traceparent": traceparent_of(trace)}
-        async with self._session.post("/v1/charges", json=charge, headers=headers) as answer:
-            level = "info" if answer.status == 200 else "error"
-            self._faults.crumb("http", "POST /v1/charges", level, status=answer.status)
-            if answer.status != 200:
-                raise PaymentRefused(f"partner answered {answer.status}")
+        path, charge = "/v1/charges", {"product": product}
+        with self._asking(path) as span:
+            headers = {"traceparent": span.traceparent}
+            async with self._session.post(path, json=charge, headers=headers) as answer:
+                span.attributes["http.response.status_code"] = answer.status
+                level = "info" if answer.status == 200 else "error"
+                self._faults.crumb("http", f"POST {path}", level, status=answer.status)
+                if answer.status != 200:
+                    raise PaymentRefused(f"partner answered {answer.status}")
 
     async def _analyse(self, request: web.Request) -> web.Response:
         body = await request.json()
-        headers = {"traceparent": traceparent_of(str(request["trace"]))}
-        async with self._session.post("/v1/analyses", json=body, headers=headers) as answer:
-            self.metrics.features.labels("analysis", str(body.get("plan", "free"))).inc()
-            return web.json_response(await answer.json(), status=answer.status)
+        path = "/v1/analyses"
+        with self._asking(path) as span:
+            headers = {"traceparent": span.traceparent}
+            async with self._session.post(path, json=body, headers=headers) as answer:
+                self.metrics.features.labels("analysis", str(body.get("plan", "free"))).inc()
+                span.attributes["http.response.status_code"] = answer.status
+                if answer.status >= 400:
+                    span.fail(f"answered {answer.status}")
+                return web.json_response(await answer.json(), status=answer.status)
 
     async def _hold_lock(self) -> None:
         """Be the runaway migration: hold the database's lock while the switch says so."""
@@ -247,7 +287,8 @@ def _lock(path: Path) -> sqlite3.Connection | None:
 async def _run(folder: Path) -> None:
     url, key = sys.argv[2], given_key()
     faults = FaultReport("shop", url, key)
-    shop = Shop(folder, sys.argv[3], Journal("shop", url, key), faults)
+    tracer = Tracer("shop", _VERSION, url, key)
+    shop = Shop(folder, sys.argv[3], Journal("shop", url, key), faults, tracer)
     shop.database.create()
     await process.serve(shop.app(), "shop")
 

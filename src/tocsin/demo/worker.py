@@ -24,6 +24,7 @@ from tocsin.demo import process
 from tocsin.demo.database import Database, DatabaseDown
 from tocsin.demo.journal import Journal, given_key, since_ms
 from tocsin.demo.switches import Switches
+from tocsin.demo.tracer import CONSUMER, Tracer
 
 _IDLE_SECONDS = 0.5
 _LEAK_BYTES = 4 << 20
@@ -33,8 +34,11 @@ _LEAK_LIMIT_BYTES = 600 << 20
 class Worker:
     """Takes one job after the other."""
 
-    def __init__(self, folder: Path, chance: random.Random, journal: Journal) -> None:
+    def __init__(
+        self, folder: Path, chance: random.Random, journal: Journal, tracer: Tracer
+    ) -> None:
         self._journal = journal
+        self._tracer = tracer
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._database = Database(folder / "shop.sqlite", self.registry)
@@ -57,6 +61,7 @@ class Worker:
         app = web.Application()
         app.router.add_get("/metrics", self._expose)
         app.cleanup_ctx.append(self._journal.background)
+        app.cleanup_ctx.append(self._tracer.background)
         app.cleanup_ctx.append(self._background)
         return app
 
@@ -93,6 +98,11 @@ class Worker:
             return False
         number, created = job
         self._lag.set(max(0.0, time.time() - created))
+        with self._tracer.span("process job", CONSUMER, job__id=number):
+            await self._do(number)
+        return True
+
+    async def _do(self, number: int) -> None:
         started = time.perf_counter()
         with self._seconds.time():
             await asyncio.sleep(min(self._chance.expovariate(20), 2.0))
@@ -106,7 +116,6 @@ class Worker:
         self._journal.say(
             "info", f"job {number} done in {took_ms} ms", job=number, duration_ms=took_ms
         )
-        return True
 
     async def _leak(self) -> None:
         while True:
@@ -120,8 +129,9 @@ class Worker:
 
 
 async def _run(folder: Path) -> None:
-    journal = Journal("worker", sys.argv[2], given_key())
-    await process.serve(Worker(folder, random.Random(), journal).app(), "worker")
+    url, key = sys.argv[2], given_key()
+    journal, tracer = Journal("worker", url, key), Tracer("worker", "1.4.2", url, key)
+    await process.serve(Worker(folder, random.Random(), journal, tracer).app(), "worker")
 
 
 if __name__ == "__main__":
