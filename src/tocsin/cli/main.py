@@ -30,6 +30,7 @@ from tocsin.cli import (
     status,
     test,
     token,
+    traces,
     user,
     why,
 )
@@ -61,6 +62,8 @@ app.command()(serve.serve)
 app.command()(agent.agent)
 app.command()(query.query)
 app.command()(logs.logs)
+app.command()(traces.traces)
+app.command()(traces.trace)
 app.command()(status.status)
 app.command()(ack.ack)
 app.command()(backtest.backtest)
