@@ -12,12 +12,14 @@ from tocsin.errortracking.answers import Frame, Thrown
 
 _CHAIN = 20
 _FRAMES = 400
-_OPEN_FRAMES = 5
+_OPEN_CALLS = 5
 _LOCALS = 60
 _VALUE = 2_000
 _LINE = 400
 _MESSAGE = 8_000
 _BUDGET = 400_000
+_PLAIN = ("generic", "chained")
+"""Mechanisms that say nothing."""
 _AROUND = 8
 
 
@@ -105,21 +107,24 @@ class Raised:
 
 def raised_of(chain: Sequence[Thrown], purse: Purse) -> list[Raised]:
     """The exceptions of a chain: what was caught at last, then what caused it."""
-    return [_raised(one, purse) for one in reversed(chain[-_CHAIN:])]
+    return [
+        _raised(one, purse, _OPEN_CALLS if place == 0 else 1)
+        for place, one in enumerate(reversed(chain[-_CHAIN:]))
+    ]
 
 
-def _raised(one: Thrown, purse: Purse) -> Raised:
+def _raised(one: Thrown, purse: Purse, opened: int) -> Raised:
     cut = max(0, len(one.frames) - _FRAMES)
     first = _FRAMES // 4
     kept = (*one.frames[:first], *one.frames[first + cut :]) if cut else one.frames
     hidden = cut + one.frames_left_out
     kind, value = purse.take(one.kind, 300), purse.take(one.value, _MESSAGE)
-    calls = _joined(kept, purse)
+    calls = _joined(kept, purse, opened)
     return Raised(
         kind=kind or value.partition("\n")[0] or "Error",
         value=value if kind else value.partition("\n")[2],
         module=purse.take(one.module, 200),
-        mechanism=purse.take(one.mechanism, 60),
+        mechanism="" if one.mechanism in _PLAIN else purse.take(one.mechanism, 60),
         is_handled=one.handled,
         runs=_runs(calls),
         frames=len(one.frames) + one.frames_left_out,
@@ -128,7 +133,7 @@ def _raised(one: Thrown, purse: Purse) -> Raised:
     )
 
 
-def _joined(frames: Sequence[Frame], purse: Purse) -> list[Call]:
+def _joined(frames: Sequence[Frame], purse: Purse, most_open: int) -> list[Call]:
     """The newest first; calls of a function by itself from one line are one."""
     nothing_ours = not any(one.in_app for one in frames)
     found: list[Call] = []
@@ -142,7 +147,7 @@ def _joined(frames: Sequence[Frame], purse: Purse) -> list[Call]:
         last = same
         is_ours = one.in_app or (nothing_ours and place == 0)
         call = replace(_call(one, purse), is_ours=is_ours)
-        is_open = is_ours and opened < _OPEN_FRAMES and bool(call.source or call.variables)
+        is_open = is_ours and opened < most_open and bool(call.source or call.variables)
         opened += is_open
         found.append(replace(call, is_open=is_open))
     return found

@@ -217,11 +217,16 @@ def _tag(tag: TagShown) -> TagView:
         key=tag.key,
         times=tag.times,
         values=[
-            TagValue(name, min(100, round(times / whole * 100)))
+            TagValue(_named(tag.key, name), min(100, round(times / whole * 100)))
             for name, times in tag.values[:_VALUES]
         ],
         more=max(0, len(tag.values) - _VALUES),
     )
+
+
+def _named(key: str, value: str) -> str:
+    is_level = key == "level" and value.isascii() and value.isdigit() and len(value) < 4
+    return level_name(int(value)) if is_level else value
 
 
 def _told(acts: Sequence[ActEntry]) -> list[Told]:
