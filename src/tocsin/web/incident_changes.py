@@ -1,4 +1,5 @@
-"""What changed shortly before and during an incident? Releases, settings, new and grown lines.
+"""What changed shortly before and during an incident? Releases, settings, new and grown lines,
+operations that became slow or fail.
 
 Each source is asked by itself and within a limit: one that is away is named, the others answer.
 """
@@ -17,6 +18,8 @@ from tocsin.query.logs.compare import quoted
 from tocsin.query.logs.parse import parse
 from tocsin.query.logs.patterns import LogPatterns, PatternRow
 from tocsin.query.logs.search import Span
+from tocsin.query.traces.change import OperationChange, changes
+from tocsin.web.incident_errors import issue_news
 from tocsin.web.people import People
 from tocsin.web.services import Services
 
@@ -25,6 +28,7 @@ BEFORE_MS = 3_600_000
 _LONGEST_MS = 6 * 3_600_000
 _LIMIT_SECONDS = 8.0
 _PATTERNS = 12
+_OPERATIONS = 8
 _ACTS = 30
 _ERROR_LEVEL = 17
 _GREW = 3.0
@@ -42,7 +46,8 @@ _ANSWERS = (
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One change: `kind` is "deploy", "settings", "new pattern" or "more lines"."""
+    """One change: `kind` is "deploy", "settings", "new pattern", "more lines",
+    "failing operation" or "slow operation"."""
 
     at_s: float
     kind: str
@@ -70,7 +75,9 @@ async def changes_of(given: Services, people: People, incident: Incident) -> Cha
     sources: Sequence[tuple[str, Callable[[], Awaitable[Iterable[Changed]]]]] = (
         ("Releases", lambda: _deploys(given, start, end)),
         ("Settings", lambda: _acts(people, start, end)),
+        ("Errors", lambda: _issues(given, incident, (start, began, end))),
         ("Log patterns", lambda: _patterns(given, incident, (start, began, end))),
+        ("Traces", lambda: _operations(given, began, end)),
     )
     found = await asyncio.gather(*(_within(name, ask) for name, ask in sources))
     rows = sorted((row for rows, _ in found for row in rows), key=lambda row: -row.at_s)
@@ -112,6 +119,13 @@ async def _acts(people: People, start_ms: int, end_ms: int) -> Iterable[Changed]
     ]
 
 
+async def _issues(
+    given: Services, incident: Incident, times: tuple[int, int, int]
+) -> Iterable[Changed]:
+    found = await issue_news(given.issues, incident, times)
+    return [Changed(one.at_s, one.kind, one.what, one.tone, one.href) for one in found]
+
+
 async def _patterns(
     given: Services, incident: Incident, times: tuple[int, int, int]
 ) -> Iterable[Changed]:
@@ -131,6 +145,28 @@ async def _patterns(
         *(_fresh(row, near) for row in fresh[:_PATTERNS]),
         *(_grown(row, near, began / 1000) for row in grown[:_PATTERNS]),
     ]
+
+
+async def _operations(given: Services, began: int, end: int) -> Iterable[Changed]:
+    """What traces tell: operations that fail or take longer than in as long a time before."""
+    since = began - BEFORE_MS // 4
+    long = max(end - since, 60_000)
+    before, now = await asyncio.gather(
+        given.trace_search.rates((since - long) * _NS, since * _NS, by_operation=True),
+        given.trace_search.rates(since * _NS, (since + long) * _NS, by_operation=True),
+    )
+    near = {"from": str(since), "to": str(end)}
+    return [_operation(one, near, began / 1000) for one in changes(before, now)[:_OPERATIONS]]
+
+
+def _operation(one: OperationChange, near: dict[str, str], at_s: float) -> Changed:
+    asked = {"service": one.now.service, "operation": one.now.name, **near}
+    if one.is_failing:
+        kind, tone, asked["status"] = "failing operation", "critical", "error"
+    else:
+        kind, tone, asked["order"] = "slow operation", "warning", "slowest"
+    what = f"{one.now.service}: {one.now.name}: {one.words}"
+    return Changed(at_s, kind, what, tone, f"/traces?{urlencode(asked)}")
 
 
 def _is_trouble(row: PatternRow) -> bool:

@@ -67,6 +67,7 @@ class AlertView:
     notes: str
     silence: str
     logs: str
+    traces: str
     """The address of what its service logged around its beginning; empty when it has none."""
     receivers: Sequence[str]
     words: str
@@ -134,6 +135,7 @@ async def view_of(given: Services, name: str) -> AlertView:
         notes=_notes(since, ended, story.rule.hold_ms if story.rule else 0),
         silence=silence_address(labels),
         logs=logs_of(labels, since),
+        traces=traces_of(labels, since),
         receivers=here.receivers if here else (),
         words=newest[0].summary if newest else "",
         messages=story.messages,
@@ -210,6 +212,19 @@ def logs_of(labels: Labels, since_s: float) -> str:
         "to": f"{(since_s + _LOGS_AFTER_S) * 1000:.0f}",
     }
     return f"/logs?{urlencode(asked)}"
+
+
+def traces_of(labels: Labels, since_s: float) -> str:
+    """The address of its service's traces around its beginning; empty when it names none."""
+    service = next((found for one in _SERVICES if (found := get(labels, one))), "")
+    if not service or not since_s:
+        return ""
+    asked = {
+        "service": service,
+        "from": f"{(since_s - _LOGS_BEFORE_S) * 1000:.0f}",
+        "to": f"{(since_s + _LOGS_AFTER_S) * 1000:.0f}",
+    }
+    return f"/traces?{urlencode(asked)}"
 
 
 def range_of(view: AlertView, now_s: float) -> dict[str, str]:

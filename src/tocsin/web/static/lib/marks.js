@@ -35,6 +35,13 @@ function keyOf(mark) {
   return `${mark.at} ${mark.value} ${name(mark.series)}`;
 }
 
+/** A trace is one click away, at its span where that is known. @param {Mark} mark @param {string} label @param {string} value */
+function traceOf(mark, label, value) {
+  if (!/^trace_?id$/i.test(label) || !/^[0-9a-f]{1,32}$/i.test(value)) return el("code", { text: value });
+  const span = mark.labels.span_id ?? mark.labels.spanID ?? "";
+  return el("a", { href: `/traces/${value}${span ? `?span=${encodeURIComponent(span)}` : ""}`, title: "Open the trace" }, el("code", { text: value }));
+}
+
 /** @param {Mark} mark an exemplar is of its metric's own unit, not of what the query makes of it */
 function valueOf(mark) {
   return withUnit(mark.value, guessUnit((mark.series.__name__ ?? "").replace(/_(bucket|count|sum|total)$/, "")));
@@ -50,7 +57,7 @@ function open(plot, mark, button) {
   const close = () => { card.remove(); button.setAttribute("aria-expanded", "false"); button.focus(); };
   const rows = Object.entries(mark.labels).flatMap(([label, value]) => [
     el("dt", { text: label }),
-    el("dd", {}, el("code", { text: value }), ...(TRACE.test(label) ? [el("button", { class: "button bare small square", type: "button", title: `Copy ${label}`, "aria-label": `Copy ${label}`, onclick: () => copy(value, `Copied ${label}`) }, icon("copy"))] : [])),
+    el("dd", {}, traceOf(mark, label, value), ...(TRACE.test(label) ? [el("button", { class: "button bare small square", type: "button", title: `Copy ${label}`, "aria-label": `Copy ${label}`, onclick: () => copy(value, `Copied ${label}`) }, icon("copy"))] : [])),
   ]);
   const card = el("div", { class: "exemplar-card", role: "group", "aria-label": "Exemplar", "data-of": keyOf(mark) },
     el("div", { class: "row" }, el("b", { class: "num", text: valueOf(mark) }), el("span", { class: "quiet", text: absolute(mark.at) }),

@@ -25,7 +25,7 @@ function places() {
 /** Open the palette; it closes itself. */
 export function open() {
   if (document.querySelector("dialog.palette")) return;
-  const input = /** @type {HTMLInputElement} */ (el("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "found", "aria-label": "Search or run a command", placeholder: "Page, metric, target or command", autocomplete: "off", spellcheck: "false" }));
+  const input = /** @type {HTMLInputElement} */ (el("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "found", "aria-label": "Search or run a command", placeholder: "Page, metric, target, trace id or command", autocomplete: "off", spellcheck: "false" }));
   const found = el("div", { class: "found", id: "found", role: "listbox" });
   const dialog = /** @type {HTMLDialogElement} */ (el("dialog", { class: "palette", "aria-label": "Search" }, input, found));
   document.body.append(dialog);
@@ -68,6 +68,7 @@ export function open() {
       if (here.signal.aborted) return;
       const more = data.entries.map((/** @type {{ name: string, kind: string, href: string }} */ one) => ({ ...one, icon: one.kind.startsWith("target") ? "targets" : "explore" }));
       entries = [...entries, ...more];
+      if (/^[0-9a-f]{32}$/i.test(words)) entries.unshift({ name: words, kind: "open this trace", href: `/traces/${words.toLowerCase()}`, icon: "traces" });
       if (/[({\]]/.test(words)) entries.push({ name: words, kind: "run this query", href: `/explore?${new URLSearchParams({ a: words })}`, icon: "explore" });
       paint();
     } catch (error) {
