@@ -16,6 +16,7 @@ from tocsin.scrape.host import HOST_JOB
 from tocsin.store.series import Cardinality
 from tocsin.web.pages import connect, filters, scrape_view
 from tocsin.web.pages.connect import Snippet, scraping
+from tocsin.web.pages.error_news import news_of
 from tocsin.web.pages.firing_rules import AlertsView, alerts_view
 from tocsin.web.pages.render import Alarm, page
 from tocsin.web.pages.target_rows import JobRows, TargetRow, by_job
@@ -322,7 +323,8 @@ async def _overview(request: Request) -> Response:
         alarm = Alarm(view.state, f"{view.verdict}{since}", "#attention")
     base, statsd = connect.address_of(request), connect.statsd_of(request)
     snippets = connect.sending(base, connect.PLACEHOLDER, statsd)
-    return page(request, "pages/overview.html", alarm=alarm, view=view, sending=snippets)
+    news = await news_of(given)
+    return page(request, "pages/overview.html", alarm=alarm, view=view, sending=snippets, news=news)
 
 
 ADDRESSES: Addresses = (get("/", _overview, Access.READ),)
