@@ -136,6 +136,9 @@ async def test_a_channel_that_is_away_hears_of_it_later(tmp_path: Path) -> None:
         await until(lambda: len(asked(taken, "/api/chat.update")) >= 1)
         await until(lambda: len(asked(taken, "/api/chat.postMessage")) == 2)
         await process.end()
+    updates = asked(taken, "/api/chat.update")
+    assert "acknowledged by *ann*" in json.dumps(updates[-1])
+    assert len(taken.seen) >= 4, "what was answered 503 was sent again"
 
 
 async def test_mails_links_survive_a_restart(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tracemalloc
 
 import pytest
@@ -96,7 +97,8 @@ def test_what_is_no_reading_is_rejected(line: bytes) -> None:
 @given(line=st.binary(max_size=60) | st.from_regex(rb"[a-z.]{0,4}:[0-9:.+-]{0,6}\|[cghdms]{0,2}"))
 def test_any_line_is_read_or_rejected(line: bytes) -> None:
     gathered, series = gather(line)
-    flushed(gathered, series)
+    values = flushed(gathered, series)
+    assert not any(math.isinf(value) for value in values.values())
 
 
 async def test_datagrams_of_the_network_become_samples_and_the_rest_is_written_at_the_end() -> None:

@@ -98,6 +98,9 @@ def test_a_loop_that_ends_in_the_middle_does_not_hang(tmp_path: Path) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(task.done() for task in tasks)
+        await Shelf(database, ALERTS).save({"after": Kept(content=b"1", updated_at=turns)})
+        assert b"1" in [one.content for one in await Shelf(database, ALERTS).all()]
         await database.close()
 
     async def bounded(turns: int) -> None:

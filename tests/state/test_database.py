@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from tocsin.kit.fault import Permanent, Temporary
 from tocsin.state.database import _MIGRATIONS, NEWEST, Database
@@ -30,10 +30,16 @@ def test_the_newest_migration_is_the_one_that_the_program_looks_for() -> None:
 
 async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/deep/er/state.db"
+    question = text("SELECT sql FROM sqlite_master ORDER BY name")
+    found = []
     for _ in range(2):
         database = Database(url)
         await database.open()
+        async with database.reading() as connection:
+            found.append((await connection.execute(question)).all())
         await database.close()
+    assert found[0] == found[1]
+    assert len(found[0]) > 10
 
 
 async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:

@@ -26,6 +26,10 @@ def test_knowing_the_password_forgets_the_typing_errors(clock: FakeClock) -> Non
     for _ in range(20):
         throttle.attempt("bo", "1.1.1.1")
         throttle.succeeded("bo", "1.1.1.1")
+    for _ in range(3):
+        throttle.attempt("bo", "1.1.1.1")
+    with pytest.raises(Temporary):
+        throttle.attempt("bo", "1.1.1.1")
 
 
 def test_an_address_that_tries_many_accounts_must_wait(clock: FakeClock) -> None:

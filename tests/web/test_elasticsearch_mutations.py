@@ -162,7 +162,9 @@ async def site(store: Store, tmp_path: Path) -> AsyncIterator[LogSite]:
 
 async def test_the_bodies_that_are_changed_are_right(site: LogSite) -> None:
     for body in BODIES:
-        await site.post("/elasticsearch/_search", body)
+        answer = await site.post("/elasticsearch/_search", body)
+        assert {"took", "hits", "_shards"} <= set(answer)
+        assert answer["_shards"]["failed"] == 0
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -383,7 +383,9 @@ async def test_a_scroll_or_point_in_time_that_was_made_up_is_refused(
     "query", ["size=x", "from=-1", "search_after=1", "sort=a:up", "q=%28", "track_total_hits=x"]
 )
 async def test_a_wrong_parameter_is_refused(site: LogSite, query: str) -> None:
-    await site.get(f"/elasticsearch/_search?{query}", 400)
+    refused = await site.get(f"/elasticsearch/_search?{query}", 400)
+    assert refused["status"] == 400
+    assert refused["error"]["reason"]
 
 
 async def test_several_searches_and_fields(site: LogSite) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import Page, TimeoutError
@@ -73,6 +74,9 @@ def test_the_palette_goes_to_a_page_and_finds_a_metric(page: Page) -> None:
     page.keyboard.type("scrape_duration")
     page.get_by_role("option", name="scrape_duration_seconds").first.click()
     page.wait_for_url("**/browse?metric=scrape_duration_seconds*")
+    heading = page.get_by_role("heading", name="scrape_duration_seconds").first
+    heading.wait_for()
+    assert heading.is_visible()
 
 
 def test_the_keyboard_goes_to_pages_and_moves_through_rows(page: Page) -> None:
@@ -88,7 +92,9 @@ def test_the_keyboard_goes_to_pages_and_moves_through_rows(page: Page) -> None:
 def test_a_target_is_scraped_at_once(page: Page) -> None:
     page.goto("/targets", wait_until="networkidle")
     page.get_by_role("button", name="Scrape now").first.click()
-    page.get_by_text("samples in").wait_for()
+    said = page.get_by_text("samples in")
+    said.wait_for()
+    assert re.search(r"[1-9][\d,]* samples in", said.text_content() or "")
 
 
 def test_a_drop_rule_is_made_and_taken_back(page: Page) -> None:
@@ -98,6 +104,8 @@ def test_a_drop_rule_is_made_and_taken_back(page: Page) -> None:
     page.get_by_role("button", name="Take it again").click()
     page.get_by_text('Takes {__name__="not_there"} again.').wait_for()
     page.get_by_role("button", name="Take it again").wait_for(state="detached")
+    page.reload(wait_until="networkidle")
+    assert "not_there" not in (page.locator("main").text_content() or "")
 
 
 def test_the_time_range_is_one_for_the_product_and_goes_back(page: Page) -> None:
