@@ -179,7 +179,7 @@ class EventSearch:
 
     async def tags(self, of: Of) -> list[TagShown]:
         """Of the newest errors: their tags, environment, release, host and user."""
-        own = ("environment", "release", "host", "transaction", "level")
+        own = ("environment", "release", "host", "transaction")
         named = ", ".join(f"('{name}', toString({name}))" for name in own)
         sql = (
             "SELECT pair.1 AS key, pair.2 AS value, sum(weight) AS times FROM"

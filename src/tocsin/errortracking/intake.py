@@ -81,7 +81,7 @@ class ErrorIntake:
         self._counts = asyncio.Lock()
         self._listeners: list[Callable[[IssueChange], None]] = []
         self._watchers: list[Callable[[Sequence[Sighting]], None]] = []
-        settings = WriterConfig(interval_ms=20, waiting_rows=50_000, waiting_bytes=64 << 20)
+        settings = WriterConfig( waiting_rows=50_000, waiting_bytes=64 << 20)
         self._lane: GroupCommit[list[_Coming]] = GroupCommit(
             "errors", self._commit, clock, settings
         )

@@ -31,7 +31,7 @@ _PY_FRAME = re.compile(
 _PY_END = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<value>.*))?$")
 _AT_JAVA = re.compile(
     r"^\s+at (?:[\w.@-]+(?:@[\w.]+)?/)?(?P<module>[\w$.]+)\.(?P<function>[\w$<>]+)"
-    r"\((?P<file>[^:)]*)(?::(?P<line>\d+))?\)"
+    r"\((?P<file>[\w$.-]*\.\w+|Native Method|Unknown Source|<generated>)(?::(?P<line>\d+))?\)"
 )
 _HEAD = re.compile(
     r"^(?:Exception in thread \"[^\"]*\" |Caused by: |Suppressed: |Unhandled exception\. "
