@@ -1,6 +1,22 @@
 #!/usr/bin/env bash
-# The real programs that some tests run beside Tocsin. Debian's packages; root is needed to install them.
+# The real programs that some tests run beside Tocsin: node's logging libraries, into a folder that git ignores, and
+# Debian's packages, for which root is needed.
 set -uo pipefail
+cd "$(dirname "$0")/.."
+
+clients=tests/e2e/clients
+if ! command -v npm >/dev/null 2>&1; then
+  echo "== without npm the tests of node's logging libraries will be skipped"
+elif ! cmp -s $clients/package-lock.json $clients/node_modules/.installed; then
+  echo "== installing for the tests: node's logging libraries"
+  # Nothing of theirs is run on installation: what they compile they have in other forms, too.
+  if (cd $clients && timeout --kill-after=10 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >/dev/null; then
+    cp $clients/package-lock.json $clients/node_modules/.installed
+  else
+    echo "== could not install node's logging libraries (the tests that need them will be skipped)"
+  fi
+fi
+
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 need prometheus prometheus

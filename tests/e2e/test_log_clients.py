@@ -25,6 +25,7 @@ from tests.e2e.product import Product, eventually
 pytestmark = pytest.mark.slow
 
 _LIMIT_SECONDS = 60
+_INSTALLED = str(Path(__file__).parent / "clients" / "node_modules")
 
 
 def lines(tocsin: Product, query: str, count: int) -> list[dict[str, Any]]:
@@ -58,12 +59,12 @@ def node(tocsin: Product, folder: Path, package: str, program: str, run: str) ->
 
 
 def _packages(name: str) -> Path:
-    """Where node's packages are: the repository's own folder, or that which NODE_PATH names."""
-    folders = [*os.environ.get("NODE_PATH", "").split(":"), "node_modules"]
+    """Where node's packages are: where `scripts/peers.sh` puts them, or where NODE_PATH says."""
+    folders = [*os.environ.get("NODE_PATH", "").split(":"), _INSTALLED]
     for folder in filter(None, folders):
         if (Path(folder) / name).is_dir():
             return Path(folder).resolve()
-    pytest.skip(f"{name} is not installed: npm install {name}, and set NODE_PATH")
+    pytest.skip(f"{name} is not installed: run scripts/peers.sh, or set NODE_PATH")
 
 
 _WINSTON = """
@@ -146,6 +147,39 @@ def test_pinos_lines_are_understood(tocsin: Product, tmp_path: Path) -> None:
     started, failed = lines(tocsin, f"run:{run}", 2)
     assert (started["message"], started["level"], started["service"]) == ("started", "info", "shop")
     assert (failed["level"], failed["attributes"]["err.message"]) == ("error", "declined")
+
+
+_PINO_TRANSPORTS = """
+const pino = require('pino');
+const run = process.env.RUN;
+const elastic = require('pino-elasticsearch')({
+  node: process.env.BASE + '/elasticsearch', auth: { username: 'u', password: 'p' },
+  index: 'shop-%{DATE}', esVersion: 8, opType: 'create', flushInterval: 200, flushBytes: 100,
+});
+for (const event of ['error', 'insertError', 'unknown']) {
+  elastic.on(event, (error) => { console.error(event, error); process.exitCode = 1; });
+}
+const loki = require('pino-loki').pinoLoki({
+  host: process.env.BASE, basicAuth: { username: 'u', password: 'p' }, batching: false,
+  labels: { app: 'shop-loki', run },
+});
+const logger = pino({ name: 'shop' }, pino.multistream([elastic, loki]));
+logger.warn({ run, reqId: 'a1' }, 'slow bank');
+logger.error({ run, err: new Error('declined') }, 'payment failed');
+elastic.on('insert', () => setTimeout(() => process.exit(), 500));
+setTimeout(() => { elastic.end(); loki.end(); }, 500);
+"""
+
+
+def test_pinos_transports_to_elasticsearch_and_loki_work(tocsin: Product, tmp_path: Path) -> None:
+    run = uuid.uuid4().hex
+    node(tocsin, tmp_path, "pino-elasticsearch", _PINO_TRANSPORTS, run)
+    expected = {("slow bank", "warn"), ("payment failed", "error")}
+    bulk = lines(tocsin, f"run:{run} service:shop", 2)
+    assert {(one["message"], one["level"]) for one in bulk} == expected
+    assert {one["source"][:7] for one in bulk} == {"shop-20"}
+    pushed = lines(tocsin, f"run:{run} service:shop-loki", 2)
+    assert {(one["message"], one["level"]) for one in pushed} == expected
 
 
 def test_python_logging_loki_takes_every_record_for_sent(tocsin: Product) -> None:

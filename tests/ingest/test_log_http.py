@@ -341,6 +341,18 @@ class TestLoki:
         assert (record.level, record.trace_id, record.service) == (13, "a" * 32, "x")
         assert record.body.startswith("level=warn")
 
+    async def test_a_line_that_is_an_object_is_told_by_its_message(self) -> None:
+        here = site()
+        line = '{"level":50,"time":1,"msg":"declined","name":"shop","pid":7,"app":"y","n":3}'
+        body = push(('{app="x"}', [(AT_NS, line, {"n": "4"}), (AT_NS, '{"a": 1}', {})]))
+        await here.call("POST", "/loki/api/v1/push", body, content_type=PROTOBUF)
+        first, second = here.lines.records
+        assert (first.body, first.original, first.ts_ns) == ("declined", line, AT_NS)
+        assert (first.level, first.service) == (17, "x")
+        assert first.attributes["n"] == "4", "its sender's word goes before the line's"
+        assert (second.body, second.original) == ('{"a": 1}', "")
+        assert second.attributes["a"] == "1"
+
     async def test_lines_too_old_are_told_and_the_others_kept(self) -> None:
         here = site()
         body = push(('{app="x"}', [(1, "old", {}), (AT_NS, "new", {})]))

@@ -44,6 +44,7 @@ _LAYOUTS = (
 )
 _TAIL = re.compile(r"(?:^|[ \t])\{")
 _TELLING, _TIME_ALONE = FORMS[:-1], FORMS[-1:]
+_KNOWN_PARTS = ("service", "environment", "host", "trace_id", "span_id", "user_id")
 _ERROR_STATUS, _WARN_STATUS = 500, 400
 
 _decode = msgspec.json.Decoder(dict[str, object]).decode
@@ -66,14 +67,28 @@ def record_of_line(text: str, *, now_ns: int) -> LogRecord:
 
 
 def hint(record: LogRecord) -> None:
-    """What can be told of a record's text without changing it: a level and ids that it lacks."""
-    if not record.level:
+    """What a record's text tells of it. A JSON object's message becomes the text, its fields the
+    attributes, and the object the original; of other texts only a level and ids are taken."""
+    inner = _json(record.body, record.ts_ns)
+    if inner is not None:
+        _complete(record, inner)
+    elif not record.level:
         found = record_of_line(record.body[:_HEAD], now_ns=record.ts_ns)
         record.level, record.severity = found.level, found.severity
         record.trace_id = record.trace_id or found.trace_id
         record.span_id = record.span_id or found.span_id
-        return
-    _find_ids(record, record.body)
+    else:
+        _find_ids(record, record.body)
+
+
+def _complete(record: LogRecord, inner: LogRecord) -> None:
+    """What its sender said of a line goes before what the line itself says."""
+    record.body, record.original = inner.body, inner.original
+    record.attributes = {**inner.attributes, **record.attributes}
+    if not record.level:
+        record.level, record.severity = inner.level, inner.severity
+    for name in _KNOWN_PARTS:
+        setattr(record, name, getattr(record, name) or getattr(inner, name))
 
 
 def _adopt(record: LogRecord, now_ns: int) -> None:

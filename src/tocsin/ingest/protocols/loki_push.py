@@ -153,7 +153,7 @@ class _Origin:
         self._severity = _first(labels, _LEVEL)
 
     def record(self, at_ns: int, line: str, metadata: Mapping[str, str]) -> LogRecord:
-        """A line of the stream, unchanged."""
+        """A line of the stream; the whole is its original where a part of it is its text."""
         attributes = {**self._labels, **metadata} if metadata else dict(self._labels)
         severity = _first(metadata, _LEVEL) or self._severity
         record = LogRecord(
