@@ -13,6 +13,7 @@ from tocsin.cli import (
     agent,
     backtest,
     check,
+    dashboards,
     demo,
     drill,
     incident,
@@ -74,6 +75,7 @@ app.command()(keep.backup)
 app.command()(keep.restore)
 app.add_typer(demo.app, name="demo")
 app.add_typer(check.app, name="check")
+app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(routes.app, name="routes")
 app.add_typer(test.app, name="test")
 app.add_typer(user.app, name="user")

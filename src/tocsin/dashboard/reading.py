@@ -56,6 +56,8 @@ def read_plain(plain: object, name: str = "the dashboard") -> Read:
     if isinstance(inner, Mapping) and _is_grafana(inner):
         made = translated(inner)
         return Read(made.uid, made.dashboard, made.left_out, is_grafana=True)
+    if isinstance(inner, Mapping) and inner is not plain:  # as the API tells it
+        plain = {**inner, "uid": plain.get("uid", "")}
     try:
         return _ours(msgspec.convert(plain, DashboardFile), name)
     except msgspec.ValidationError as error:

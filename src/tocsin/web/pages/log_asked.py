@@ -54,6 +54,14 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
         given = {"q": self.q, "cols": self.columns, "view": self.id}
         return f"/logs?{urlencode({key: value for key, value in given.items() if value})}"
 
+    @property
+    def panel_path(self) -> str:
+        """Where a dashboard is chosen for it."""
+        given = {"kind": "logs", "title": self.name, "q": self.q, "cols": self.columns}
+        return (
+            f"/dashboards/choose?{urlencode({key: value for key, value in given.items() if value})}"
+        )
+
 
 class Mute(msgspec.Struct, frozen=True, kw_only=True):
     """A pattern that people do not want to see."""

@@ -140,7 +140,7 @@ export class TcChart extends HTMLElement {
     const series = order.map((index) => {
       const colour = tone(lines[index].colour);
       const thin = kind === "area" ? `${colour}30` : lines.length === 1 ? `${colour}14` : undefined;
-      return { ...bars, label: lines[index].short, stroke: colour, width: stacked ? 1 : 1.5, fill: stacked ? this.fillOf(colour) : thin, points: { show: kind !== "bars", size: 4, fill: colour, filter: () => lonely(columns[index]) }, spanGaps: false };
+      return { ...bars, label: lines[index].short, stroke: colour, width: stacked ? 1 : 1.5, fill: kind === "bars" ? colour : stacked ? this.fillOf(colour) : thin, points: { show: kind !== "bars", size: 4, fill: colour, filter: () => lonely(columns[index]) }, spanGaps: false };
     });
     this.plot?.destroy();
     box.replaceChildren();

@@ -1,4 +1,4 @@
-import { ask, Refused } from "../lib/api.js";
+import { ask, csrf, Refused } from "../lib/api.js";
 import { copy, el, icon, toast } from "../lib/dom.js";
 import { drawnOf, settle } from "../lib/dash_grid.js";
 import { grab, pressed } from "../lib/dash_hands.js";
@@ -71,6 +71,21 @@ export class TcDashboard extends HTMLElement {
     this.keepLinks();
     this.layOut();
     this.refresh();
+    this.greet();
+  }
+
+  /** Whoever came to see a panel that was just added is shown where it is; that it was seen is kept. */
+  greet() {
+    const added = this.query.get("added");
+    const url = new URL(location.href);
+    url.searchParams.delete("added");
+    if (added) history.replaceState({}, "", url);
+    const tile = added ? this.tileOf(Number(added)) : undefined;
+    tile?.element.classList.add("added");
+    tile?.element.scrollIntoView({ block: "center" });
+    if (this.greeted) return;
+    this.greeted = true;
+    void fetch(`/dashboards/${this.uid}/seen`, { method: "POST", credentials: "same-origin", headers: { "X-CSRF-Token": csrf() } }).catch(() => {});
   }
 
   /** @param {Event} event */
@@ -230,7 +245,7 @@ export class TcDashboard extends HTMLElement {
   head(tile, label) {
     const { panel } = tile.placed;
     const links = panel.links.map((link) => el("a", { class: "button bare small", href: this.titled(link.url), text: link.title }));
-    const head = el("header", {}, ...(this.editing ? [el("span", { class: "dash-handle", "data-move": true, title: "Drag to move; or focus the panel and use the arrow keys" }, icon("more"))] : []),
+    const head = el("header", {}, ...(this.editing ? [el("span", { class: "dash-handle", "data-move": true, title: "Drag to move; or focus the panel and use the arrow keys" }, icon("grip"))] : []),
       el("h2", { text: label }), ...(panel.description ? [el("span", { class: "dash-hint", title: panel.description, "aria-label": panel.description, role: "note", text: "i" })] : []), ...links, panelMenu(this, tile.placed));
     return head;
   }
@@ -238,7 +253,7 @@ export class TcDashboard extends HTMLElement {
   /** @param {Tile} tile @param {string} label @param {boolean} closed */
   asRow(tile, label, closed) {
     const button = el("button", { class: "dash-row", type: "button", "aria-expanded": String(!closed), onclick: () => this.fold(tile.placed.panel.id) }, icon(closed ? "right" : "down"), el("span", { text: label }));
-    tile.element.replaceChildren(button, ...(this.editing ? [el("span", { class: "dash-handle", "data-move": true }, icon("more")), panelMenu(this, tile.placed)] : []));
+    tile.element.replaceChildren(button, ...(this.editing ? [el("span", { class: "dash-handle", "data-move": true }, icon("grip")), panelMenu(this, tile.placed)] : []));
   }
 
   /** @param {number} id of a row */

@@ -56,7 +56,8 @@ export class TcPromql extends HTMLElement {
     const root = this.attachShadow({ mode: "open" });
     const slot = document.createElement("div");
     root.append(slot);
-    const promql = new PromQLExtension().setComplete({
+    // Variables of a dashboard are no PromQL until they are values, so only the answer can tell mistakes.
+    const promql = new PromQLExtension().activateLinter(!this.hasAttribute("variables")).setComplete({
       remote: { url: "", lookbackInterval: LOOKBACK_MS, httpMethod: "GET", fetchFn: (input, init) => fetch(input, { ...init, credentials: "same-origin" }) },
     });
     this.view = new EditorView({

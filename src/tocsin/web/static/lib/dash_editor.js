@@ -141,7 +141,7 @@ class PanelEditor {
       area.value = query.expr;
       const legend = words(query.legend, (value) => { query.legend = value; this.later(); }, { placeholder: "Legend: {{label}}", "aria-label": `Legend of query ${letter}` });
       const remove = el("button", { class: "button bare square small", type: "button", title: "Remove", "aria-label": `Remove query ${letter}`, onclick: () => { draft.queries.splice(index, 1); this.paint(); this.show(); } }, icon("close"));
-      return el("div", { class: "query dash-query" }, el("span", { class: "letter", text: letter }), el("tc-promql", { "data-index": index, label: `PromQL query ${letter}` }, area), remove, el("span", {}), legend,
+      return el("div", { class: "query dash-query" }, el("span", { class: "letter", text: letter }), el("tc-promql", { variables: true, "data-index": index, label: `PromQL query ${letter}` }, area), remove, el("span", {}), legend,
         check("Hidden", query.hidden, (value) => { query.hidden = value; this.later(); }));
     });
     const more = el("button", { class: "button small", type: "button", onclick: () => { draft.queries.push({ expr: "", legend: "", hidden: false }); this.paint(); } }, icon("plus"), "Query");

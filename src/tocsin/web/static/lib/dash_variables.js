@@ -1,7 +1,7 @@
 // The bar of variables: what may be chosen, what is, and both in the address.
 
 import { ask, Refused } from "./api.js";
-import { el } from "./dom.js";
+import { el, icon } from "./dom.js";
 import { ALL, builtIn, filled, namedIn, packed, unpacked } from "./dash_words.js";
 import { current } from "./range.js";
 
@@ -149,7 +149,7 @@ export class Variables {
     const search = /** @type {HTMLInputElement} */ (el("input", { type: "search", placeholder: "Part of a name", "aria-label": `Search ${name}`, autocomplete: "off" }));
     search.addEventListener("input", () => show(search.value));
     show("");
-    return el("div", { class: "variable" }, el("span", { text: name }), el("details", { class: "menu", "data-variable": one.name, open }, el("summary", { class: "button", "aria-label": `${name}: ${words}` }, el("span", { class: "clip", text: words })), el("div", { class: "float" }, ...(options.length > 8 ? [search] : []), list)));
+    return el("div", { class: "variable" }, el("span", { text: name }), el("details", { class: "menu", "data-variable": one.name, open }, el("summary", { class: "button", "aria-label": `${name}: ${words}` }, el("span", { class: "clip", text: words }), icon("down")), el("div", { class: "float" }, ...(options.length > 8 ? [search] : []), list)));
   }
 }
 
