@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
 import pytest
 
 from tests.resilience.serving import Sample, Serving, serving
@@ -52,11 +53,32 @@ async def _written(tocsin: Serving, number: int) -> dict[str, Sample]:
     return samples
 
 
+async def _said(tocsin: Serving) -> None:
+    """A line and a span."""
+    span = {"traceId": "a" * 16, "id": "b" * 16, "localEndpoint": {"serviceName": "kept"}}
+    for path, body in (
+        ("/api/logs/lines?service=kept", b"a kept line"),
+        ("/api/v2/spans", msgspec.json.encode([{**span, "timestamp": time.time_ns() // 1000}])),
+    ):
+        async with tocsin.http.post(f"{tocsin.url}{path}", data=body) as response:
+            assert response.status < 300, await response.read()
+
+
+async def _is_said(tocsin: Serving) -> None:
+    async with tocsin.http.get(f"{tocsin.url}/api/logs/export?q=service:kept") as response:
+        assert b"a kept line" in await response.read()
+    async with tocsin.http.get(f"{tocsin.url}/jaeger/api/services") as response:
+        assert b'"kept"' in await response.read()
+
+
 async def _there_and_back(
     folder: Path, target: str, environment: Mapping[str, str] = _NONE
 ) -> None:
-    async with serving(folder) as tocsin:
+    # Nothing is in the store by itself when the backup begins.
+    patient = "scrape: {host: false, itself: false}\nstore: {flush_seconds: 600}\n"
+    async with serving(folder, config=patient) as tocsin:
         kept = await _written(tocsin, 1)
+        await _said(tocsin)
         code, said, complaints = await tocsin_command(
             *("backup", target, "--config", str(tocsin.config), "--data", str(tocsin.data)),
             environment=environment,
@@ -83,6 +105,7 @@ async def _there_and_back(
         await tocsin.start()
         found = await tocsin.samples("kept[10m]")
         assert found == {name: [sample] for name, sample in kept.items()}
+        await _is_said(tocsin)
         assert await tocsin.stop() == 0
 
 

@@ -15,7 +15,7 @@ from tocsin.app.config import Loaded
 from tocsin.app.keeping import (
     Kept,
     database_url,
-    log_folder,
+    log_folders,
     open_kept,
     open_store,
     telemetry_child,
@@ -130,11 +130,16 @@ async def backup_at_rest(
     if not loaded.config.store.url and not (Path(loaded.config.data) / _TELEMETRY).is_dir():
         raise NotFound(f"{loaded.config.data} holds nothing that Tocsin keeps")
     kept = await open_kept(loaded.config, clock)
-    journal = Journal(kept.store, log_folder(loaded.config), clock)
-    backups = Backups(kept, lambda: loaded, clock, journal.flush)
+    journals = [Journal(kept.store, one, clock) for one in log_folders(loaded.config)]
+
+    async def flush(limit_seconds: float) -> bool:
+        return all([await journal.flush(limit_seconds) for journal in journals])
+
+    backups = Backups(kept, lambda: loaded, clock, flush)
     try:
-        # What a killed process answered may wait in the log still.
-        await journal.open()
+        # What a killed process answered may wait in the logs still.
+        for journal in journals:
+            await journal.open()
         backups.start(target)
         while (state := await backups.state()).state == "running":
             told(state)
@@ -142,7 +147,8 @@ async def backup_at_rest(
         return state
     finally:
         await backups.stop()
-        await journal.drain(_FLUSH_SECONDS)
+        for journal in journals:
+            await journal.drain(_FLUSH_SECONDS)
         await kept.close()
 
 

@@ -48,6 +48,12 @@ def log_folder(config: Config) -> Path:
     return Path(config.data) / "log"
 
 
+def log_folders(config: Config) -> list[Path]:
+    """Every write-ahead log: of samples, lines, spans and errors."""
+    top = log_folder(config)
+    return [top, *(top / name for name in ("lines", "spans", "errors"))]
+
+
 def database_url(config: Config) -> str:
     """The SQL database's address; by default a file in the data folder."""
     return config.state.url or f"sqlite:///{Path(config.data) / 'state.db'}"

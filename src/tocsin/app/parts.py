@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from tocsin.alert.rules.immediate import Immediate
@@ -66,3 +67,8 @@ class Parts:
     status_page: StatusPages
     afterwards: AfterIncidents
     dashboards: Dashboards
+
+    async def flush(self, limit_seconds: float) -> bool:
+        """Bring all that was answered into the store; whether that was within the limit."""
+        writers = (self.writer, self.logs.writer, self.traces.writer, self.errors.writer)
+        return all(await asyncio.gather(*(one.flush(limit_seconds) for one in writers)))

@@ -76,7 +76,7 @@ class Tocsin:
         self._why_not_ready = "starting"
         self._reload: Reload | None = None
         self._started_at = parts.clock.now()
-        self._backups = Backups(parts.kept, lambda: self.loaded, parts.clock, parts.writer.flush)
+        self._backups = Backups(parts.kept, lambda: self.loaded, parts.clock, parts.flush)
         alerting = parts.alerting
         self._watch = Watch(
             alerting.attention, alerting.dispatcher, lambda: parts.rules.groups, parts.clock

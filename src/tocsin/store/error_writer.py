@@ -105,6 +105,10 @@ class ErrorWriter:
         if numbers_:
             await self._store.command(sql, {"project": project})
 
+    async def flush(self, limit_seconds: float = 10.0) -> bool:
+        """Bring what was answered so far into the store; whether that was within the limit."""
+        return await self._journal.flush(limit_seconds)
+
     async def drain(self, limit_seconds: float = 8.0) -> None:
         """Bring what is left into the store; what does not get there in time stays in the log."""
         await self._journal.drain(limit_seconds)

@@ -15,17 +15,17 @@ from tocsin.web.body import UnknownMedia, answering, read_body, sender_of
 from tocsin.web.routing import Access, Addresses, post
 from tocsin.web.services import services
 
-_JSON = ("application/json", "text/plain", "")
+_NOT_JSON = ("application/x-protobuf", "application/x-thrift")
 
 
 async def _spans(request: Request) -> Response:
     """Keep the spans; 202 without a body, 400 when some of them cannot be kept."""
     used = services(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media not in _JSON:
+    if media in _NOT_JSON:
         raise UnknownMedia(
-            f"Content-Type {media!r} is not supported; send version 2 as {_JSON[0]}"
-            " (in Brave: SpanBytesEncoder.JSON_V2)"
+            f"Content-Type {media!r} is not supported; send version 2 as"
+            " application/json (in Brave: SpanBytesEncoder.JSON_V2)"
         )
     body = await read_body(request, used.config.ingest.body)
     intake = used.spans
