@@ -16,6 +16,7 @@ from tocsin.cli import (
     dashboards,
     demo,
     drill,
+    errors,
     incident,
     incident_statistics,
     keep,
@@ -81,6 +82,7 @@ app.add_typer(test.app, name="test")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(silence.app, name="silence")
+app.add_typer(errors.app, name="errors")
 incident.app.command("evidence")(postmortem.evidence)
 incident.app.command("statistics")(incident_statistics.statistics)
 app.add_typer(incident.app, name="incident")
