@@ -10,6 +10,8 @@ import grpc.aio
 import msgspec
 import pytest
 from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -19,6 +21,7 @@ from tests.ingest.asgi import Answer, Site, site
 from tests.ingest.traces.made import TRACE, span
 from tocsin.ingest import otlp_json
 from tocsin.ingest.config import IngestConfig
+from tocsin.ingest.logs.scrub import ScrubConfig
 from tocsin.ingest.otlp_grpc import OtlpGrpc
 from tocsin.ingest.otlp_service import Sinks
 from tocsin.ingest.traces.config import SpanDrop, SpanLimit, TracesConfig
@@ -298,3 +301,31 @@ async def test_those_who_watch_see_each_span_once_after_it_was_kept() -> None:
     for _ in range(2):
         await send(here, request(here, {}, {"spanId": "1" * 16}))
     assert len(seen) == 2
+
+
+async def test_other_limits_hold_from_a_reload_on() -> None:
+    here = site()
+    await send(here, request(here, {"attributes": [text("note", "password=hunter22")]}))
+    here.spans.configure(
+        TracesConfig(drop=(SpanDrop(service="shop"),)),
+        scrubbed=ScrubConfig(enabled=False),
+        retention_seconds=60.0,
+    )
+    await send(here, request(here, {"spanId": "1" * 16}))
+    here.spans.configure(
+        TracesConfig(), scrubbed=ScrubConfig(enabled=False), retention_seconds=60.0
+    )
+    sent = {"spanId": "2" * 16, "attributes": [text("note", "password=hunter22")]}
+    old = {"startTimeUnixNano": str(here.clock.now_ms() * 1_000_000 - 61_000_000_000)}
+    answer = await send(here, request(here, sent, old))
+    assert told(answer, JSON)[0] == 1
+    kept = [found.attributes["note"] for found in here.kept_spans.spans]
+    assert kept == ["[password]", "password=hunter22"]
+
+
+@given(body=st.binary(max_size=300))
+async def test_any_bytes_are_taken_or_refused(body: bytes) -> None:
+    here = site()
+    for media in (PROTOBUF, JSON):
+        answer = await here.call("POST", "/v1/traces", body, content_type=media)
+        assert answer.status in (200, 400)
