@@ -45,6 +45,13 @@ class TraceKeeping:
 
         tasks.start("span_metrics", run)
 
+    async def count(self, samples: Intake) -> None:
+        """Write the series as they stand, so that an end loses no count.
+
+        Raises Temporary when they cannot be kept.
+        """
+        await self.metrics.write(lambda batch: samples.accept(PROTOCOL, batch))
+
     def configure(self, config: Config) -> None:
         """Put other limits in force."""
         self.metrics.configure(config.traces.metrics)
