@@ -37,6 +37,10 @@ TEXTS = {
         "Error: boom\n    at pay (/app/pay.js:1:2)\n    at main (/app/main.js:3:4)",
         '{"level":"info","message":"next"}',
     ],
+    "JSON before a Python traceback": [
+        '{"level":"info","message":"before"}',
+        'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: no',
+    ],
     "single lines": ["one", "two", "three"],
 }
 

@@ -60,6 +60,8 @@ class Joiner:
     def _goes_on(self, line: str) -> bool:
         if len(self._lines) >= MOST_LINES or self._size + len(line) > MOST_CHARACTERS:
             return False
+        if len(self._lines) == 1 and _is_object(self._lines[0]):
+            return False  # who writes JSON writes all of an entry into it
         if not line.strip():
             return self._in_traceback or self._in_panic
         if line.startswith(_TRACEBACK) or (self._in_panic and not line[:4].isdigit()):
@@ -71,6 +73,10 @@ class Joiner:
         if len(self._lines) == 1 and _JUL_HEAD.match(self._lines[0]) and _JUL_LEVEL.match(line):
             return True
         return bool(_CONTINUES.match(line) or _JAVA_HEAD.match(line))
+
+
+def _is_object(line: str) -> bool:
+    return line.startswith('{"') and line.rstrip().endswith("}")
 
 
 def joined(lines: Iterable[str]) -> Iterator[str]:
