@@ -101,7 +101,7 @@ def view_of(shown: EventShown) -> EventView:
     crumbs = [_crumb(one, event.at_ms, purse) for one in newest][::-1]
     named = [*(name for name in _FIRST if name in content.contexts), *content.contexts]
     names = [name for name in dict.fromkeys(named) if name != "trace"][:_CONTEXTS]
-    contexts = [(purse.take(name, 60), purse.pairs(content.contexts[name])) for name in names]
+    contexts = [(purse.name(name, 60), purse.pairs(content.contexts[name])) for name in names]
     return EventView(
         event=event,
         older=shown.older,
@@ -132,7 +132,7 @@ def _crumb(one: Breadcrumb, at_ms: int, purse: Purse) -> Crumb:
     return Crumb(
         at_s=one.at_ms / 1000,
         before_s=(at_ms - one.at_ms) / 1000,
-        category=purse.take(one.category or one.kind, 60),
+        category=purse.name(one.category or one.kind, 60),
         level=level,
         tone=_TONES.get(level, ""),
         message=purse.take(one.message, 1_000),
@@ -142,7 +142,7 @@ def _crumb(one: Breadcrumb, at_ms: int, purse: Purse) -> Crumb:
 
 def _request(one: RequestSeen, purse: Purse) -> Request:
     return Request(
-        method=purse.take(one.method, 20),
+        method=purse.name(one.method, 20),
         url=purse.take(one.url),
         query=purse.take(one.query),
         headers=purse.pairs(one.headers),

@@ -41,9 +41,13 @@ class Purse:
         self.is_cut = True
         return f"{text[:allowed]}… {len(text) - allowed:,} more characters"
 
+    def name(self, text: str, most: int = 100) -> str:
+        """A name of something; of a long one the beginning, which is no loss."""
+        return self.take(text if len(text) <= most else f"{text[: most - 1]}…", most)
+
     def pairs(self, given: Mapping[str, str], most: int = _LOCALS) -> list[tuple[str, str]]:
         """Names and values, those without a value left out."""
-        told = [(self.take(name, 100), self.take(value)) for name, value in given.items() if value]
+        told = [(self.name(name), self.take(value)) for name, value in given.items() if value]
         if len(told) > most:
             self.is_cut = True
             told[most:] = [("…", f"and {len(told) - most} more")]
@@ -118,13 +122,13 @@ def _raised(one: Thrown, purse: Purse, opened: int) -> Raised:
     first = _FRAMES // 4
     kept = (*one.frames[:first], *one.frames[first + cut :]) if cut else one.frames
     hidden = cut + one.frames_left_out
-    kind, value = purse.take(one.kind, 300), purse.take(one.value, _MESSAGE)
+    kind, value = purse.name(one.kind, 300), purse.take(one.value, _MESSAGE)
     calls = _joined(kept, purse, opened)
     return Raised(
         kind=kind or value.partition("\n")[0] or "Error",
         value=value if kind else value.partition("\n")[2],
-        module=purse.take(one.module, 200),
-        mechanism="" if one.mechanism in _PLAIN else purse.take(one.mechanism, 60),
+        module=purse.name(one.module, 200),
+        mechanism="" if one.mechanism in _PLAIN else purse.name(one.mechanism, 60),
         is_handled=one.handled,
         runs=_runs(calls),
         frames=len(one.frames) + one.frames_left_out,
@@ -154,14 +158,14 @@ def _joined(frames: Sequence[Frame], purse: Purse, most_open: int) -> list[Call]
 
 
 def _call(one: Frame, purse: Purse) -> Call:
-    file = purse.take(one.filename or one.path or one.module, 300)
-    path = purse.take(one.path, 500)
+    file = purse.name(one.filename or one.path or one.module, 300)
+    path = purse.name(one.path, 500)
     numbers = [str(number) for number in (one.line, one.column) if number]
     return Call(
-        function=purse.take(one.function, 300) or "(anonymous)",
+        function=purse.name(one.function, 300) or "(anonymous)",
         place=":".join([file or "?", *numbers]),
         path=path if path != file else "",
-        module=purse.take(one.module, 200),
+        module=purse.name(one.module, 200),
         is_ours=False,
         source=_source(one, purse),
         variables=purse.pairs(one.variables),
@@ -174,7 +178,7 @@ def _source(one: Frame, purse: Purse) -> list[SourceLine]:
     before, after = one.before[-_AROUND:], one.after[:_AROUND]
     first = one.line - len(before)
     return [
-        SourceLine(first + place, purse.take(text, _LINE).rstrip("\r\n"), place == len(before))
+        SourceLine(first + place, purse.name(text, _LINE).rstrip("\r\n"), place == len(before))
         for place, text in enumerate((*before, one.context, *after))
     ]
 
