@@ -12,17 +12,18 @@ from tocsin.alert.rules.immediate import Immediate
 from tocsin.alert.rules.immediate_series import ImmediateSeries
 from tocsin.alert.rules.manager import RuleManager
 from tocsin.alert.rules.ports import Surroundings
-from tocsin.app.afterwards import AfterIncidents, post_mortem_config
+from tocsin.app.afterwards import AfterIncidents
 from tocsin.app.alerting import Alerting
+from tocsin.app.checked import checked
 from tocsin.app.config import Loaded
 from tocsin.app.dashboards import dashboards
 from tocsin.app.effective import effective, shown_yaml
 from tocsin.app.error_keeping import Beside, error_keeping
-from tocsin.app.escalations import Escalations, check_escalations, escalations_of
+from tocsin.app.escalations import Escalations, escalations_of
 from tocsin.app.incident_alerts import IncidentAlerts
 from tocsin.app.incident_evidence import IncidentEvidence, Witnesses
 from tocsin.app.incident_people import KnownPeople
-from tocsin.app.incident_response import IncidentResponse, check_response
+from tocsin.app.incident_response import IncidentResponse
 from tocsin.app.incidents import Incidents
 from tocsin.app.keeping import Kept, log_folder, open_kept
 from tocsin.app.log_keeping import log_keeping
@@ -31,12 +32,9 @@ from tocsin.app.oncall_wiring import on_call_of
 from tocsin.app.parts import Parts
 from tocsin.app.product import Tocsin
 from tocsin.app.pushed import KeptGroups
-from tocsin.app.receivers import check_receivers
 from tocsin.app.routing_text import routing_text
-from tocsin.app.rules import rule_plan
-from tocsin.app.scraping import scrape_configuration
 from tocsin.app.settings_tree import Config
-from tocsin.app.status_page import StatusPages, check_status_page
+from tocsin.app.status_page import StatusPages
 from tocsin.app.trace_keeping import trace_keeping
 from tocsin.incident.names import Names
 from tocsin.ingest.intake import Intake
@@ -74,8 +72,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     Raises ConfigError for a mistake in the `prometheus.yml`, Permanent when another process holds
     the data folder or a database cannot be used.
     """
-    plan = scrape_configuration(loaded)
-    _check(loaded, clock)
+    plan = checked(loaded, clock).scrape
     config = loaded.config
     kept = await open_kept(config, clock)
     alerting = Alerting(kept.database, clock)
@@ -84,23 +81,9 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     telemetry = _telemetry(kept.store, config, clock, logs.search)
     registry, writer, engine = telemetry.registry, telemetry.writer, telemetry.engine
     guard = CardinalityGuard(registry, config.ingest.limits, clock)
-    groups = KeptGroups(PushGroups(kept.database), clock)
-    await groups.load()
-    intake = Intake(
-        writer,
-        guard,
-        clock,
-        config.ingest,
-        retention_seconds=retention_seconds(config),
-        groups=groups,
-    )
-    immediate = Immediate(
-        alerting.dispatcher,
-        clock,
-        registry.labels,
-        lambda: guard.epoch,
-        ImmediateSeries(guard, writer),
-    )
+    intake = await _intake(kept, config, telemetry, guard, clock)
+    series = ImmediateSeries(guard, writer)
+    immediate = Immediate(alerting.dispatcher, clock, registry.labels, lambda: guard.epoch, series)
     intake.watched_by(immediate)
     people = People.of(kept.database, clock, config.auth, external_url=config.listen.external_url)
     rules = RuleManager(
@@ -160,14 +143,19 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     return Tocsin(loaded, plan, parts, web_config)
 
 
-def _check(loaded: Loaded, clock: Clock) -> None:
-    """Tell mistakes before anything is opened."""
-    rule_plan(loaded)
-    check_receivers(loaded, clock)
-    check_status_page(loaded, clock)
-    check_escalations(loaded, clock)
-    post_mortem_config(loaded)
-    check_response(loaded, clock)
+async def _intake(
+    kept: Kept, config: Config, telemetry: _Telemetry, guard: CardinalityGuard, clock: Clock
+) -> Intake:
+    groups = KeptGroups(PushGroups(kept.database), clock)
+    await groups.load()
+    return Intake(
+        telemetry.writer,
+        guard,
+        clock,
+        config.ingest,
+        retention_seconds=retention_seconds(config),
+        groups=groups,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,16 @@ import psutil
 
 from tocsin.alert.rules.made_rules import MadeRules
 from tocsin.alert.rules.template import World
-from tocsin.app.afterwards import post_mortem_config
 from tocsin.app.attention import Watch
 from tocsin.app.backups import Backups
+from tocsin.app.checked import checked
 from tocsin.app.config import Loaded
-from tocsin.app.escalations import check_escalations
-from tocsin.app.incident_response import check_response
 from tocsin.app.made_rules import KeptMadeRules
-from tocsin.app.oncall import on_call_plan
 from tocsin.app.parts import Parts
-from tocsin.app.receivers import check_receivers
 from tocsin.app.rule_advice import RuleAdvice
 from tocsin.app.rules import RulePlan, rule_files, rule_plan
-from tocsin.app.scraping import built_in_jobs, scrape_configuration
+from tocsin.app.scraping import built_in_jobs
 from tocsin.app.serving import Running, services_of
-from tocsin.app.status_page import check_status_page
 from tocsin.ingest.background import Background
 from tocsin.ingest.otlp_grpc import OtlpGrpc
 from tocsin.ingest.otlp_service import Sinks
@@ -166,15 +161,8 @@ class Tocsin:
         Raises ConfigError or RuleFileError before anything has changed when its `prometheus.yml`
         or a rule file is wrong.
         """
-        plan = scrape_configuration(loaded)
-        rules = await asyncio.to_thread(rule_plan, loaded)
         parts, config = self.parts, loaded.config
-        check_receivers(loaded, parts.clock)
-        await asyncio.to_thread(on_call_plan, loaded, parts.clock.now_ms())
-        check_status_page(loaded, parts.clock)
-        post_mortem_config(loaded)
-        await asyncio.to_thread(check_escalations, loaded, parts.clock)
-        await asyncio.to_thread(check_response, loaded, parts.clock)
+        found = await asyncio.to_thread(checked, loaded, parts.clock)
         await parts.logs.apply(self.loaded.config, config, loaded.folder)
         parts.intake.configure(
             config.ingest, retention_seconds=config.retention.raw_days * 86_400.0
@@ -183,7 +171,7 @@ class Tocsin:
         await parts.errors.configure(config)
         await parts.retention.configure(config.retention)
         await asyncio.to_thread(parts.dashboards.configure, loaded)
-        self.loaded, self._plan, self._rule_plan = loaded, plan, rules
+        self.loaded, self._plan, self._rule_plan = loaded, found.scrape, found.rules
         self._web_config = self._make_web_config(loaded, self._warnings)
         await self._scrape()
         await self._watch.apply(config.alerting, self._external_url, self.loaded.folder)

@@ -105,7 +105,11 @@ def backtest(
         raise typer.Exit(Exit.UNREACHABLE) from None
     if as_json:
         _OUT.out(raw.decode(), highlight=False)
-        return
+    else:
+        _show(raw, pages)
+
+
+def _show(raw: bytes, pages: int) -> None:
     from tocsin.alert.trying.trial_report import Report
     from tocsin.cli.trial_tables import show
 

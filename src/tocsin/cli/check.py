@@ -15,6 +15,7 @@ from tocsin.kit.fault import Fault, Rejected
 if TYPE_CHECKING:
     from tocsin.alert.routing.alertmanager_config import RoutingPlan
     from tocsin.alert.rules.rule_file import RuleGroup
+    from tocsin.app.checked import Checked
     from tocsin.app.config import Loaded
     from tocsin.model.labels import Labels
 
@@ -41,60 +42,48 @@ def config(
 
     Exit codes: 0 right, 1 wrong.
     """
-    from tocsin.app.afterwards import post_mortem_config
+    from tocsin.app.checked import checked
     from tocsin.app.config import load_config
-    from tocsin.app.escalations import check_escalations
-    from tocsin.app.incident_response import check_response
-    from tocsin.app.oncall import on_call_plan
-    from tocsin.app.receivers import check_receivers
-    from tocsin.app.rules import rule_plan
-    from tocsin.app.scraping import scrape_configuration
-    from tocsin.app.status_page import check_status_page
-    from tocsin.oncall.advice import warnings as on_call_warnings
 
     try:
         loaded = load_config(file)
-        plan = scrape_configuration(loaded)
-        evaluated = rule_plan(loaded)
-        routed = check_receivers(loaded, SystemClock())
-        on_call = on_call_plan(loaded, SystemClock().now_ms(), is_strict=True)
-        check_escalations(loaded, SystemClock())
-        check_status_page(loaded, SystemClock())
-        post_mortem_config(loaded)
-        responding = check_response(loaded, SystemClock())
+        found = checked(loaded, SystemClock(), is_strict=True)
     except Fault as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
-    doubts = _without_level(loaded, evaluated.groups)
-    absent = on_call_warnings(on_call.roster, SystemClock().now_ms())
-    told = (
-        *loaded.warnings,
-        *plan.warnings,
-        *evaluated.warnings,
-        *routed,
-        *doubts,
-        *absent,
-        *responding,
-    )
-    for warning in dict.fromkeys(told):
+    for warning in dict.fromkeys(_warnings(loaded, found)):
         typer.secho(f"warning: {warning}", err=True, fg="yellow")
-    read = (
-        ", ".join(str(path) for path in (*loaded.sources, *plan.sources)) or "no file: the defaults"
-    )
-    jobs = len(plan.jobs)
-    groups = len(evaluated.groups)
+    sources = ", ".join(str(path) for path in (*loaded.sources, *found.scrape.sources))
+    jobs, groups = len(found.scrape.jobs), len(found.rules.groups)
     typer.echo(
-        f"right: {read}; {jobs} scrape job{'' if jobs == 1 else 's'}, "
+        f"right: {sources or 'no file: the defaults'}; "
+        f"{jobs} scrape job{'' if jobs == 1 else 's'}, "
         f"{groups} group{'' if groups == 1 else 's'} of rules"
     )
     if show:
-        from tocsin.app.effective import effective_yaml
+        _show(loaded, found)
 
-        typer.echo(effective_yaml(loaded.config))
-        for rule in (rule for group in evaluated.groups for rule in group.rules if rule.written):
-            typer.echo(f"# {rule.name}: {rule.written}\n#   means {rule.expr}")
-            if rule.recover:
-                typer.echo(f"#   until {rule.recover}")
+
+def _warnings(loaded: Loaded, found: Checked) -> Iterator[str]:
+    from tocsin.oncall.advice import warnings as on_call_warnings
+
+    yield from loaded.warnings
+    yield from found.scrape.warnings
+    yield from found.rules.warnings
+    yield from found.routing
+    yield from _without_level(loaded, found.rules.groups)
+    yield from on_call_warnings(found.oncall.roster, SystemClock().now_ms())
+    yield from found.response
+
+
+def _show(loaded: Loaded, found: Checked) -> None:
+    from tocsin.app.effective import effective_yaml
+
+    typer.echo(effective_yaml(loaded.config))
+    for rule in (rule for group in found.rules.groups for rule in group.rules if rule.written):
+        typer.echo(f"# {rule.name}: {rule.written}\n#   means {rule.expr}")
+        if rule.recover:
+            typer.echo(f"#   until {rule.recover}")
 
 
 def _without_level(loaded: Loaded, groups: Sequence[RuleGroup]) -> Iterator[str]:

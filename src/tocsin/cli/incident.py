@@ -13,8 +13,9 @@ from rich.console import Console
 from tocsin.cli import incident_telling
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
 from tocsin.cli.exits import Exit
-from tocsin.cli.incident_tables import Entry, Incident, listed, long
+from tocsin.cli.incident_tables import listed, long
 from tocsin.kit.fault import Fault, Rejected
+from tocsin.model.incident_shown import EntryShown, IncidentShown
 
 app = typer.Typer(help="Incidents: list, open, answer, note and resolve.", no_args_is_help=True)
 _OUT = Console(highlight=False, markup=False, soft_wrap=True)
@@ -27,8 +28,8 @@ _ALL = "/api/incidents"
 
 
 class _Known(msgspec.Struct):
-    incident: Incident
-    timeline: list[Entry]
+    incident: IncidentShown
+    timeline: list[EntryShown]
 
 
 @app.command("list")
@@ -52,7 +53,7 @@ def list_(
     query = [(name, value) for name, value in asked.items() if value]
     query.append(("limit", str(limit)))
     try:
-        found = Calls(url, token).read("GET", _ALL, list[Incident], query=query)
+        found = Calls(url, token).read("GET", _ALL, list[IncidentShown], query=query)
     except Fault as error:
         ended(error)
     if output == "json":
@@ -77,8 +78,8 @@ def show(
     """
     calls, path = Calls(url, token), _path(number)
     try:
-        found = calls.read("GET", path, Incident)
-        timeline = calls.read("GET", f"{path}/timeline", list[Entry])
+        found = calls.read("GET", path, IncidentShown)
+        timeline = calls.read("GET", f"{path}/timeline", list[EntryShown])
     except Fault as error:
         ended(error)
     if output == "json":
@@ -119,7 +120,7 @@ def open_(
         "is_drill": drill,
     }
     try:
-        made = Calls(url, token).read("POST", _ALL, Incident, body=body)
+        made = Calls(url, token).read("POST", _ALL, IncidentShown, body=body)
     except Fault as error:
         ended(error)
     _done(made, "opened", output)
@@ -265,13 +266,13 @@ def _act(
     method: str = "POST",
 ) -> None:
     try:
-        one = calls.read(method, f"{_path(number)}/{act}", Incident, body=body)
+        one = calls.read(method, f"{_path(number)}/{act}", IncidentShown, body=body)
     except Fault as error:
         ended(error)
     _done(one, word, output)
 
 
-def _done(one: Incident, word: str, output: str) -> None:
+def _done(one: IncidentShown, word: str, output: str) -> None:
     if output == "json":
         _print_json(one)
         return

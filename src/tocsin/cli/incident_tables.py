@@ -4,82 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import msgspec
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from tocsin.model.incident_shown import EntryShown, IncidentShown
 
 _STYLES = ("bold red", "red", "yellow", "")
 _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
 
 
-class Took(msgspec.Struct):
-    """Durations in ms."""
-
-    detect_ms: int = 0
-    acknowledge_ms: int | None = None
-    mitigate_ms: int | None = None
-    resolve_ms: int | None = None
-    late_ms: int = 0
-
-
-class Link(msgspec.Struct):
-    """What belongs to an incident."""
-
-    kind: str
-    ref: str
-    title: str = ""
-    url: str = ""
-    labels: dict[str, str] = {}
-    starts: str = ""
-    ends: str = ""
-
-
-class Incident(msgspec.Struct):
-    """An incident as the API tells it."""
-
-    number: str
-    version: int
-    severity: str
-    severity_name: str
-    status: str
-    title: str
-    description: str
-    services: list[str]
-    assignee: str
-    roles: dict[str, str]
-    tags: list[str]
-    links: list[Link]
-    opened: str
-    started: str
-    acknowledged: str
-    acknowledged_by: str
-    mitigated: str
-    resolved: str
-    resolution: str
-    root_cause: str
-    cause: str
-    measures: list[str]
-    merged_into: str
-    next_update: str
-    is_drill: bool
-    took: Took
-    page: str
-
-
-class Entry(msgspec.Struct):
-    """One event of a timeline."""
-
-    id: int
-    at: str
-    kind: str
-    author: str
-    source: str
-    text: str
-    data: dict[str, str] = {}
-
-
-def listed(found: Sequence[Incident]) -> Table:
+def listed(found: Sequence[IncidentShown]) -> Table:
     """One line each."""
     shown = Table(box=None, pad_edge=False)
     for column in ("incident", "severity", "status", "opened", "services", "who", "title"):
@@ -99,7 +34,7 @@ def listed(found: Sequence[Incident]) -> Table:
     return shown
 
 
-def long(one: Incident, timeline: Sequence[Entry]) -> Iterator[RenderableType]:
+def long(one: IncidentShown, timeline: Sequence[EntryShown]) -> Iterator[RenderableType]:
     """All that is known of one."""
     name = f" {one.severity_name}" if one.severity_name else ""
     yield Text.assemble(
@@ -118,7 +53,7 @@ def long(one: Incident, timeline: Sequence[Entry]) -> Iterator[RenderableType]:
     yield _told(timeline)
 
 
-def _facts(one: Incident) -> Iterator[tuple[str, str]]:
+def _facts(one: IncidentShown) -> Iterator[tuple[str, str]]:
     yield "services", ", ".join(one.services)
     yield "assignee", one.assignee
     yield from one.roles.items()
@@ -145,7 +80,7 @@ def _facts(one: Incident) -> Iterator[tuple[str, str]]:
     yield "page", one.page if one.page.startswith("http") else ""
 
 
-def _told(timeline: Sequence[Entry]) -> Table:
+def _told(timeline: Sequence[EntryShown]) -> Table:
     shown = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(3):
         shown.add_column(overflow="fold")

@@ -11,8 +11,8 @@ import msgspec
 import typer
 
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
-from tocsin.cli.incident_tables import Incident
 from tocsin.kit.fault import Fault, Rejected
+from tocsin.model.incident_shown import IncidentShown
 
 _ALL = "/api/incidents"
 NumberArgument = Annotated[str, typer.Argument(metavar="INCIDENT", help="Such as INC-2026-0042.")]
@@ -56,7 +56,7 @@ def update(
         "next_update": next_update,
     }
     try:
-        one = Calls(url, token).read("POST", f"{_path(number)}/updates", Incident, body=body)
+        one = Calls(url, token).read("POST", f"{_path(number)}/updates", IncidentShown, body=body)
     except Fault as error:
         ended(error)
     typer.echo(f"{one.number}: the update is being sent")

@@ -111,35 +111,37 @@ def add(
     calls = Calls(url, token)
     try:
         matchers = _parsed(conditions)
-        now = time.time()
         if every or rule:
-            body: dict[str, object] = {
+            again: dict[str, object] = {
                 "name": name or comment or "Maintenance",
                 "matchers": conditions,
                 "time_zone": zone,
                 "comment": comment,
                 "every": every,
+                **(_by_rule(rule, start, length) if rule else {}),
             }
-            if rule:
-                # A time without an offset is by the clocks of --zone, which Tocsin knows.
-                is_relative = start.strip().startswith("now")
-                begins = _iso(moment_seconds(start, now)) if is_relative else start
-                body |= {"rule": rule, "start": begins, "duration": length}
-            made = calls.read("POST", "/api/maintenance", _Window, body=body)
+            made = calls.read("POST", "/api/maintenance", _Window, body=again)
             _OUT.print(made.id)
             typer.echo(f"{made.name}: {made.words}", err=True)
             return
-        starts = moment_seconds(start, now)
-        body = {
+        starts = moment_seconds(start, time.time())
+        once = {
             "matchers": [msgspec.to_builtins(one) for one in matchers],
             "startsAt": _iso(starts),
             "endsAt": _iso(starts + duration_seconds(length)),
             "createdBy": author or _me(),
             "comment": comment or "tocsin silence add",
         }
-        _OUT.print(calls.read("POST", "/api/v2/silences", _SilenceId, body=body).silenceID)
+        _OUT.print(calls.read("POST", "/api/v2/silences", _SilenceId, body=once).silenceID)
     except Fault as error:
         ended(error)
+
+
+def _by_rule(rule: str, start: str, length: str) -> dict[str, object]:
+    """A time without an offset is by the clocks of --zone, which Tocsin knows."""
+    is_relative = start.strip().startswith("now")
+    begins = _iso(moment_seconds(start, time.time())) if is_relative else start
+    return {"rule": rule, "start": begins, "duration": length}
 
 
 @app.command("list")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from tocsin.incident.book import Change
 from tocsin.incident.config import IncidentsConfig
 from tocsin.kit import gauge
+from tocsin.model.incident_shown import Measures
 from tocsin.model.incidents import Incident
 
 _BUCKETS = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 259_200)
@@ -18,21 +17,6 @@ _took = gauge.histogram(
     _BUCKETS,
 )
 _now = gauge.gauge("incidents", "Incidents that are not over.", ("status", "severity"))
-
-
-class Measures(msgspec.Struct, frozen=True, kw_only=True):
-    """Durations of one incident in ms; None for what has not happened.
-
-    `detect_ms` is from its start until it was opened, `acknowledge_ms` from then until somebody
-    first had it; the others are from its start, as users had to bear it. `late_ms` is by how much
-    it was acknowledged after its severity's response time, or is late by now; 0 when it is not.
-    """
-
-    detect_ms: int
-    acknowledge_ms: int | None = None
-    mitigate_ms: int | None = None
-    resolve_ms: int | None = None
-    late_ms: int = 0
 
 
 def measures(one: Incident, config: IncidentsConfig, now: int) -> Measures:

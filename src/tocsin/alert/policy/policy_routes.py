@@ -63,8 +63,21 @@ def with_policy(
     root = replace(above, routes=(*above.routes, *below))
     if plan is None:
         root = replace(root, receiver=below[-1].receiver)
+    base = plan or _bare_plan(document, root)
     used = {route.receiver for route in root.walk()}
-    base = plan or RoutingPlan(
+    unneeded = {name for name in (NOBODY, *called) if name not in used and not receivers[name]}
+    return replace(
+        base,
+        root=root,
+        intervals=intervals,
+        receivers={name: parts for name, parts in receivers.items() if name not in unneeded},
+        warnings=(*base.warnings, *maker.warnings),
+        fallbacks=_fallbacks(levels),
+    )
+
+
+def _bare_plan(document: Document, root: Route) -> RoutingPlan:
+    return RoutingPlan(
         document=document,
         shared=None,
         templates=(),
@@ -72,18 +85,6 @@ def with_policy(
         intervals={},
         inhibit_rules=(),
         receivers={},
-    )
-    return replace(
-        base,
-        root=root,
-        intervals=intervals,
-        receivers={
-            name: parts
-            for name, parts in receivers.items()
-            if (name != NOBODY and name not in called) or name in used or parts
-        },
-        warnings=(*base.warnings, *maker.warnings),
-        fallbacks=_fallbacks(levels),
     )
 
 

@@ -96,22 +96,19 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
 
 def values_of(incident: Incident, occasion: Occasion) -> dict[str, Value]:
     """Every field of `FIELDS`; what is not known says so in words."""
-    base = occasion.external_url.rstrip("/")
-    zone = ZoneInfo(occasion.timezone)
+    found = {
+        **_facts(incident, occasion),
+        **_times(incident, occasion),
+        **_people(incident, occasion),
+        **_said(incident, occasion),
+        **_links(incident, occasion),
+    }
+    return {name: _bounded(value) for name, value in found.items()}
 
-    def moment(at_ms: int, otherwise: str = UNKNOWN) -> str:
-        return moment_text(at_ms, zone) if at_ms else otherwise
 
-    def person(name: str) -> str:
-        return occasion.name_of(name) if name else NOBODY
-
-    firing = dict.fromkeys(
-        link.title or link.ref for link in incident.of_kind("alert") if not link.ends_ms
-    )
-    said = occasion.text or incident.description or incident.title
-    ended = incident.resolved_ms if incident.is_over else 0
-    began = incident.started_ms or incident.opened_ms
-    found: dict[str, Value] = {
+def _facts(incident: Incident, occasion: Occasion) -> dict[str, Value]:
+    alerts = [link for link in incident.of_kind("alert") if not link.ends_ms]
+    return {
         "incident_id": incident.number,
         "title": incident.title,
         "description": incident.description or incident.title,
@@ -121,7 +118,20 @@ def values_of(incident: Incident, occasion: Occasion) -> dict[str, Value]:
         "services": incident.services,
         "service": ", ".join(incident.services) or UNKNOWN,
         "tags": incident.tags,
-        "alerts": tuple(firing),
+        "alerts": tuple(dict.fromkeys(link.title or link.ref for link in alerts)),
+        "drill": "DRILL" if incident.is_drill else "",
+    }
+
+
+def _times(incident: Incident, occasion: Occasion) -> dict[str, Value]:
+    zone = ZoneInfo(occasion.timezone)
+
+    def moment(at_ms: int, otherwise: str = UNKNOWN) -> str:
+        return moment_text(at_ms, zone) if at_ms else otherwise
+
+    ended = incident.resolved_ms if incident.is_over else 0
+    began = incident.started_ms or incident.opened_ms
+    return {
         "timestamp": moment(occasion.at_ms),
         "started_at": moment(began),
         "opened_at": moment(incident.opened_ms),
@@ -129,27 +139,44 @@ def values_of(incident: Incident, occasion: Occasion) -> dict[str, Value]:
         "mitigated_at": moment(incident.mitigated_ms),
         "resolved_at": moment(incident.resolved_ms),
         "next_update_time": moment(incident.next_update_ms, NOT_PROMISED),
-        "assignee": person(incident.assignee),
-        "commander": person(incident.roles.get("commander", "")),
-        "communications": person(incident.roles.get("communications", "")),
-        "opened_by": person(incident.opened_by),
-        "acknowledged_by": person(incident.acknowledged_by),
-        "author": occasion.name_of(occasion.author),
+        "total_duration": duration_text((ended or occasion.at_ms) - began),
+    }
+
+
+def _people(incident: Incident, occasion: Occasion) -> dict[str, Value]:
+    named = {
+        "assignee": incident.assignee,
+        "commander": incident.roles.get("commander", ""),
+        "communications": incident.roles.get("communications", ""),
+        "opened_by": incident.opened_by,
+        "acknowledged_by": incident.acknowledged_by,
+    }
+    shown = {field: occasion.name_of(one) if one else NOBODY for field, one in named.items()}
+    return {**shown, "author": occasion.name_of(occasion.author)}
+
+
+def _said(incident: Incident, occasion: Occasion) -> dict[str, Value]:
+    said = occasion.text or incident.description or incident.title
+    resolution = incident.resolution or occasion.text or UNKNOWN
+    return {
         "progress_description": said,
         "update": said,
         "estimated_resolution": occasion.eta or UNKNOWN,
-        "total_duration": duration_text((ended or occasion.at_ms) - began),
         "root_cause": incident.root_cause or UNKNOWN,
         "cause": incident.cause or UNKNOWN,
-        "resolution": incident.resolution or occasion.text or UNKNOWN,
-        "resolution_summary": incident.resolution or occasion.text or UNKNOWN,
+        "resolution": resolution,
+        "resolution_summary": resolution,
         "measures": incident.measures,
+    }
+
+
+def _links(incident: Incident, occasion: Occasion) -> dict[str, Value]:
+    base = occasion.external_url.rstrip("/")
+    return {
         "incident_link": f"{base}/incidents/{incident.number}",
         "postmortem_link": f"{base}/postmortems/{incident.number}",
         "status_page_link": occasion.status_page_url,
-        "drill": "DRILL" if incident.is_drill else "",
     }
-    return {name: _bounded(value) for name, value in found.items()}
 
 
 def _bounded(value: Value) -> Value:

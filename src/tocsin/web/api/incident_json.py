@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.incident.book import Author, Conflict, IncidentBook
-from tocsin.incident.measures import Measures, measures
+from tocsin.incident.measures import measures
 from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
+from tocsin.model.incident_shown import EntryShown, IncidentShown, LinkShown
 from tocsin.model.incidents import Entry, Incident, Link
 from tocsin.model.labels import from_mapping
 from tocsin.web.api.alertmanager_json import iso, moment_ms
@@ -20,71 +21,12 @@ from tocsin.web.csrf import keep_body
 from tocsin.web.identity import identity
 from tocsin.web.services import Services, services
 
+__all__ = ["EntryShown", "IncidentShown", "LinkShown"]
+
 T = TypeVar("T")
 
 SOURCE_HEADER = "x-tocsin-source"
 _SOURCES = ("api", "cli")
-
-
-class LinkShown(msgspec.Struct, frozen=True, kw_only=True):
-    """What belongs to an incident; `starts` and `ends` are empty when they mean nothing."""
-
-    kind: str
-    ref: str
-    title: str = ""
-    url: str = ""
-    labels: dict[str, str] = {}
-    starts: str = ""
-    ends: str = ""
-
-
-class IncidentShown(msgspec.Struct, frozen=True, kw_only=True):
-    """An incident; times are empty for what has not happened. `took` has durations in ms."""
-
-    number: str
-    version: int
-    severity: str
-    severity_name: str
-    status: str
-    title: str
-    description: str
-    services: list[str]
-    assignee: str
-    roles: dict[str, str]
-    tags: list[str]
-    links: list[LinkShown]
-    source: str
-    opened_by: str
-    started: str
-    opened: str
-    acknowledged: str
-    acknowledged_by: str
-    mitigated: str
-    resolved: str
-    closed: str
-    resolution: str
-    root_cause: str
-    cause: str
-    measures: list[str]
-    merged_into: str
-    next_update: str
-    is_public: bool
-    is_drill: bool
-    took: Measures
-    page: str
-    """The address of its page."""
-
-
-class EntryShown(msgspec.Struct, frozen=True, kw_only=True):
-    """One event of a timeline."""
-
-    id: int
-    at: str
-    kind: str
-    author: str
-    source: str
-    text: str
-    data: dict[str, str]
 
 
 class ConflictShown(msgspec.Struct, frozen=True, kw_only=True):
