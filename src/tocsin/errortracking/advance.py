@@ -4,6 +4,7 @@ what is to be told out."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from tocsin.model.logs import level_name
 TOCSIN = "tocsin"
 NEXT = ">"
 """Before a release: the issue is over in those after it."""
-_RELEASES, _TITLES = 100, 5
+_RELEASES, _TITLES, _ENVIRONMENTS = 100, 5, 20
 
 
 class Sighting(msgspec.Struct, kw_only=True):
@@ -40,6 +41,7 @@ class Sighting(msgspec.Struct, kw_only=True):
     users: set[int] = msgspec.field(default_factory=set)
     releases: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     """The first and the last time of each release; "" for errors without one."""
+    environments: set[str] = msgspec.field(default_factory=set)
 
     def add(self, other: Sighting) -> None:
         """Count another one of the same print as well."""
@@ -51,6 +53,7 @@ class Sighting(msgspec.Struct, kw_only=True):
         self.last_ms = max(self.last_ms, other.last_ms)
         self.times += other.times
         self.users |= other.users
+        self.environments |= other.environments
         for release, (first, last) in other.releases.items():
             known = self.releases.get(release, (first, last))
             self.releases[release] = (min(known[0], first), max(known[1], last))
@@ -79,7 +82,11 @@ def first(seen: Sighting) -> tuple[KeptIssue, IssueEntry]:
         service=seen.service,
     )
     kept = KeptIssue(
-        issue=issue, prints={seen.print: seen.times}, users=users, releases=_releases({}, seen)
+        issue=issue,
+        prints={seen.print: seen.times},
+        users=users,
+        releases=_releases({}, seen),
+        environments=_environments((), seen.environments),
     )
     text = f"First seen in {oldest}" if oldest else "First seen"
     entry = IssueEntry(at_ms=seen.first_ms, kind="first_seen", author=TOCSIN, text=text)
@@ -130,8 +137,15 @@ def counted(kept: KeptIssue, seen: Sighting) -> KeptIssue:
             service=seen.service or before.service,
         )
     prints = {**kept.prints, seen.print: kept.prints.get(seen.print, 0) + seen.times}
-    releases = _releases(kept.releases, seen)
-    return replace(kept, issue=issue, users=users, titles=titles, prints=prints, releases=releases)
+    return replace(
+        kept,
+        issue=issue,
+        users=users,
+        titles=titles,
+        prints=prints,
+        releases=_releases(kept.releases, seen),
+        environments=_environments(kept.environments, seen.environments),
+    )
 
 
 def reopened(issue: Issue) -> Issue:
@@ -183,6 +197,10 @@ def _is_back(kept: KeptIssue, release: str, last_ms: int) -> bool:
     return newer or (release == cured and not issue.resolved_in.startswith(NEXT))
 
 
+def _environments(known: Iterable[str], seen: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*known, *sorted(seen))))[:_ENVIRONMENTS]
+
+
 def _releases(known: dict[str, int], seen: Sighting) -> dict[str, int]:
     found = dict(known)
     for release, (first_ms, _) in seen.releases.items():
@@ -222,6 +240,7 @@ def joined(into: KeptIssue, other: KeptIssue) -> KeptIssue:
         prints=dict(Counter(into.prints) + Counter(other.prints)),
         users=users,
         releases=releases,
+        environments=_environments(into.environments, other.environments),
         titles=titles,
     )
 

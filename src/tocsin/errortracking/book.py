@@ -305,7 +305,8 @@ class IssueBook:
         self, ids: Sequence[int], from_ms: int, until_ms: int, step_ms: int
     ) -> dict[int, tuple[int, ...]]:
         """How many errors each had in each step of the range; at most 500 steps."""
-        issues = {one: _of(await self._table.get(one)) for one in dict.fromkeys(ids[:_BULK])}
+        found = await self._table.several(list(dict.fromkeys(ids[:_BULK])))
+        issues = {one: _of(kept) for one, kept in found.items()}
         return await self._search.trend(issues, from_ms, until_ms, step_ms)
 
     async def hear(self, project: str, feedback: Feedback) -> None:

@@ -81,7 +81,7 @@ class ErrorIntake:
         self._counts = asyncio.Lock()
         self._listeners: list[Callable[[IssueChange], None]] = []
         self._watchers: list[Callable[[Sequence[Sighting]], None]] = []
-        settings = WriterConfig( waiting_rows=50_000, waiting_bytes=64 << 20)
+        settings = WriterConfig(waiting_rows=50_000, waiting_bytes=64 << 20)
         self._lane: GroupCommit[list[_Coming]] = GroupCommit(
             "errors", self._commit, clock, settings
         )
@@ -280,6 +280,7 @@ def _sighting(event: ErrorEvent, print_hash: str, title: str) -> Sighting:
         times=1,
         users=users,
         releases={event.release: (at_ms, at_ms)},
+        environments={event.environment} if event.environment else set(),
     )
 
 

@@ -18,8 +18,13 @@ _STATES = {
     "ignored": "ignored",
     "archived": "ignored",
 }
-_TOKENS = ("release", "platform", "service", "kind")
-_ALIASES = {"error.type": "kind", "first-release": "release", "firstrelease": "release"}
+_TOKENS = ("release", "environment", "platform", "service", "kind")
+_ALIASES = {
+    "env": "environment",
+    "error.type": "kind",
+    "first-release": "release",
+    "firstrelease": "release",
+}
 
 
 class _Words:

@@ -94,14 +94,16 @@ class KeptIssue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `prints` are its fingerprints and how often each came; `users` the smallest 256 hashes of those
     whom it happened to, from which their number is estimated; `releases` when each of the last
-    hundred was first seen; `titles` earlier ones. Of an issue that was merged into another one only
-    `merged_into` means something; errors of a discarded one are not kept.
+    hundred was first seen; `environments` twenty at most; `titles` earlier ones. Of an issue that
+    was merged into another one only `merged_into` means something; errors of a discarded one are
+    not kept.
     """
 
     issue: Issue
     prints: dict[str, int] = {}
     users: tuple[int, ...] = ()
     releases: dict[str, int] = {}
+    environments: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
     merged_into: int = 0
     discarded: bool = False

@@ -100,6 +100,11 @@ class ErrorIssueTable:
             raise NotFound(f"there is no issue {issue_id}")
         return found[issue_id]
 
+    async def several(self, ids: Sequence[int]) -> dict[int, KeptIssue]:
+        """Those of them that are there."""
+        async with self._database.reading() as connection:
+            return await self._by_id(connection, ids, lock=False)
+
     async def issues_of(self, prints: Sequence[str]) -> dict[str, KeptIssue]:
         """The issue of each print that has one."""
         async with self._database.reading() as connection:
@@ -299,6 +304,7 @@ def words_of(kept: KeptIssue) -> str:
             if value
         ),
         *(f"release:{one}" for one in kept.releases),
+        *(f"environment:{one}" for one in kept.environments),
     ]
     if issue.regressed_ms:
         told.append("is:regressed")
