@@ -22,6 +22,8 @@ _MOST = 1000
 _SEEN, _STARS = 12, 200
 _IN_BIN_MS = 30 * 86_400_000
 _TRIES = 4
+_ADDRESSES = frozenset(("new", "import", "choose", "add", "markdown", "check", "marks"))
+"""Pages below `/dashboards` that no dashboard may hide behind."""
 
 
 class _Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,7 +85,7 @@ class DashboardBook:
         if len(await self._table.all()) >= _MOST:
             raise Rejected(f"{_MOST} dashboards are kept; delete one first")
         its_uid = uid or f"{uid_of(dashboard.title)[:31]}-{secrets.token_hex(4)}"
-        if not UID.fullmatch(its_uid):
+        if not UID.fullmatch(its_uid) or its_uid in _ADDRESSES:
             raise Rejected(f"a uid has 1 to 40 letters, digits, - and _; not {its_uid[:50]!r}")
         if its_uid in self.folder.dashboards or its_uid in shipped():
             raise UidTaken(f"there is a dashboard {its_uid} already")

@@ -15,7 +15,7 @@ const OF_LOGS = new Set(["logs", "log_counts"]);
 export function panelMenu(board, placed) {
   const { panel, key, value } = placed;
   const box = el("div", { class: "float" });
-  const menu = /** @type {HTMLDetailsElement} */ (el("details", { class: "menu dash-menu" }, el("summary", { class: "button bare square small", "aria-label": `Menu of ${panel.title || panel.kind}`, title: "Menu" }, icon("more")), box));
+  const menu = /** @type {HTMLDetailsElement} */ (el("details", { class: "menu dash-menu" }, el("summary", { class: "button bare square small", "aria-label": `Menu of ${board.titled(panel.title) || panel.kind}`, title: "Menu" }, icon("more")), box));
   // Made when it is opened, so that its links know the range and the values of that moment.
   menu.addEventListener("toggle", () => { if (menu.open) box.replaceChildren(...items(board, panel, key, value)); });
   return menu;

@@ -117,12 +117,12 @@ export class Variables {
     const name = one.label || one.name;
     const options = this.options.get(one.name) ?? [];
     if (one.source === "text") {
-      const input = /** @type {HTMLInputElement} */ (el("input", { value: chosen[0] ?? "", autocomplete: "off", spellcheck: "false" }));
+      const input = /** @type {HTMLInputElement} */ (el("input", { value: chosen[0] ?? "", autocomplete: "off", spellcheck: "false", "aria-label": name }));
       input.addEventListener("change", () => void this.choose(one, [input.value]));
       return el("label", { class: "variable", "data-variable": one.name }, el("span", { text: name }), input);
     }
     if (one.multi) return this.menu(one, name, options, chosen, open);
-    const select = /** @type {HTMLSelectElement} */ (el("select", {}));
+    const select = /** @type {HTMLSelectElement} */ (el("select", { "aria-label": name }));
     const offered = [...(one.include_all ? [ALL] : []), ...new Set([...chosen.filter((value) => value !== ALL), ...options])];
     for (const value of offered) select.append(el("option", { value, selected: chosen.includes(value), text: value === ALL ? "All" : value || "(empty)" }));
     if (!offered.length) select.append(el("option", { value: "", text: problem ? "cannot be asked" : "nothing to choose" }));
