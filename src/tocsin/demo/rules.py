@@ -52,6 +52,10 @@ alerting:
     chat: {kind: slack, api_url: "{inbox}/chat", channel: "#alerts", send_resolved: true}
     pagerduty: {kind: pagerduty, url: "{inbox}/pagerduty/v2/enqueue", routing_key: demo}
 
+# Whose errors belong together; the number is what the DSN of an SDK ends with.
+projects:
+  shop: {number: 7, platform: python, services: [shop, worker, partner]}
+
 # Who is called: ana and ben take turns, the other one is second, then carla is called.
 oncall:
   people:
