@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,14 +172,14 @@ def event(run: str, **more: Any) -> dict[str, Any]:
 def test_bodies_may_be_compressed(tocsin: Product, encoding: str) -> None:
     run = uuid.uuid4().hex[:12]
     body = envelope(({"type": "event"}, event(run, event_id=uuid.uuid4().hex)))
-    packed = {
+    pack: dict[str, Callable[[bytes], Any]] = {  # Any: bytes, or cramjam's own buffers
         "": bytes,
         "gzip": gzip.compress,
         "br": cramjam.brotli.compress,
         "zstd": cramjam.zstd.compress,
         "deflate": cramjam.zlib.compress,
-    }[encoding](body)
-    answer = send(tocsin.client, 23, bytes(packed), Content_Encoding=encoding)
+    }
+    answer = send(tocsin.client, 23, bytes(pack[encoding](body)), Content_Encoding=encoding)
     assert answer.status == 200, answer.text
     assert len(answer.json["id"]) == 32
     assert issues(tocsin, 23, run)
@@ -236,7 +237,7 @@ def test_hostile_bodies_harm_nobody(tocsin: Product, body: bytes, status: int) -
 
 
 def test_a_bomb_is_refused(tocsin: Product) -> None:
-    bomb = gzip.compress(b"{}\n" + b"0" * 300_000_000, 9)
+    bomb = gzip.compress(b"{}\n" + b"0" * 140_000_000, 1)
     assert send(tocsin.client, 25, bomb, Content_Encoding="gzip").status == 413
 
 
@@ -254,8 +255,9 @@ def test_crash_free_sessions_are_counted(tocsin: Product) -> None:
         found = tocsin.client.get("/api/errors/health").json
         return [one for one in found if one["release"] == release]
 
-    (one,) = eventually(health)
-    assert (one["sessions"], one["crashed"], one["crash_free"]) == (4, 1, 0.75)
+    (shown,) = eventually(health)
+    assert (shown["sessions"], shown["crashed"]) == (4, 1)
+    assert shown["crash_free"] == 0.75
 
 
 def test_a_span_that_records_an_exception_is_an_error_of_its_service(tocsin: Product) -> None:

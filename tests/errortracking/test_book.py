@@ -78,7 +78,8 @@ async def test_an_event_that_is_sent_again_counts_once(desk: ErrorDesk) -> None:
 async def test_of_a_burst_all_are_counted_and_few_are_kept(desk: ErrorDesk) -> None:
     await desk.take(*(event(user={"id": str(n)}) for n in range(500)))
     issue = await only(desk)
-    assert (issue.times, issue.people) == (500, pytest.approx(500, rel=0.2))
+    assert issue.times == 500
+    assert 400 < issue.people < 600
     kept = await desk.book.events(issue.id, limit=1000)
     assert len(kept) < 60
     now = desk.clock.now_ms()

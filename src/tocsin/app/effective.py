@@ -48,6 +48,8 @@ _LIVE = (
     "slos",
     "status_page",
     "dashboards",
+    "errors",
+    "projects",
 )
 """What `app.product` puts in force on a reload; everything else is read at the start only."""
 
