@@ -22,9 +22,10 @@ SENDERS, LINES, KILLS = 3, 200, 8
 class Shipper:
     """Sends bulk requests, each again until it is acknowledged, as shippers do."""
 
-    def __init__(self, number: int, target: Serving) -> None:
+    def __init__(self, number: int, target: Serving, pause_seconds: float = 0.01) -> None:
         self._number = number
         self._target = target
+        self._pause_seconds = pause_seconds
         self.acknowledged: list[str] = []
         self.repeated = 0
         self.ended = asyncio.Event()
@@ -40,7 +41,7 @@ class Shipper:
                 await asyncio.sleep(0.05)
             self.acknowledged += messages
             request += 1
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(self._pause_seconds)
 
     async def _is_taken(self, body: bytes) -> bool:
         url = f"{self._target.url}/elasticsearch/kept-logs/_bulk"
@@ -90,7 +91,7 @@ async def test_no_acknowledged_line_is_lost_or_doubled_by_kills_of_either_proces
         await asyncio.gather(*running)
         sent = sorted(line for shipper in shippers for line in shipper.acknowledged)
         sys.stdout.write(f"{len(sent)} lines, {[one.repeated for one in shippers]} repeated\n")
-        await eventually(lambda: _is_whole(tocsin, sent))
+        await eventually(lambda: is_whole(tocsin, sent))
         assert await tocsin.stop() == 0
         await tocsin.start()
         await eventually(lambda: _answers(tocsin))
@@ -117,7 +118,8 @@ async def test_a_document_that_has_an_id_is_known_after_kill_9(tmp_path: Path) -
         assert await _kept(tocsin) == ["document a", "document b", "document c"]
 
 
-async def _is_whole(tocsin: Serving, sent: list[str]) -> bool:
+async def is_whole(tocsin: Serving, sent: list[str]) -> bool:
+    """Whether exactly these lines, sorted, are kept and found."""
     return await _answers(tocsin) and await _kept(tocsin) == sent
 
 
