@@ -77,12 +77,7 @@ async def _traces(request: Request) -> Response:
     else:
         summaries = await search.find(_asked(request))
         found = await search.traces([one.trace_id for one in summaries])
-    told = await _told(found)
-    if ids and len(found) < len(set(ids)):
-        errors = _missing(ids, found)
-        content = {"data": told, "total": 0, "limit": 0, "offset": 0, "errors": errors}
-        return Response(msgspec.json.encode(content), media_type="application/json")
-    return _answer(told)
+    return await _told(found, _missing(ids, found) or None)
 
 
 def _missing(ids: Sequence[str], found: Sequence[Trace]) -> list[Json]:
@@ -100,7 +95,7 @@ async def _trace(request: Request) -> Response:
         trace = await _search(request).trace(str(request.path_params["trace_id"]))
     except NotFound as error:
         raise NotFound("trace not found") from error
-    return _answer(await _told([trace]))
+    return await _told([trace])
 
 
 async def _dependencies(request: Request) -> Response:
@@ -178,8 +173,15 @@ def _kept(request: Request) -> tuple[int, int]:
     return max(0, until - days * _DAY_NS), until
 
 
-async def _told(traces: Sequence[Trace]) -> list[Json]:
-    return await asyncio.to_thread(lambda: [trace_json(one) for one in traces])
+async def _told(traces: Sequence[Trace], errors: Sequence[Json] | None = None) -> Response:
+    """Whole traces, made and written in a thread: they can have 20,000 spans each."""
+
+    def written() -> bytes:
+        data = [trace_json(one) for one in traces]
+        content = {"data": data, "total": 0, "limit": 0, "offset": 0, "errors": errors}
+        return msgspec.json.encode(content)
+
+    return Response(await asyncio.to_thread(written), media_type="application/json")
 
 
 def _search(request: Request) -> TraceSearch:
