@@ -23,6 +23,8 @@ export class Variables {
   values = new Map();
   /** @type {Map<string, string>} why there is nothing to choose from */
   problems = new Map();
+  /** @type {Map<string, string[]> | undefined} what is being asked for just now */
+  latest;
 
   /** @param {HTMLElement} box @param {() => void} changed called when a person chose something else */
   constructor(box, changed) {
@@ -30,33 +32,33 @@ export class Variables {
     this.changed = changed;
   }
 
-  /** @param {Variable[]} all @param {AbortSignal} [signal] */
-  async load(all, signal) {
-    this.all = all;
+  /** @param {Variable[]} all as the address has them; what it does not say is as the dashboard has it */
+  async load(all) {
     const query = new URLSearchParams(location.search);
-    for (const name of [...this.values.keys()]) if (!all.some((one) => one.name === name)) this.values.delete(name);
+    const values = /** @type {Map<string, string[]>} */ (new Map());
+    this.latest = values;
+    this.all = all;
     for (const one of all) {
       const given = query.getAll(`var-${one.name}`);
-      const before = this.values.get(one.name);
-      await this.find(one, signal);
-      if (signal?.aborted) return;
-      this.values.set(one.name, this.fitting(one, given.length > 1 ? given : given.length ? unpacked(given[0]) : before ?? one.default));
+      await this.find(one, values);
+      values.set(one.name, this.fitting(one, given.length > 1 ? given : given.length ? unpacked(given[0]) : one.default));
     }
+    if (this.latest !== values) return; // somebody went on meanwhile
+    this.values = values;
     this.paint();
   }
 
-  /** @param {Variable} one @param {AbortSignal} [signal] ask what may be chosen; those before it are known */
-  async find(one, signal) {
+  /** @param {Variable} one @param {Map<string, string[]>} values of those before it. Ask what may be chosen. */
+  async find(one, values) {
     this.problems.delete(one.name);
     if (one.source !== "query") {
       this.options.set(one.name, one.options);
       return;
     }
     try {
-      const found = await optionsOf(filled(one.query, this.values, builtIn(current(), 60)), signal);
+      const found = await optionsOf(filled(one.query, values, builtIn(current(), 60)));
       this.options.set(one.name, matching(found, one.regex));
     } catch (error) {
-      if (signal?.aborted) return;
       if (!(error instanceof Refused)) throw error;
       this.options.set(one.name, []);
       this.problems.set(one.name, error.message);
@@ -89,7 +91,7 @@ export class Variables {
     history.pushState({}, "", url);
     const after = this.all.slice(this.all.indexOf(one) + 1).filter((other) => other.source === "query" && this.dependsOn(other, one.name));
     for (const other of after) {
-      await this.find(other);
+      await this.find(other, this.values);
       this.values.set(other.name, this.fitting(other, this.values.get(other.name) ?? []));
     }
     this.paint(one.name);
@@ -153,20 +155,20 @@ export class Variables {
   }
 }
 
-/** @param {string} query @param {AbortSignal} [signal] @returns {Promise<string[]>} */
-async function optionsOf(query, signal) {
+/** @param {string} query @returns {Promise<string[]>} */
+async function optionsOf(query) {
   const { start, end } = current();
   const times = [["start", String(start)], ["end", String(end)]];
   const metrics = METRICS.exec(query);
   const values = LABEL_VALUES.exec(query);
   if (values || metrics) {
     const selector = metrics ? `{__name__=~".*(?:${metrics[1]}).*"}` : values?.[1];
-    const { data } = await ask(`/api/v1/label/${encodeURIComponent(values?.[2] ?? "__name__")}/values`, [...(selector ? [["match[]", selector]] : []), ...times], signal);
+    const { data } = await ask(`/api/v1/label/${encodeURIComponent(values?.[2] ?? "__name__")}/values`, [...(selector ? [["match[]", selector]] : []), ...times]);
     return data;
   }
   const result = RESULT.exec(query);
   if (!result) throw new Refused(`${query} is none of label_values(metric, label), metrics(part), query_result(query).`, "bad_data", 0);
-  const { data } = await ask("/api/v1/query", { query: result[1], time: String(end) }, signal);
+  const { data } = await ask("/api/v1/query", { query: result[1], time: String(end) });
   return data.result.map((/** @type {any} */ one) => `${one.metric.__name__ ?? ""}{${Object.entries(one.metric).filter(([name]) => name !== "__name__").map(([name, value]) => `${name}="${value}"`).join(",")}} ${one.value[1]}`);
 }
 
