@@ -17,6 +17,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from types import FrameType, TracebackType
 
 import aiohttp
@@ -26,6 +27,7 @@ PROJECT = 7
 """The number of the demo's project: what its DSN ends with."""
 RELEASE = "shop@1.4.2"
 
+_OURS = Path(__file__).parent
 _EVERY_SECONDS = 0.5
 _KEPT = 200
 _CRUMBS = 30
@@ -141,14 +143,16 @@ def _frames(trace: TracebackType | None) -> Iterator[dict[str, object]]:
     """The oldest call first."""
     for frame, line in traceback.walk_tb(trace):
         path = frame.f_code.co_filename
-        module = str(frame.f_globals.get("__name__", ""))
+        is_ours = Path(path).parent == _OURS
+        named = str(frame.f_globals.get("__name__", ""))
+        module = f"tocsin.demo.{Path(path).stem}" if is_ours else named
         yield {
             "filename": f"{module.replace('.', '/')}.py" if module else path,
             "abs_path": path,
             "function": frame.f_code.co_name,
             "module": module,
             "lineno": line,
-            "in_app": module.startswith("tocsin.demo"),
+            "in_app": is_ours,
             "pre_context": _lines(path, range(line - _AROUND, line)),
             "context_line": _lines(path, range(line, line + 1))[0],
             "post_context": _lines(path, range(line + 1, line + 1 + _AROUND)),

@@ -22,7 +22,6 @@ _TONES = {
     "error": "critical",
     "warning": "warning",
     "warn": "warning",
-    "info": "info",
 }
 _FIRST = ("runtime", "browser", "os", "device", "app")
 
