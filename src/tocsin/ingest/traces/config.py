@@ -36,6 +36,18 @@ class SpanDrop(msgspec.Struct, frozen=True, kw_only=True):
             raise Rejected("traces.drop: name a service or a span; this would drop all of them")
 
 
+class SpanSample(msgspec.Struct, frozen=True, kw_only=True):
+    """A noisy service, of which only a share of the traces is kept."""
+
+    service: str
+    """The service's name; `*` stands for any characters."""
+    keep: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    """The share that is kept, such as 0.1; each span then stands for ten."""
+    slower_than: Duration = Duration(1)
+    """Spans of this and more are kept, as are failed ones, with all that their traces say in the
+    same request."""
+
+
 class SpanMetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Series made of spans, with the names that Tempo's metrics-generator gives them."""
 
@@ -89,5 +101,7 @@ class TracesConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How much each key may send, by its name; `*` is for each without an entry of its own."""
     drop: tuple[SpanDrop, ...] = ()
     """Spans that are not wanted: a list of `{service: "*", name: "GET /health"}`."""
+    sample: tuple[SpanSample, ...] = ()
+    """Noisy services: a list of `{service: "cache*", keep: 0.1}`, the first that fits counts."""
     metrics: SpanMetricsConfig = SpanMetricsConfig()
     """Series made of spans."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from tocsin.model.span_names import ENVIRONMENTS, HOST, NO_SERVICE, SERVICE, USERS, first
 
 _THRESHOLD = re.compile(r"(?:^|,)\s*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})(?=[;,\s]|$)")
-_WHOLE = 1 << 56
+WHOLE = 1 << 56
+"""All of what sampling chooses from: a share is that many of these."""
 _MOST_WEIGHT = 1 << 20
 _HASHED = 1 << 32
 
@@ -46,7 +47,11 @@ def weight_of(trace_state: str, trace_id: str) -> int:
     found = _THRESHOLD.search(trace_state)
     if found is None:
         return 1
-    kept = _WHOLE - int(found[1].ljust(14, "0"), 16)
-    whole, rest = divmod(_WHOLE, max(kept, 1))
+    return weight_for(WHOLE - int(found[1].ljust(14, "0"), 16), trace_id)
+
+
+def weight_for(kept: int, trace_id: str) -> int:
+    """The weight of a span of that trace when so many of WHOLE are kept."""
+    whole, rest = divmod(WHOLE, max(kept, 1))
     is_up = rest * _HASHED > zlib.crc32(trace_id.encode()) * kept
     return max(1, min(whole + is_up, _MOST_WEIGHT))

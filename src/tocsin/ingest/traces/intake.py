@@ -14,6 +14,7 @@ from tocsin.ingest.logs.quota import KeyLimit, LimitsConfig, Quota
 from tocsin.ingest.logs.scrub import Scrubber, ScrubConfig
 from tocsin.ingest.traces.bounds import bound, checked
 from tocsin.ingest.traces.config import SpanDrop, TracesConfig
+from tocsin.ingest.traces.sampling import Sampling
 from tocsin.ingest.traces.scrubbing import scrub
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
@@ -78,6 +79,7 @@ class SpanIntake:
         self._scrubbed = scrubbed or ScrubConfig()
         self._scrubber = Scrubber(self._scrubbed)
         self._unwanted = _Unwanted(config.drop)
+        self._sampling = Sampling(config.sample)
         self._watches: list[SpanWatch] = []
         self.quota = Quota(clock, _limits(config), noun="spans")
         self._turn = asyncio.Lock()
@@ -90,6 +92,7 @@ class SpanIntake:
             self._scrubbed, self._scrubber = scrubbed, Scrubber(scrubbed)
         self.quota.configure(_limits(config))
         self._unwanted = _Unwanted(config.drop)
+        self._sampling = Sampling(config.sample)
         self._config = config
         self._retention_seconds = retention_seconds
 
@@ -130,7 +133,7 @@ class SpanIntake:
         kept, refused = checked(spans, config, now_ns=now_ns, past_seconds=past)
         if refused:
             _refused.labels(protocol).inc(refused.total())
-        wanted = self._unwanted.without(kept)
+        wanted = self._sampling.kept(self._unwanted.without(kept))
         dropped = len(kept) - len(wanted)
         if dropped:
             _dropped.labels(protocol).inc(dropped)
