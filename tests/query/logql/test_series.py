@@ -34,7 +34,7 @@ RECORDS = tuple(
 
 
 @pytest.fixture
-async def engine(store: Store, tmp_path: Path) -> AsyncIterator[Engine]:
+async def promql(store: Store, tmp_path: Path) -> AsyncIterator[Engine]:
     clock = FakeClock(NOW_S)
     async with writing(store, tmp_path) as writer:
         await writer.write(LogBatch(records=RECORDS, key=3, taken_ms=NOW_S * 1000))
@@ -42,29 +42,29 @@ async def engine(store: Store, tmp_path: Path) -> AsyncIterator[Engine]:
         yield Engine(LogSeriesSource(NOTHING, lines), clock)
 
 
-async def values(engine: Engine, text: str, at_s: int = NOW_S) -> dict[Labels, float]:
-    result = await engine.instant(text, at_s * 1000)
+async def values(promql: Engine, text: str, at_s: int = NOW_S) -> dict[Labels, float]:
+    result = await promql.instant(text, at_s * 1000)
     return dict(zip(result.labels, result.values[:, 0].tolist(), strict=True))
 
 
-async def test_lines_are_counted_by_a_field(engine: Engine) -> None:
-    found = await values(engine, 'logs{q="payment failed service:api", by="region", in="5m"}')
+async def test_lines_are_counted_by_a_field(promql: Engine) -> None:
+    found = await values(promql, 'logs{q="payment failed service:api", by="region", in="5m"}')
     assert found == {
         (("__name__", "logs"), ("region", "eu")): 10.0,
         (("__name__", "logs"), ("region", "us")): 5.0,
     }
-    above = await values(engine, 'sum by (region) (logs{q="payment", by="region"}) > 6')
+    above = await values(promql, 'sum by (region) (logs{q="payment", by="region"}) > 6')
     assert above == {(("region", "eu"),): 10.0}
 
 
-async def test_logql_stands_beside_metrics(engine: Engine) -> None:
+async def test_logql_stands_beside_metrics(promql: Engine) -> None:
     text = 'logql{query="sum(count_over_time({app=\\"pay\\"} |= `failed` [5m]))"} / 3 + vector(1)'
-    assert list((await values(engine, text)).values()) == [6.0]
+    assert list((await values(promql, text)).values()) == [6.0]
 
 
-async def test_a_series_ends_where_nothing_is_counted(engine: Engine) -> None:
+async def test_a_series_ends_where_nothing_is_counted(promql: Engine) -> None:
     text = 'logs{q="payment", in="1m"}'
-    result = await engine.range(text, (NOW_S - 900) * 1000, (NOW_S + 600) * 1000, 60_000)
+    result = await promql.range(text, (NOW_S - 900) * 1000, (NOW_S + 600) * 1000, 60_000)
     there = result.present[0].tolist()
     first, last = there.index(True), len(there) - there[::-1].index(True)
     assert all(there[first:last])
@@ -80,9 +80,9 @@ async def test_a_series_ends_where_nothing_is_counted(engine: Engine) -> None:
         ('logql{query="sum("}', "parse error"),
     ],
 )
-async def test_a_wrong_question_is_told(engine: Engine, text: str, words: str) -> None:
+async def test_a_wrong_question_is_told(promql: Engine, text: str, words: str) -> None:
     with pytest.raises(Rejected, match=words):
-        await engine.instant(text, NOW_S * 1000)
+        await promql.instant(text, NOW_S * 1000)
 
 
 def test_windows_know_their_ends() -> None:
