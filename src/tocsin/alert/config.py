@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -20,6 +21,12 @@ from tocsin.kit.quantity import Duration
 from tocsin.model.labels import Matcher
 
 
+@lru_cache(maxsize=1000)
+def _parsed(text: str) -> tuple[Matcher, ...]:
+    """Conditions are asked for with every alert that comes."""
+    return parse_matchers(text)
+
+
 class Condition(str):
     """Conditions on an alert's labels, in Alertmanager's notation."""
 
@@ -36,7 +43,7 @@ class Condition(str):
     @property
     def matchers(self) -> tuple[Matcher, ...]:
         """What must hold, all of it."""
-        return parse_matchers(self)
+        return _parsed(str(self))
 
 
 class FlappingConfig(msgspec.Struct, frozen=True, kw_only=True):

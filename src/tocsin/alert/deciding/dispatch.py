@@ -33,7 +33,7 @@ from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
 from tocsin.model.alerts import Alert
 from tocsin.model.labels import Labels, get
-from tocsin.model.notices import fingerprint
+from tocsin.model.notices import fingerprint, name_many
 
 _log = log.get("dispatch")
 _groups_open = gauge.gauge("alert_groups", "Groups of alerts that are open.")
@@ -150,6 +150,7 @@ class Dispatcher:
         if now >= self._tidied_ms + _TIDY_MS:
             self._drop_empty()
         changed: list[Known] = []
+        name_many(alert.labels for alert in alerts)
         async for alert in in_turns(alerts):
             known = self._book.put(told(alert, now, timeout), now)
             changed.append(known)
