@@ -30,8 +30,8 @@ _REMEMBERED_SECONDS = 900
 _REMEMBERED = 100_000
 _ON_LOOP = 100
 """More spans than that take longer to encode than the event loop can be held."""
-_ROUGH_BYTES = 600
-"""What a span takes, about, until it is in the log."""
+_LEAST_BYTES = 400
+"""What a span takes at the least until it is in the log."""
 
 _written = gauge.counter("spans_kept", "Spans kept.")
 _repeated = gauge.counter("span_repeated_batches", "Requests that had been kept before.")
@@ -88,7 +88,7 @@ class SpanWriter:
             _repeated.inc()
             return False
         count = len(batch.spans)
-        await self._lane.put(batch, count, count * _ROUGH_BYTES)
+        await self._lane.put(batch, count, sum(map(_size_of, batch.spans)))
         is_new = not self.has(batch.key)
         self._remember(batch.key)
         _written.inc(count)
@@ -121,6 +121,14 @@ class SpanWriter:
         self._known[key] = None
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
+
+
+def _size_of(span: Span) -> int:
+    """About how many bytes it takes; most of a large one are values."""
+    size = _LEAST_BYTES + sum(map(len, span.attributes.values()))
+    for event in span.events:
+        size += sum(map(len, event.attributes.values()))
+    return size
 
 
 def rows_of(batch: SpanBatch) -> Rows:
