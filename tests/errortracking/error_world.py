@@ -19,7 +19,7 @@ from tocsin.errortracking.intake import ErrorIntake
 from tocsin.errortracking.projects import Projects
 from tocsin.errortracking.sentry_event import report
 from tocsin.ingest.logs.scrub import ScrubConfig
-from tocsin.kit.clock import SystemClock
+from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.state.database import Database
 from tocsin.state.error_issues import ErrorIssueTable
 from tocsin.state.projects import ProjectTable
@@ -60,7 +60,8 @@ class ErrorDesk:
             retention_seconds=90 * DAY_SECONDS,
         )
         shelves = Shelves(self.table, self.writer, self.search, self.projects, NoSessions())
-        self.book = IssueBook(shelves, self.clock)
+        self.hands = FakeClock(self.clock.now())
+        self.book = IssueBook(shelves, self.hands)
         self.changes: list[IssueChange] = []
         self.intake.subscribe(self.changes.append)
         self.book.subscribe(self.changes.append)

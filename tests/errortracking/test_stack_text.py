@@ -108,3 +108,16 @@ def test_own_calls_are_told_from_others() -> None:
 )
 def test_other_texts_hold_nothing(text: str) -> None:
     assert found_in(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "goroutine 1\n" + ("(" * 499 + "\n") * 50,
+        "   at " + "a." * 100_000 + "\n",
+        "Stack trace:\n" + "A" * 200_000 + "\nStack trace:\n#0 x",
+    ],
+    ids=["brackets", "dots", "letters"],
+)
+def test_texts_that_are_made_to_be_slow_are_read(text: str) -> None:
+    found_in(text)

@@ -10,6 +10,7 @@ from tocsin.errortracking.fingerprint import Subject
 from tocsin.errortracking.merging import event_id_of_line
 from tocsin.errortracking.sentry_event import Report, culprit_of, title_of
 from tocsin.errortracking.stack_text import MARKS, found_in
+from tocsin.errortracking.texts import text
 from tocsin.model.errors import ErrorEvent
 from tocsin.model.logs import LogRecord
 from tocsin.model.spans import Span, SpanEvent
@@ -36,7 +37,7 @@ _SDK_PLATFORMS = {
     "cpp": "native",
     "swift": "native",
 }
-_FIELDS = 50
+_FIELDS, _LONGEST = 50, 100_000
 _TAGS = ("http.route", "http.method", "http.request.method", "url.path", "code.namespace", "logger")
 
 
@@ -54,13 +55,14 @@ def may_hold(record: LogRecord) -> bool:
 
 def of_line(record: LogRecord, line_id: str, project: str) -> Report | None:
     """The error of a line; None when it holds none after all."""
-    attributes = record.attributes
+    attributes = _clean(record.attributes)
+    body = text(record.body, _LONGEST)
     kind, value = _first(attributes, _TYPES), _first(attributes, _MESSAGES)
-    platform, chain = _chain(kind, value, _first(attributes, _STACKS) or record.body)
+    platform, chain = _chain(kind, value, _first(attributes, _STACKS) or body)
     if not chain:
         return None
     last = chain[-1]
-    message = record.body.splitlines()[0][:2_000] if record.body else ""
+    message = body.splitlines()[0][:2_000] if body else ""
     event = ErrorEvent(
         ts_ns=record.ts_ns,
         event_id=event_id_of_line(line_id),
@@ -87,7 +89,7 @@ def of_line(record: LogRecord, line_id: str, project: str) -> Report | None:
 
 def of_span(span: Span, happened: SpanEvent, number: int, project: str) -> Report | None:
     """The error that a span recorded; None when it says nothing of it."""
-    told = happened.attributes
+    told, own = _clean(happened.attributes), _clean(span.attributes)
     kind, value = told.get("exception.type", ""), told.get("exception.message", "")
     platform, chain = _chain(kind, value, told.get("exception.stacktrace", ""))
     if not chain:
@@ -115,9 +117,9 @@ def of_span(span: Span, happened: SpanEvent, number: int, project: str) -> Repor
         transaction=span.name[:300],
         handled=told.get("exception.escaped", "").lower() != "true",
         weight=max(1, span.weight),
-        tags=_tags(span.attributes),
+        tags=_tags(own),
     )
-    return _report(event, chain, "", span.attributes, "")
+    return _report(event, chain, "", own, "")
 
 
 def _chain(kind: str, value: str, stack: str) -> tuple[str, tuple[Thrown, ...]]:
@@ -161,6 +163,11 @@ def _report(
         line_id=line_id,
         fields=dict(list(fields.items())[:_FIELDS]),
     )
+
+
+def _clean(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Without what no JSON and no database takes."""
+    return {text(name, 200): text(value, _LONGEST) for name, value in attributes.items()}
 
 
 def _tags(attributes: Mapping[str, str]) -> dict[str, str]:

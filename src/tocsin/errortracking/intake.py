@@ -20,6 +20,7 @@ from tocsin.errortracking.sampling import Sampler
 from tocsin.errortracking.scrubbing import scrubbed
 from tocsin.errortracking.sentry_event import Report, content
 from tocsin.errortracking.shrinking import shrunk
+from tocsin.errortracking.texts import text
 from tocsin.ingest.logs.scrub import Scrubber, ScrubConfig
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
@@ -267,19 +268,19 @@ def _sighting(event: ErrorEvent, print_hash: str, title: str) -> Sighting:
     return Sighting(
         print=print_hash,
         project=event.project,
-        title=title,
-        culprit=event.culprit,
-        kind=event.kind,
+        title=text(title, 300),
+        culprit=text(event.culprit, 300),
+        kind=text(event.kind, 300),
         level=event.level,
-        platform=event.platform,
-        service=event.service,
+        platform=text(event.platform, 40),
+        service=text(event.service, 200),
         handled=event.handled,
         event_id=event.event_id,
         first_ms=at_ms,
         last_ms=at_ms,
         times=1,
         users=users,
-        releases={event.release: (at_ms, at_ms)},
+        releases={text(event.release, 200): (at_ms, at_ms)},
         environments={event.environment} if event.environment else set(),
     )
 

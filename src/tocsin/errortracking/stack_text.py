@@ -10,7 +10,8 @@ from typing import NamedTuple
 from tocsin.errortracking.answers import Frame, Thrown
 from tocsin.errortracking.own_code import is_own
 
-_LONGEST = 200_000
+_LONGEST, _LONGEST_LINE = 100_000, 500
+"""Patterns look at no more: on longer lines some of them would take seconds."""
 _MOST_FRAMES = 250
 _MOST_CAUSES = 20
 
@@ -87,13 +88,17 @@ def found_in(text: str) -> Found | None:
     return None
 
 
+def _lines(text: str) -> list[str]:
+    return [line[:_LONGEST_LINE] for line in text.splitlines()]
+
+
 def _python(text: str) -> tuple[Thrown, ...]:
     if "Traceback (most recent call last)" not in text:
         return ()
     chain: list[Thrown] = []
     frames: list[Frame] = []
     inside = False
-    for line in text.splitlines():
+    for line in _lines(text):
         if "Traceback (most recent call last)" in line:
             inside, frames = True, []
         elif inside and (seen := _PY_FRAME.match(line)):
@@ -135,7 +140,7 @@ def _headed(text: str, platform: str, at: re.Pattern[str]) -> tuple[Thrown, ...]
     chain: list[Thrown] = []
     head: tuple[str, str] | None = None
     frames: list[Frame] = []
-    for line in text.splitlines():
+    for line in _lines(text):
         call = at.match(line)
         if call is not None:
             if head is not None:
@@ -158,7 +163,7 @@ def _go(text: str) -> tuple[Thrown, ...]:
         return ()
     value, frames, call = "", [], ""
     inside = False
-    for line in text.splitlines():
+    for line in _lines(text):
         if head := _GO_HEAD.match(line):
             value = head["value"]
         elif line.startswith("goroutine "):
@@ -179,7 +184,7 @@ def _go(text: str) -> tuple[Thrown, ...]:
 
 
 def _ruby(text: str) -> tuple[Thrown, ...]:
-    lines = text.splitlines()
+    lines = _lines(text)
     for place, line in enumerate(lines):
         if head := _RUBY_HEAD.match(line.strip()):
             calls = [seen for one in lines[place + 1 :] if (seen := _RUBY_FROM.match(one))]
@@ -193,11 +198,11 @@ def _php(text: str) -> tuple[Thrown, ...]:
         return ()
     before, _, after = text.partition("Stack trace:")
     head = None
-    for line in before.splitlines():
+    for line in _lines(before):
         head = _PHP_HEAD.search(line) or head
     if head is None:
         return ()
-    calls = [seen for line in after.splitlines() if (seen := _PHP_FRAME.match(line))]
+    calls = [seen for line in _lines(after) if (seen := _PHP_FRAME.match(line))]
     frames = [_frame("php", one, module="") for one in calls if one["file"]]
     if head["file"]:
         frames.insert(0, _frame("php", head, module="", function=""))

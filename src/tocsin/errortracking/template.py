@@ -17,9 +17,13 @@ _PARTS = (
     ("ip", r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b"),
     ("ip", r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F]{1,4}\b"),
     ("str", r"\"[^\"\n]{1,300}\"|(?<!\w)'[^'\n]{1,300}'(?!\w)|`[^`\n]{1,300}`"),
-    ("hex", r"\b0x[0-9a-fA-F]+\b|\b(?=[a-f]*\d)[0-9a-f]{7,64}\b|\b(?=[A-F]*\d)[0-9A-F]{7,64}\b"),
+    (
+        "hex",
+        r"\b0x[0-9a-fA-F]+\b|\b(?=[a-f]{0,63}\d)[0-9a-f]{7,64}\b"
+        r"|\b(?=[A-F]{0,63}\d)[0-9A-F]{7,64}\b",
+    ),
     ("num", r"(?<![A-Za-z_0-9])[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?%?"),
-    ("id", r"\b(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{16,}\b"),
+    ("id", r"\b(?=[A-Za-z_-]{0,60}\d)(?=[\d_-]{0,60}[A-Za-z])[A-Za-z0-9_-]{16,}\b"),
 )
 _ANY = re.compile("|".join(f"(?P<p{place}>{each})" for place, (_, each) in enumerate(_PARTS)))
 _NAMES = {f"p{place}": f"<{name}>" for place, (name, _) in enumerate(_PARTS)}
