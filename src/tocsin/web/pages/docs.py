@@ -94,6 +94,8 @@ def _type_words(shape: Mapping[str, Any]) -> str:  # Any: JSON schema
         return " or ".join(_type_words(one) for one in shape["anyOf"])
     if "enum" in shape:
         return " or ".join(json.dumps(one) for one in shape["enum"])
+    if "prefixItems" in shape:
+        return f"[{', '.join(_type_words(one) for one in shape['prefixItems'])}]"
     if shape.get("type") == "array":
         return f"list of {_type_words(shape.get('items', {}))}"
     return str(shape.get("type", "anything"))
