@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.query.traces.world import MS, START_NS, checkout
 from tocsin.model.spans import Span
+from tocsin.query.traces.graph import looked_at
 from tocsin.query.traces.rates import quantile
 from tocsin.query.traces.tree import tree
 
@@ -112,3 +114,19 @@ def test_a_quantile_lies_between_the_ends_of_the_buckets(buckets: dict[int, int]
 
 def test_without_requests_there_is_no_quantile() -> None:
     assert quantile({}, 0.5) == 0
+
+
+@given(st.integers(1, 40 * 24 * 3600), st.integers(2, 500))
+def test_of_many_spans_so_long_a_part_of_the_range_is_looked_at_as_was_asked_for(
+    seconds: int, share: int
+) -> None:
+    until = START_NS + seconds * 10**9
+    found = [int(one) for one in re.findall(r"Nano\((\d+)", looked_at(START_NS, until, share))]
+    parts = list(zip(found[::2], found[1::2], strict=True))
+    assert START_NS <= parts[0][0]
+    assert parts[-1][1] <= until
+    assert len(parts) <= 24
+    assert all(one[1] <= other[0] for one, other in pairwise(parts))
+    total = sum(end - start for start, end in parts)
+    assert total <= seconds * 10**9 / share
+    assert total >= seconds * 10**9 / share * 0.99

@@ -12,7 +12,9 @@ from tocsin.query.traces.rates import minutes
 from tocsin.query.traces.sql import within
 
 _MOST_SPANS = 200_000
-"""Where a range has more, every n-th trace is looked at: a join's memory is bounded so."""
+"""Where a range has more, parts of it are looked at: a join's memory is bounded so."""
+_PARTS, _LEAST_PART_NS = 24, 60_000_000_000
+"""So many parts are looked at, evenly apart. They are long, as traces over an end lose a call."""
 _MOST_EDGES = 1_000
 _OUTWARD = "(3, 4)"
 """The numbers of the kinds client and producer."""
@@ -27,9 +29,7 @@ async def dependencies(asking: Asking, from_ns: int, until_ns: int) -> list[Depe
     counting = f"SELECT sum(requests) FROM spans_1m WHERE {minutes(from_ns, until_ns)}"
     (count,) = await asking.rows(counting, _Count)
     share = max(1, -(-count.spans // _MOST_SPANS))
-    where = within(from_ns, until_ns)
-    if share > 1:
-        where += f" AND cityHash64(trace_id) % {share} = 0"
+    where = looked_at(from_ns, until_ns, share)
     inner, outer = await asyncio.gather(
         asking.rows(_between(where, share), Dependency),
         asking.rows(_outward(where, share), Dependency),
@@ -38,6 +38,17 @@ async def dependencies(asking: Asking, from_ns: int, until_ns: int) -> list[Depe
     # A peer that is known by its name sends spans of its own: these say more.
     found = inner + [one for one in outer if one.child not in known]
     return sorted(found, key=lambda one: (-one.calls, one.parent, one.child))
+
+
+def looked_at(from_ns: int, until_ns: int, share: int) -> str:
+    """One in `share` nanoseconds of the range, in SQL."""
+    if share == 1:
+        return within(from_ns, until_ns)
+    length = until_ns - from_ns
+    parts = max(1, min(_PARTS, length // share // _LEAST_PART_NS))
+    step = length // parts
+    starts = (from_ns + number * step for number in range(parts))
+    return "(" + " OR ".join(within(start, start + step // share) for start in starts) + ")"
 
 
 def _between(where: str, share: int) -> str:

@@ -16,6 +16,7 @@ from tocsin.store.literal import literal
 _ENTRIES = "(2, 5)"
 """The numbers of the kinds server and consumer: what a service was asked to do."""
 _MOST_OPERATIONS = 500
+_MOST_ROWS = 100_000
 _MOST_STEPS = 1_000
 _QUANTILES = (0.5, 0.95, 0.99)
 
@@ -65,17 +66,10 @@ async def rates(
     """RED of each service, or of each operation; the busiest first."""
     where = _where(from_ns, until_ns, service, "")
     key = "service, name, kind" if by_operation else f"service, '' AS name, kind IN {_ENTRIES} AS k"
-    some = ""
-    if by_operation:
-        some = (
-            " AND (service, name, kind) IN (SELECT service, name, kind FROM spans_1m"
-            f" WHERE {where} GROUP BY service, name, kind"
-            f" ORDER BY sum(requests) DESC LIMIT {_MOST_OPERATIONS})"
-        )
     sql = (
         f"SELECT 0, {key}, bucket, sum(requests), sum(failures), sum(total_ns) FROM spans_1m"
-        f" WHERE {where}{some} GROUP BY {'service, name, kind' if by_operation else 'service, k'},"
-        " bucket"
+        f" WHERE {where} GROUP BY {'service, name, kind' if by_operation else 'service, k'}, bucket"
+        f" ORDER BY sum(requests) DESC LIMIT {_MOST_ROWS}"
     )
     rows = await asking.rows(sql, _Row)
     if not by_operation:
@@ -88,7 +82,8 @@ async def rates(
         _rate(service, name, KINDS[kind] if by_operation and kind < len(KINDS) else "", one)
         for (service, name, kind), one in sums.items()
     ]
-    return sorted(found, key=lambda one: (-one.requests, one.service, one.name))
+    found.sort(key=lambda one: (-one.requests, one.service, one.name))
+    return found[:_MOST_OPERATIONS]
 
 
 async def over_time(

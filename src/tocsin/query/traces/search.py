@@ -185,7 +185,7 @@ class TraceSearch:
         sql = (
             "SELECT name, count() AS spans FROM (SELECT arrayConcat(mapKeys(attributes),"
             " arrayMap(k -> concat('resource.', k), mapKeys(resource))) AS names FROM spans"
-            f" WHERE {within(from_ns, until_ns)} ORDER BY ts DESC LIMIT {_LOOKED_AT})"
+            f" WHERE {within(from_ns, until_ns)} LIMIT {_LOOKED_AT})"
             " ARRAY JOIN names AS name GROUP BY name"
             f" ORDER BY spans DESC, name LIMIT {min(limit, _MOST_VALUES)}"
         )
