@@ -46,6 +46,10 @@ _BOUNDS = (
     Parameter("explain", "With 1, what each part of the query read and how long it took."),
 )
 _TIMES = (_START, _END)
+_SECONDS = (
+    Parameter("start", "Epoch seconds; an hour before the end if left out."),
+    Parameter("end", "Epoch seconds; now if left out."),
+)
 _NEEDED_TIMES = (
     Parameter("start", _START.words, _START.example, required=True),
     Parameter("end", _END.words, _END.example, required=True),
@@ -61,7 +65,6 @@ _LOGQL = Parameter("query", "A LogQL query.", '{service_name="api"} |= "timed ou
 _PUSHED = '{"name": "user_action", "value": 1, "tags": {"action": "save"}}'
 _OTLP = (PROTOBUF, JSON)
 _NDJSON = "application/x-ndjson"
-_NO_PLACE = "Answered with a partial success that says that this kind is not stored yet."
 
 DESCRIBED: Mapping[str, Described] = {
     "/api/v1/query": Described(parameters=(_QUERY, _AT, *_BOUNDS)),
@@ -105,7 +108,52 @@ DESCRIBED: Mapping[str, Described] = {
         "OTLP metrics where Prometheus takes them, as protobuf or JSON.", media=_OTLP
     ),
     "/v1/logs": Described("OTLP logs, as protobuf or JSON.", media=_OTLP),
-    "/v1/traces": Described(f"OTLP traces. {_NO_PLACE}", media=_OTLP),
+    "/v1/traces": Described("OTLP traces, as protobuf or JSON.", media=_OTLP),
+    "/api/v2/spans": Described(media=(JSON,)),
+    "/jaeger/api/operations": Described(
+        parameters=(
+            Parameter("service", "The service's name.", "shop", required=True),
+            Parameter("spanKind", "Spans of this kind alone.", "server"),
+        )
+    ),
+    "/jaeger/api/traces": Described(
+        parameters=(
+            Parameter("service", "Needed unless `traceID` is given.", "shop"),
+            Parameter("operation", "A span's name."),
+            Parameter("tags", "Attributes as a JSON object of texts.", '{"error":"true"}'),
+            Parameter("minDuration", "A span's duration at the least.", "1.5s"),
+            Parameter("maxDuration", "A span's duration at the most."),
+            Parameter("start", "Microseconds since the epoch."),
+            Parameter("end", "Microseconds since the epoch; now if left out."),
+            Parameter("lookback", "How long before the end, such as 2h; two days if left out."),
+            Parameter("limit", "Traces at the most, 200 or fewer; 20 if left out."),
+            Parameter("traceID", "These traces instead.", many=True),
+        )
+    ),
+    "/jaeger/api/dependencies": Described(
+        parameters=(
+            Parameter("endTs", "Milliseconds since the epoch.", required=True),
+            Parameter("lookback", "Milliseconds; a day if left out."),
+        )
+    ),
+    "/tempo/api/search": Described(
+        parameters=(
+            Parameter("q", "A TraceQL condition on a span.", "{ status = error }"),
+            Parameter("tags", "Attributes and parts of their values.", "service.name=shop"),
+            Parameter("minDuration", "A span's duration at the least.", "1.5s"),
+            Parameter("maxDuration", "A span's duration at the most."),
+            *_SECONDS,
+            Parameter("limit", "Traces at the most, 1000 or fewer; 20 if left out."),
+        )
+    ),
+    **dict.fromkeys(
+        ("/tempo/api/search/tags", "/tempo/api/v2/search/tags"),
+        Described(parameters=(Parameter("scope", "resource, span or intrinsic."), *_SECONDS)),
+    ),
+    **dict.fromkeys(
+        ("/tempo/api/search/tag/{tag}/values", "/tempo/api/v2/search/tag/{tag}/values"),
+        Described(parameters=(Parameter("q", "Of these spans alone, in TraceQL."), *_SECONDS)),
+    ),
     "/api/metrics": Described(
         "Measurements of applications and browsers: one, a list, or an object with `metrics`.",
         media=(JSON,),
@@ -239,7 +287,7 @@ DESCRIBED: Mapping[str, Described] = {
 
 FOR_PROGRAMS = (
     *("/api/", "/v1/", "/metrics", "/federate", "/-/", "/health", "/datadog/"),
-    *("/elasticsearch", "/loki/"),
+    *("/elasticsearch", "/loki/", "/jaeger/", "/tempo/"),
 )
 """How the addresses begin that programs use; the others are pages."""
 
@@ -254,7 +302,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "Each protocol as its clients speak it. Bodies may be compressed.",
         (
             *("/api/v1/write", "/api/v1/otlp", "/v1/", "/metrics/", "/api/metrics"),
-            *("/api/analytics", "/api/prom/"),
+            *("/api/analytics", "/api/prom/", "/api/v2/spans"),
         ),
     ),
     ("Elasticsearch clients", "As Elasticsearch 8 answers.", ("/elasticsearch",)),
@@ -269,7 +317,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "Traces",
         "In the language of the page; Jaeger's and Tempo's own addresses answer as these do.",
-        ("/api/traces",),
+        ("/api/traces", "/jaeger/", "/tempo/"),
     ),
     (
         "Dashboards",
