@@ -32,7 +32,7 @@ from tocsin.store.group import GroupCommit, WriterConfig
 _log = log.get("errors")
 _taken = gauge.counter("error_events_taken", "Errors taken in, by source.", ("source",))
 _left_out = gauge.counter("error_events_left_out", "Errors not taken, by why.", ("reason",))
-_REMEMBERED = 100_000
+_REMEMBERED, _TRACES = 50_000, 20_000
 _FUTURE_NS = 600 * 1_000_000_000
 _ON_LOOP = 8
 _ON_LOOP_BYTES = 64 << 10
@@ -187,7 +187,7 @@ class ErrorIntake:
         key = f"{event.trace_id} {print_hash}"
         was = key in self._of_traces
         self._of_traces[key] = None
-        while len(self._of_traces) > _REMEMBERED:
+        while len(self._of_traces) > _TRACES:
             self._of_traces.popitem(last=False)
         return was and event.source in ("logs", "spans")
 
