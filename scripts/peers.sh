@@ -25,6 +25,7 @@ need prometheus-alertmanager prometheus-alertmanager
 need victoria-metrics victoria-metrics
 need prometheus-node-exporter prometheus-node-exporter
 need chromium chromium
+need chromium-headless-shell chromium-headless-shell  # most pages: a third of the work of the whole
 need rsyslogd rsyslog
 [ -n "$(find /usr/lib -name omelasticsearch.so -print -quit 2>/dev/null)" ] || missing+=(rsyslog-elasticsearch)
 [ ${#missing[@]} -eq 0 ] && exit 0
@@ -37,9 +38,12 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   policy=/usr/sbin/policy-rc.d
   made_policy=
   [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made_policy=1; }
+  install() { apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1; }
+  apt-get update -qq >/dev/null 2>&1
   # shellcheck disable=SC2086
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $packages; } >/dev/null 2>&1 ||
-    echo "== could not install: $packages(the tests that need them will be skipped)"
+  install $packages || for package in $packages; do
+    install "$package" || echo "== could not install: $package (the tests that need it will be skipped)"
+  done
   [ -n "$made_policy" ] && rm -f $policy
 else
   echo "== not installed: $packages(the tests that need them will be skipped; on Debian: apt-get install $packages)"

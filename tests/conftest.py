@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -68,6 +69,8 @@ async def store(engine: EngineChild, shelf: Shelf) -> AsyncIterator[Store]:
     await shelf.put_back(name)
 
 
+_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""The first that is there: without its own windows a page costs a third of the work."""
 _CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
@@ -80,11 +83,24 @@ _CHROMIUM = (
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One Chromium for a module: Playwright's loop must end before other tests run theirs."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    """One browser for a module: Playwright's loop must end before other tests run theirs."""
+    with _browser(*_BROWSERS) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def whole_chromium() -> Iterator[Browser]:
+    """A Chromium that shows notifications, which the small one cannot."""
+    with _browser(*_BROWSERS[1:]) as browser:
+        yield browser
+
+
+@contextmanager
+def _browser(*names: str) -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
         pytest.skip("no Chromium on this machine")
-    expect.set_options(timeout=20_000)  # a slow machine is no bug
+    expect.set_options(timeout=30_000)  # a slow machine is no bug
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(_CHROMIUM))
         yield browser

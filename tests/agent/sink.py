@@ -30,7 +30,7 @@ class Sink:
         """The texts of all entries, in the order in which they were kept."""
         return [entry[1] for block in self.blocks for entry in block["entries"]]
 
-    def wait(self, count: int, seconds: float = 20.0) -> list[str]:
+    def wait(self, count: int, seconds: float = 60.0) -> list[str]:
         """Return when so many lines are kept; fails after a while."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.lines) >= count, seconds), (

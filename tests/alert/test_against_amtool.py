@@ -76,7 +76,7 @@ def asked(program: str, file: Path, labels: dict[str, str]) -> list[str]:
         for name, value in labels.items()
     ]
     words = [program, "config", "routes", "test", f"--config.file={file}", *pairs]
-    answer = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    answer = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.strip().split(",")
 

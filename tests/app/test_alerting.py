@@ -35,7 +35,7 @@ def loaded(tmp_path: Path, text: str) -> Loaded:
 
 
 async def until(look: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not look():  # noqa: ASYNC110 - what is looked at is in another thread
             await asyncio.sleep(0.02)
 

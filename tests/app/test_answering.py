@@ -41,7 +41,7 @@ GROUP = group_id('{}:{alertname="Down"}')
 
 
 async def until(look: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not look():  # noqa: ASYNC110 - what is looked at is in another thread
             await asyncio.sleep(0.02)
 

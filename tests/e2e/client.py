@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 Labels = frozenset[tuple[str, str]]
 
-_TIMEOUT_SECONDS = 20.0
+_TIMEOUT_SECONDS = 60.0
 _FORM = "application/x-www-form-urlencoded"
 
 

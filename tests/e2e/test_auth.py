@@ -170,7 +170,7 @@ def _export(product: Product, metadata: tuple[tuple[str, str], ...]) -> None:
             request_serializer=otlp.ExportMetricsServiceRequest.SerializeToString,
             response_deserializer=otlp.ExportMetricsServiceResponse.FromString,
         )
-        call(otlp.ExportMetricsServiceRequest(), metadata=metadata, timeout=10)
+        call(otlp.ExportMetricsServiceRequest(), metadata=metadata, timeout=60)
 
 
 def test_a_key_in_the_url_can_only_ingest(guarded: Guarded) -> None:

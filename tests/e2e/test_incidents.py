@@ -59,7 +59,7 @@ def tocsin(product: Product, *words: str) -> Any:  # Any: JSON
     """What a command of `tocsin incident` answers."""
     command = [sys.executable, "-m", "tocsin", "incident", *words, "--url", product.http]
     done = subprocess.run(
-        [*command, "-o", "json"], capture_output=True, text=True, timeout=60, check=False
+        [*command, "-o", "json"], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode in (0, 3), done.stderr
     return json.loads(done.stdout)

@@ -41,7 +41,7 @@ def test_lines_are_followed_as_they_come(tocsin: Product) -> None:
         said(tocsin, service, "then", "and then")
         rest = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert [one["message"] for one in (first, *rest)] == ["before", "then", "and then"]

@@ -90,7 +90,7 @@ def is_warning(alert: dict[str, dict[str, str]]) -> bool:
 
 
 def alerts(api: str) -> list[dict[str, dict[str, str]]]:
-    with urllib.request.urlopen(f"{api}/alerts", timeout=10) as response:
+    with urllib.request.urlopen(f"{api}/alerts", timeout=60) as response:
         found: list[dict[str, dict[str, str]]] = json.load(response)
     return found
 
@@ -98,5 +98,5 @@ def alerts(api: str) -> list[dict[str, dict[str, str]]]:
 def post(api: str, alert: dict[str, object]) -> None:
     head = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{api}/alerts", json.dumps([alert]).encode(), head)
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         assert response.status == 200

@@ -43,7 +43,7 @@ def test_letters_beyond_ascii_may_stand_raw_in_the_url(tocsin: Product) -> None:
 
 def _exchange(tocsin: Product, request: bytes) -> bytes:
     at = urlsplit(tocsin.http)
-    with socket.create_connection((at.hostname or "", at.port or 0), timeout=10) as connection:
+    with socket.create_connection((at.hostname or "", at.port or 0), timeout=60) as connection:
         connection.sendall(request)
         parts = []
         while part := connection.recv(65536):
@@ -68,7 +68,7 @@ def test_a_body_in_chunks_is_read_whole(tocsin: Product, encoding: str) -> None:
         for start in range(0, len(body), 7):
             yield body[start : start + 7]
 
-    connection = http.client.HTTPConnection(urlsplit(tocsin.http).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(tocsin.http).netloc, timeout=60)
     headers = {"Content-Encoding": encoding} if encoding else {}
     connection.request("POST", "/api/metrics", chunks(), headers, encode_chunked=True)
     response = connection.getresponse()
@@ -88,7 +88,7 @@ def test_a_program_waits_for_100_continue_and_gets_it(tocsin: Product) -> None:
 def test_an_offer_of_http_2_costs_no_body(tocsin: Product) -> None:
     """Java's HttpClient offers it with every request, on every connection."""
     name = _name()
-    connection = http.client.HTTPConnection(urlsplit(tocsin.http).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(tocsin.http).netloc, timeout=60)
     offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAEAAE"}
     for _ in range(3):
         connection.request("POST", "/api/metrics", _event(name), offer)
@@ -100,7 +100,7 @@ def test_an_offer_of_http_2_costs_no_body(tocsin: Product) -> None:
 
 def test_many_requests_go_over_one_connection(tocsin: Product) -> None:
     name = _name()
-    connection = http.client.HTTPConnection(urlsplit(tocsin.http).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(tocsin.http).netloc, timeout=60)
     connection.connect()
     first = connection.sock
     for turn in range(20):

@@ -61,14 +61,14 @@ async def test_a_sender_over_its_limit_is_told_when_to_send_again() -> None:
     here.logs.configure(LogsConfig(limits=limits), retention_seconds=1e9)
     async with serving(here) as channel:
         export = channel.unary_unary(EXPORT)
-        await export(said("one", "two", "three", "four", "five"), timeout=5)
+        await export(said("one", "two", "three", "four", "five"), timeout=60)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await export(said("six"), timeout=5)
+            await export(said("six"), timeout=60)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         wait = retry_seconds(refused.value)
         assert wait == pytest.approx(2)
         await here.clock.advance(wait)
-        await export(said("six"), timeout=5)
+        await export(said("six"), timeout=60)
     assert len(here.lines.records) == 6
 
 
@@ -77,7 +77,7 @@ async def test_a_store_that_is_busy_says_when_it_will_not_be() -> None:
     here.lines.busy = True
     async with serving(here) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await channel.unary_unary(EXPORT)(said("one"), timeout=5)
+            await channel.unary_unary(EXPORT)(said("one"), timeout=60)
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
     assert retry_seconds(refused.value) == 7
 

@@ -346,7 +346,7 @@ async def test_a_strangers_grpc_message_is_not_even_read(key: str, code: grpc.St
                 "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
             )
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await export(b"\xff no message", timeout=5, metadata=(("authorization", key),))
+                await export(b"\xff no message", timeout=60, metadata=(("authorization", key),))
         assert refused.value.code() is code
     finally:
         await server.stop(grace_seconds=1)
@@ -373,14 +373,14 @@ async def test_the_grpc_services_answer_sdks_and_close_gracefully() -> None:
             )
             sent = request(total("c", 2), resource=[])
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await export(sent, timeout=5)
+                await export(sent, timeout=60)
             assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
             metadata = (("authorization", "Bearer good"),)
-            answer = await export(sent, timeout=5, metadata=metadata)
+            answer = await export(sent, timeout=60, metadata=metadata)
             assert answer.partial_success.rejected_data_points == 0
             here.kept.busy = True
             with pytest.raises(grpc.aio.AioRpcError) as busy:
-                await export(sent, timeout=5, metadata=metadata)
+                await export(sent, timeout=60, metadata=metadata)
             assert busy.value.code() is grpc.StatusCode.UNAVAILABLE
     finally:
         await server.stop(grace_seconds=1)

@@ -204,7 +204,7 @@ def post(url: str, *, over: bool) -> None:
     request = urllib.request.Request(
         url + "/api/v2/alerts", json.dumps(alerts).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10):
+    with urllib.request.urlopen(request, timeout=60):
         return
 
 

@@ -69,7 +69,7 @@ class Kept(Interner):
 
     async def more(self) -> None:
         """Return when something was submitted since the last call."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self._arrived.wait()
         self._arrived.clear()
 

@@ -100,7 +100,7 @@ async def series(base: str, enough: Callable[[set[Labels]], bool]) -> set[Labels
         except aiohttp.ClientError:
             return set()
 
-    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
         while not enough(found):
             found = await _after_a_pause(lambda: ask(session))
     return found

@@ -186,7 +186,7 @@ def test_targets_have_the_labels_that_promtool_shows(tmp_path: Path) -> None:
         pytest.skip("promtool is not installed")
     (tmp_path / "p.yml").write_text(COMPARED)
     command = ["promtool", "check", "service-discovery", "--timeout=1s", "p.yml", "app"]
-    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=30)
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
     shown = {
         entry["discoveredLabels"]["__address__"]: entry.get("labels") or {}
         for entry in json.loads(done.stdout)

@@ -275,14 +275,14 @@ async def kept_loop(clock: FakeClock) -> AsyncIterator[tuple[Kept, ScrapeManager
 
 
 async def _until_targets(clock: FakeClock, manager: ScrapeManager, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(manager.targets()) != count:
             await clock.advance(0.5)
             await asyncio.to_thread(lambda: None)  # lets the reading thread finish
 
 
 async def _until_error(clock: FakeClock, manager: ScrapeManager) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not manager.discoveries()[0].error:
             await clock.advance(0.5)
             await asyncio.to_thread(lambda: None)

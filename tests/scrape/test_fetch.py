@@ -33,7 +33,7 @@ async def fetcher(clock: FakeClock, tmp_path: Path) -> AsyncIterator[Fetcher]:
 
 async def get(fetcher: Fetcher, url: str, options: str = "{}") -> Answer:
     typed = decode(loads(options), HttpOptions)
-    return await fetcher.get(url, typed, {"Accept": "*/*"}, timeout=5, limit_bytes=10_000)
+    return await fetcher.get(url, typed, {"Accept": "*/*"}, timeout=60, limit_bytes=10_000)
 
 
 def basic(user: str, password: str) -> str:
@@ -97,9 +97,9 @@ oauth2:
 """
         options = decode(loads(text), HttpOptions)
         for _ in range(2):
-            await fetcher.get(f"http://{address}/", options, {}, timeout=5, limit_bytes=99)
+            await fetcher.get(f"http://{address}/", options, {}, timeout=60, limit_bytes=99)
         await clock.advance(55)
-        await fetcher.get(f"http://{address}/", options, {}, timeout=5, limit_bytes=99)
+        await fetcher.get(f"http://{address}/", options, {}, timeout=60, limit_bytes=99)
     sent = [request.headers["Authorization"] for request in page.asked]
     assert sent == ["Bearer t1", "Bearer t1", "Bearer t2"]
     assert forms[0] == {
@@ -162,7 +162,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
         f"-keyout key.pem -out cert.pem -subj /CN=tocsin.test -addext {names}"
     )
-    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True, timeout=30)
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True, timeout=120)
     return folder
 
 

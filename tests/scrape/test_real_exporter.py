@@ -32,7 +32,7 @@ async def exporter() -> AsyncIterator[str]:
         program, "--web.listen-address=127.0.0.1:0", stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := _LISTENS.search(await process.stderr.readline())):
             assert process.returncode is None
     draining = asyncio.create_task(process.stderr.read())

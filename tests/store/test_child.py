@@ -58,7 +58,7 @@ async def test_what_was_acknowledged_survives_kill_9(child: EngineChild) -> None
     async def kill() -> None:
         for _ in range(3):
             enough = len(acknowledged) + 15
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(acknowledged) < enough:
                     await store.fetch_bytes("SELECT 1", lane="short")
             if child.pid is not None:
@@ -109,7 +109,7 @@ async def test_the_hook_runs_after_a_restart(tmp_path: Path) -> None:
     await child.start()
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
-    await asyncio.wait_for(restarted.wait(), 20)
+    await asyncio.wait_for(restarted.wait(), 60)
     await child.stop()
 
 
@@ -154,14 +154,14 @@ async def test_the_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
         sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
     )
     assert parent.stdout is not None
-    lines = [await asyncio.wait_for(parent.stdout.readline(), 20) for _ in range(2)]
+    lines = [await asyncio.wait_for(parent.stdout.readline(), 60) for _ in range(2)]
     pid = int(lines[-1])
     parent.kill()
     await parent.wait()
     # The lock is free as soon as the orphan is gone.
     heir = EngineChild(tmp_path, SystemClock())
     gone = asyncio.create_task(_until_gone(pid))
-    await asyncio.wait_for(gone, 20)
+    await asyncio.wait_for(gone, 60)
     await heir.start()
     await heir.stop()
 

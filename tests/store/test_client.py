@@ -163,7 +163,7 @@ async def _until_running(store: Store, *, at_least: int = 0, at_most: int = 100)
     """Wait until that many of our endless queries are running in the engine."""
     sql = "SELECT count() FROM system.processes WHERE query LIKE '%FROM numbers(1e13)%'"
     sql += " AND query NOT LIKE '%processes%'"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             running = int(await store.fetch_bytes(sql, fmt="TSV", lane="short"))
             if at_least <= running <= at_most:

@@ -95,7 +95,7 @@ async def test_a_disk_that_is_really_full_refuses_writes_and_answers(small_disk:
     sql = "SELECT count() FROM samples FINAL"
     assert await store.fetch_bytes(sql, fmt="TSV") == b"100000\n"
     assert taken > 0
-    await asyncio.wait_for(store.close(), 10)
+    await asyncio.wait_for(store.close(), 60)
     await child.stop()
 
 

@@ -61,20 +61,20 @@ def expected(batches: Sequence[LogBatch]) -> list[str]:
 async def test_a_token_that_was_noted_without_its_parts_loses_no_line(store: Store) -> None:
     batches = [batch(1, 0, 1), batch(2, 1, 2), batch((1 << 64) - 1, 0, 0, 2)]
     rows = [rows_of(one) for one in batches]
-    await insert_all(store, rows, token="t", timeout_seconds=20)
+    await insert_all(store, rows, token="t", timeout_seconds=60)
     day = datetime.fromtimestamp(NOW_NS / 1e9 - 86_400, UTC)
     await store.command(f"ALTER TABLE logs DROP PARTITION {day:%Y%m%d}")
     assert len(await kept(store)) < 7
     for _ in range(2):
-        await insert_again(store, rows, token="t", timeout_seconds=20)
+        await insert_again(store, rows, token="t", timeout_seconds=60)
         assert await kept(store) == expected(batches)
 
 
 async def test_what_is_there_is_not_inserted_again(store: Store) -> None:
     batches = [batch(key, 0, 1) for key in range(2_100)]
     rows = [rows_of(one) for one in batches]
-    await insert_all(store, rows, token="t", timeout_seconds=20)
-    await insert_again(store, rows, token="t", timeout_seconds=20)
+    await insert_all(store, rows, token="t", timeout_seconds=60)
+    await insert_again(store, rows, token="t", timeout_seconds=60)
     assert len(await kept(store)) == 4_200
 
 
@@ -98,27 +98,27 @@ async def counts(store: Store) -> tuple[bytes, bytes]:
 
 async def test_lines_whose_view_was_never_told_are_counted(store: Store) -> None:
     before = [rows_of(batch(1, 0, 1))]
-    await insert_all(store, before, token="b", timeout_seconds=20)
+    await insert_all(store, before, token="b", timeout_seconds=60)
     rows = [rows_of(batch(2, 0, 1, 2)), rows_of(batch(3, 0, 0))]
     view = await store.fetch_bytes("SHOW CREATE TABLE logs_1m_view", fmt="TSVRaw")
     await store.command("DROP VIEW logs_1m_view")
-    await insert_all(store, rows, token="t", timeout_seconds=20)
+    await insert_all(store, rows, token="t", timeout_seconds=60)
     await store.command(view.decode())
     found, wanted = await counts(store)
     assert found != wanted
     for _ in range(2):
-        await insert_again(store, rows, token="t", timeout_seconds=20)
+        await insert_again(store, rows, token="t", timeout_seconds=60)
         found, wanted = await counts(store)
         assert found == wanted
 
 
 async def test_lines_that_were_counted_without_a_part_are_counted_once(store: Store) -> None:
     rows = [rows_of(batch(1, 0, 1)), rows_of(batch(2, 1, 2, 2))]
-    await insert_all(store, rows, token="t", timeout_seconds=20)
+    await insert_all(store, rows, token="t", timeout_seconds=60)
     day = datetime.fromtimestamp(NOW_NS / 1e9 - 86_400, UTC)
     await store.command(f"ALTER TABLE logs DROP PARTITION {day:%Y%m%d}")
     for optimized in (False, True):
-        await insert_again(store, rows, token="t", timeout_seconds=20)
+        await insert_again(store, rows, token="t", timeout_seconds=60)
         if optimized:
             await store.command("OPTIMIZE TABLE logs_1m FINAL")
         found, wanted = await counts(store)

@@ -90,11 +90,11 @@ async def test_a_token_that_was_noted_without_its_parts_loses_no_span(store: Sto
     now_ns = 19_700 * DAY_NS
     batches = [batch(1, now_ns), batch(2, now_ns), batch((1 << 64) - 1, now_ns)]
     rows = [rows_of(one) for one in batches]
-    await insert_all(store, rows, token="t", timeout_seconds=20)
+    await insert_all(store, rows, token="t", timeout_seconds=60)
     await store.command("ALTER TABLE spans DROP PARTITION 20231208")
     assert await kept(store) != expected(batches)
     for _ in range(2):
-        await insert_again(store, rows, token="t", timeout_seconds=20)
+        await insert_again(store, rows, token="t", timeout_seconds=60)
         assert await kept(store) == expected(batches)
         found, wanted = await counts(store)
         assert found == wanted

@@ -487,10 +487,10 @@ async def test_rows_whose_token_alone_was_kept_are_inserted_after_all(store: Sto
     first = b'{"ts":"1700000000.123456789","name":"a\\"\'"}\n'
     second = b'{"ts":"1600000000","name":"b"}\n'
     rows = [Rows("events", columns, "JSONEachRow", 2, first + second)]
-    await insert_again(store, rows, token="t", timeout_seconds=20)
+    await insert_again(store, rows, token="t", timeout_seconds=60)
     await store.command("ALTER TABLE events DELETE WHERE name = 'b' SETTINGS mutations_sync = 1")
     for _ in range(2):
-        await insert_again(store, rows, token="t", timeout_seconds=20)
+        await insert_again(store, rows, token="t", timeout_seconds=60)
         assert await count(store, "events") == 2
 
 

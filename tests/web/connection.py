@@ -12,7 +12,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 Message = Any  # of ASGI
-_PATIENCE = 20
+_PATIENCE = 60
 
 
 class Connection:

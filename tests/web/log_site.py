@@ -86,7 +86,7 @@ class LogSite:
                 if stop is not None and stop(answer.body):
                     left.set()
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self.app(scope, receive, send)
         return answer
 

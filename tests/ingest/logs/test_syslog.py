@@ -88,7 +88,7 @@ async def listening(
 
 
 async def until(kept: KeptLines, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(kept.records) < count:  # noqa: ASYNC110  lines arrive over a real socket
             await asyncio.sleep(0)
 

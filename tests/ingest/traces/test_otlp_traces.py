@@ -281,7 +281,7 @@ async def test_grpc_answers_what_was_rejected() -> None:
                 response_deserializer=ExportTraceServiceResponse.FromString,
             )
             body = msgspec.json.encode(request(here, {}, {"traceId": ""}))
-            answer = await export(otlp_json.parse(body, ExportTraceServiceRequest()), timeout=5)
+            answer = await export(otlp_json.parse(body, ExportTraceServiceRequest()), timeout=60)
         assert answer.partial_success.rejected_spans == 1
     finally:
         await server.stop(grace_seconds=1)

@@ -102,7 +102,7 @@ def test_the_list_follows_what_happens_without_being_loaded_again(
     name = f"Outside{page.viewport_size['width'] if page.viewport_size else 0}"
     shop.client.post_json("/api/v2/alerts", [{"labels": {"alertname": name, "job": "x"}}])
     row = page.locator(".alert-row").filter(has_text=name)
-    expect(row).to_be_visible(timeout=15_000)
+    expect(row).to_be_visible(timeout=45_000)
     assert page.evaluate("window.sameDocument")
     row.get_by_role("link", name="job=x").click()
     expect(page).to_have_url(re.compile("q=job%3D%22x%22"))
@@ -145,11 +145,11 @@ def test_a_query_becomes_an_alert_that_fires_and_can_be_taken_to_git(
     page.get_by_label("Severity").fill("info")
     page.get_by_label("Must hold for").fill("0s")
     page.get_by_label("Message").fill("{{ $labels.node }} is busy")
-    expect(page.locator("#rule-trial")).to_contain_text("in the last 7 days", timeout=20_000)
+    expect(page.locator("#rule-trial")).to_contain_text("in the last 7 days", timeout=45_000)
     page.get_by_role("button", name="Make the alert").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page.goto(f"/alerts?q={name}")
-    expect(page.locator(".alert-row")).to_contain_text("b is busy", timeout=15_000)
+    expect(page.locator(".alert-row")).to_contain_text("b is busy", timeout=45_000)
     assert name in shop.client.get("/api/v1/rules").text
     assert f"alert: {name}" in shop.client.get("/api/rules/made.yml").text
     page.goto(f"/rules/made here/{name}")

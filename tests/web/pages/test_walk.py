@@ -183,7 +183,7 @@ def _status(visit: Visit, key: str) -> int:
     url = f"{visit.address}/api/v1/query?query=up"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         refused.close()
