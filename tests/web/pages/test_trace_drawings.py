@@ -12,7 +12,7 @@ from tocsin.query.logs.search import Span
 from tocsin.query.traces.answers import Dependency, HeatCell, Rate, Trace
 from tocsin.query.traces.tree import tree
 from tocsin.web.pages.trace_filters import colours_of, nano_duration
-from tocsin.web.pages.trace_graph import graph_of
+from tocsin.web.pages.trace_graph import around, graph_of
 from tocsin.web.pages.trace_heat import HEIGHT, WIDTH, heat_of
 from tocsin.web.pages.trace_story import cause_of, rows_of, shares_of
 
@@ -70,6 +70,20 @@ def test_rings_of_callers_are_drawn_and_nobody_hides_another(pairs: list[tuple[s
     assert {node.name for node in graph.nodes} == names
     assert len({(node.x, node.y) for node in graph.nodes}) == len(names)
     assert all(0 <= node.x < graph.width and 0 <= node.y < graph.height for node in graph.nodes)
+
+
+def test_around_one_service_are_its_callers_and_those_it_calls() -> None:
+    calls = [Dependency("web", "api", 10, 0), Dependency("api", "worker", 5, 5)]
+    kept, rates = around("worker", calls, RATES)
+    assert kept == calls[1:]
+    assert set(rates) == {"api", "worker"}
+
+
+def test_a_long_chain_of_calls_stays_readable() -> None:
+    calls = [Dependency(f"s{n}", f"s{m}", 1, 0) for n in range(20) for m in range(n + 1, 20)]
+    graph = graph_of(calls, {f"s{n}": Rate(service=f"s{n}", requests=1) for n in range(20)})
+    assert graph.is_dense
+    assert len({node.x for node in graph.nodes}) == 2
 
 
 def test_too_many_services_are_left_out_and_counted() -> None:

@@ -24,7 +24,7 @@ from tocsin.web.pages.connect import address_of
 from tocsin.web.pages.log_asked import part_of
 from tocsin.web.pages.logs import TONES
 from tocsin.web.pages.render import error_page, frame, html, page, respond
-from tocsin.web.pages.trace_filters import colours_of
+from tocsin.web.pages.trace_filters import COLOURS, colours_of
 from tocsin.web.pages.trace_story import Share, cause_of, rows_of, shares_of
 from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import Services, services
@@ -127,7 +127,9 @@ async def _colours(given: Services, trace: Trace) -> dict[str, int]:
     """As on the list of traces of that time: a service keeps its colour."""
     began = trace.began_ns
     names = await given.trace_search.services(began - _HOUR_NS, began + trace.duration_ns + 1)
-    return colours_of([*names, *trace.services])
+    every = {*names, *trace.services}
+    # Of more than there are colours some look the same: not those that stand side by side.
+    return colours_of(every if len(every) <= COLOURS else trace.services)
 
 
 async def _trace(request: Request) -> Response:

@@ -8,7 +8,8 @@ from tocsin.model.spans import KINDS, STATUSES
 from tocsin.query.logs.compare import quoted
 from tocsin.web.pages.filters import duration
 
-_COLOURS = 12
+COLOURS = 12
+"""Of series; more services share them."""
 _OFFSET, _PRIME, _BITS = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
 
 
@@ -22,11 +23,11 @@ def colours_of(services: Iterable[str]) -> dict[str, int]:
     colour; of two with the same, the later by name takes the next that is free."""
     found: dict[str, int] = {}
     for name in sorted(set(services)):
-        slot = _hash(name) % _COLOURS
-        for _ in range(_COLOURS):
+        slot = _hash(name) % COLOURS
+        for _ in range(COLOURS):
             if slot + 1 not in found.values():
                 break
-            slot = (slot + 1) % _COLOURS
+            slot = (slot + 1) % COLOURS
         found[name] = slot + 1
     return found
 

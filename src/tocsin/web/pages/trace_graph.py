@@ -13,6 +13,8 @@ MOST_NODES = 60
 NODE_WIDTH, NODE_HEIGHT = 176, 48
 _ACROSS, _DOWN, _EDGE = 268, 74, 12
 _SWEEPS = 4
+_MOST_COLUMNS = 8
+_DENSE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,20 @@ class Graph:
     height: int
     left_out: int
 
+    @property
+    def is_dense(self) -> bool:
+        """Whether lines have to be thin to be told apart."""
+        return len(self.edges) > _DENSE
+
 
 def graph_of(calls: Sequence[Dependency], rates: Mapping[str, Rate]) -> Graph:
     """The drawing of these calls; services that nobody calls and that call nobody stand alone."""
     names = _busiest(calls, rates)
     kept = names[:MOST_NODES]
     drawn = [one for one in calls if one.parent in kept and one.child in kept]
+    joined = {name for one in drawn for name in (one.parent, one.child)}
+    # What is known by its callers alone says nothing without them.
+    kept = [name for name in kept if name in joined or name in rates]
     layers = _ordered(_layers(kept, drawn), drawn)
     tallest = max((len(layer) for layer in layers), default=1)
     places: dict[str, tuple[int, int]] = {}
@@ -80,6 +90,15 @@ def graph_of(calls: Sequence[Dependency], rates: Mapping[str, Rate]) -> Graph:
     )
 
 
+def around(
+    service: str, calls: Sequence[Dependency], rates: Mapping[str, Rate]
+) -> tuple[list[Dependency], dict[str, Rate]]:
+    """The calls of one service alone, and how those do that have part in them."""
+    kept = [one for one in calls if service in (one.parent, one.child)]
+    names = {service, *(name for one in kept for name in (one.parent, one.child))}
+    return kept, {name: rate for name, rate in rates.items() if name in names}
+
+
 def _busiest(calls: Sequence[Dependency], rates: Mapping[str, Rate]) -> list[str]:
     sums = {name: one.requests for name, one in rates.items()}
     for call in calls:
@@ -89,7 +108,8 @@ def _busiest(calls: Sequence[Dependency], rates: Mapping[str, Rate]) -> list[str
 
 
 def _layers(names: Sequence[str], calls: Sequence[Dependency]) -> list[list[str]]:
-    """Each one column to the right of its callers; calls that close a ring do not count."""
+    """Each to the right of all its callers, calls that close a ring left aside; where that takes
+    too many columns, to the right of the nearest of them."""
     children: dict[str, list[str]] = {name: [] for name in names}
     called = set()
     for one in calls:
@@ -107,10 +127,26 @@ def _layers(names: Sequence[str], calls: Sequence[Dependency]) -> list[list[str]
         for child in children[name]:
             if child not in seen:
                 column[child] = max(column[child], column[name] + 1)
+    if max(column.values(), default=0) >= _MOST_COLUMNS:
+        column = _steps(roots, names, children)
     layers: list[list[str]] = [[] for _ in range(max(column.values(), default=0) + 1)]
     for name in names:
         layers[column[name]].append(name)
     return [layer for layer in layers if layer]
+
+
+def _steps(
+    roots: Sequence[str], names: Sequence[str], children: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
+    """How many calls each is away from where requests come in."""
+    found = dict.fromkeys(roots, 0)
+    waiting = list(roots)
+    for name in waiting:
+        for child in children[name]:
+            if child not in found:
+                found[child] = found[name] + 1
+                waiting.append(child)
+    return {name: found.get(name, 0) for name in names}
 
 
 def _visit(

@@ -16,7 +16,7 @@ from tocsin.web.pages.connect import PLACEHOLDER, Snippet, address_of
 from tocsin.web.pages.log_asked import span_of
 from tocsin.web.pages.render import frame, page
 from tocsin.web.pages.trace_filters import colours_of
-from tocsin.web.pages.trace_graph import Graph, graph_of
+from tocsin.web.pages.trace_graph import Graph, around, graph_of
 from tocsin.web.pages.trace_snippets import trace_snippets
 from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import Services, services
@@ -90,7 +90,7 @@ async def _view(
     return ServicesView(
         rates=rates,
         seconds=seconds,
-        graph=graph_of(calls, by_name),
+        graph=graph_of(*(around(chosen, calls, by_name) if chosen else (calls, by_name))),
         courses=_courses(points, ends[0] / 1e9, seconds, step),
         colours=colours_of(by_name),
         service=chosen,
