@@ -121,3 +121,9 @@ def test_other_texts_hold_nothing(text: str) -> None:
 )
 def test_texts_that_are_made_to_be_slow_are_read(text: str) -> None:
     found_in(text)
+
+
+def test_a_stack_of_a_page_is_a_browsers() -> None:
+    found = found_in("TypeError: x\n    at f (https://shop.example/a.js:1:2)\n")
+    assert found is not None
+    assert found.platform == "javascript"

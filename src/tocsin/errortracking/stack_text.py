@@ -84,8 +84,15 @@ def found_in(text: str) -> Found | None:
     for platform, read in _READERS:
         chain = read(text)
         if chain:
-            return Found(platform, chain)
+            is_of_page = platform == "node" and _is_of_page(chain)
+            return Found("javascript" if is_of_page else platform, chain)
     return None
+
+
+def _is_of_page(chain: tuple[Thrown, ...]) -> bool:
+    """Whether a browser wrote it: its files have addresses."""
+    files = [frame.filename for one in chain for frame in one.frames]
+    return any(file.startswith(("http://", "https://")) for file in files)
 
 
 def _lines(text: str) -> list[str]:
