@@ -149,7 +149,7 @@ def test_what_somebody_else_did_meanwhile_is_said_and_not_overwritten(
         late = other.new_page()
         late.goto(page.url)
         late.evaluate("clearInterval(document.querySelector('tc-errors').timer)")
-        page.get_by_text("Ignore", exact=True).click()
+        page.locator("summary", has_text="Ignore").click()
         page.get_by_role("button", name="Until 100 more events").click()
         expect(page.locator(".issue-head .badge", has_text="Ignored")).to_be_visible()
         with late.expect_response(lambda answer: answer.status == 409):
