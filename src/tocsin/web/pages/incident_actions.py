@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 from tocsin.incident.book import Author, Conflict, Edit, IncidentBook, Resolution, status_named
 from tocsin.kit.fault import Rejected
 from tocsin.model.incidents import Incident, Link
-from tocsin.query.logs.compare import quoted
 from tocsin.web.csrf import form_of
 from tocsin.web.identity import identity
 from tocsin.web.pages.incidents import listed
@@ -113,7 +112,9 @@ def _address(kind: str, ref: str) -> str:
         case "log":
             return f"/logs?{urlencode({'q': ref})}"
         case "trace":
-            return f"/logs?{urlencode({'q': f'trace_id:{quoted(ref)}'})}"
+            return f"/traces/{quote(ref, safe='')}"
+        case "error":
+            return f"/errors/{ref}" if ref.isascii() and ref.isdigit() else ""
         case "graph":
             return f"/explore?{urlencode({'a': ref})}"
     return ""
