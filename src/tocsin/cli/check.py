@@ -65,6 +65,7 @@ def config(
 
 
 def _warnings(loaded: Loaded, found: Checked) -> Iterator[str]:
+    from tocsin.app.dashboards import folder_of
     from tocsin.oncall.advice import warnings as on_call_warnings
 
     yield from loaded.warnings
@@ -74,6 +75,7 @@ def _warnings(loaded: Loaded, found: Checked) -> Iterator[str]:
     yield from _without_level(loaded, found.rules.groups)
     yield from on_call_warnings(found.oncall.roster, SystemClock().now_ms())
     yield from found.response
+    yield from folder_of(loaded).problems
 
 
 def _show(loaded: Loaded, found: Checked) -> None:

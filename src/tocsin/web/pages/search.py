@@ -1,4 +1,4 @@
-"""What the command palette finds: metrics and targets, as JSON."""
+"""What the command palette finds: dashboards, metrics and targets, as JSON."""
 
 from __future__ import annotations
 
@@ -44,8 +44,13 @@ async def _search(request: Request) -> Response:
     given = services(request)
     search = request.query_params.get("q", "")[:200]
     now_ms = given.clock.now_ms()
-    metrics = await given.source.label_values(NAME, (), now_ms - 24 * _HOUR_MS, now_ms)
+    boards = {one.title: one.uid for one in await given.dashboards.all()}
     entries = [
+        Entry(name, "dashboard", f"/dashboards/{boards[name]}")
+        for name in best(list(boards), search)
+    ]
+    metrics = await given.source.label_values(NAME, (), now_ms - 24 * _HOUR_MS, now_ms)
+    entries += [
         Entry(name, "metric", f"/browse?{urlencode({'metric': name})}")
         for name in best(metrics, search)
     ]

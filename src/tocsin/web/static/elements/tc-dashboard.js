@@ -7,7 +7,7 @@ import { panelMenu } from "../lib/dash_menu.js";
 import { draw } from "../lib/dash_panels.js";
 import { save } from "../lib/dash_save.js";
 import { Variables } from "../lib/dash_variables.js";
-import { filled } from "../lib/dash_words.js";
+import { filled, namedIn } from "../lib/dash_words.js";
 import { current } from "../lib/range.js";
 
 /**
@@ -169,9 +169,11 @@ export class TcDashboard extends HTMLElement {
     }
   }
 
-  /** @param {string} words */
-  titled(words) {
-    return filled(words, this.variables?.values ?? new Map(), {}, "text");
+  /** @param {string} words @param {Placed} [placed] a repeated panel knows its own value */
+  titled(words, placed) {
+    const values = new Map(this.variables?.values ?? []);
+    if (placed?.value !== undefined) values.set(placed.panel.repeat, [placed.value]);
+    return filled(words, values, {}, "text");
   }
 
   /** Put every panel where it belongs; those that stay are kept as they are. */
@@ -215,7 +217,7 @@ export class TcDashboard extends HTMLElement {
   /** @param {Tile} tile @param {Placed} placed @param {(id: number, collapsed: boolean) => boolean} isClosed */
   fit(tile, placed, isClosed) {
     const { panel } = placed;
-    const looks = JSON.stringify([panel, placed.value, this.editing, panel.kind === "row" && isClosed(panel.id, panel.collapsed), this.titled(panel.title)]);
+    const looks = JSON.stringify([panel, placed.value, this.editing, panel.kind === "row" && isClosed(panel.id, panel.collapsed), this.titled(panel.title, placed)]);
     tile.placed = placed;
     for (const side of /** @type {const} */ (["x", "y", "w", "h"])) tile.element.style.setProperty(`--${side}`, String(placed[side] + (side === "x" || side === "y" ? 1 : 0)));
     if (tile.element.dataset.looks === looks) return;
@@ -223,8 +225,9 @@ export class TcDashboard extends HTMLElement {
     tile.element.dataset.looks = looks;
     tile.element.dataset.kind = panel.kind;
     tile.element.dataset.legend = panel.legend;
-    const title = this.titled(panel.title) || (panel.kind === "text" ? "" : KINDS[panel.kind][0]);
-    const label = placed.value && !panel.title.includes(`$${panel.repeat}`) ? `${title} (${placed.value})` : title.replaceAll(`$${panel.repeat}`, placed.value ?? "");
+    const title = this.titled(panel.title, placed) || (panel.kind === "text" && !this.editing ? "" : KINDS[panel.kind][0]);
+    const named = namedIn(panel.title).has(panel.repeat);
+    const label = placed.value === undefined || named ? title : `${title} (${placed.value})`;
     tile.element.setAttribute("aria-label", label || "Text");
     tile.element.classList.toggle("bare", panel.kind === "text" && !panel.title && !this.editing);
     if (panel.kind === "row") this.asRow(tile, label, isClosed(panel.id, panel.collapsed));
@@ -244,9 +247,9 @@ export class TcDashboard extends HTMLElement {
   /** @param {Tile} tile @param {string} label */
   head(tile, label) {
     const { panel } = tile.placed;
-    const links = panel.links.map((link) => el("a", { class: "button bare small", href: this.titled(link.url), text: link.title }));
+    const links = panel.links.map((link) => el("a", { class: "button bare small", href: this.titled(link.url, tile.placed), text: link.title }));
     const head = el("header", {}, ...(this.editing ? [el("span", { class: "dash-handle", "data-move": true, title: "Drag to move; or focus the panel and use the arrow keys" }, icon("grip"))] : []),
-      el("h2", { text: label }), ...(panel.description ? [el("span", { class: "dash-hint", title: panel.description, "aria-label": panel.description, role: "note", text: "i" })] : []), ...links, panelMenu(this, tile.placed));
+      ...(label ? [el("h2", { text: label })] : []), ...(panel.description ? [el("span", { class: "dash-hint", title: panel.description, "aria-label": panel.description, role: "note", text: "i" })] : []), ...links, panelMenu(this, tile.placed));
     return head;
   }
 

@@ -158,7 +158,7 @@ class PanelEditor {
     if (draft.kind !== "table" && draft.kind !== "stat" && draft.kind !== "heatmap") pair.push(field("From", number(draft.low, (low) => set({ low }), { placeholder: "by the data" })), field("To", number(draft.high, (high) => set({ high }), { placeholder: "by the data" })));
     const thresholds = list("Thresholds", draft.thresholds, (one) => [
       number(one.at, (at) => { one.at = at ?? 0; this.later(); }, { "aria-label": "From this value on", placeholder: "from" }),
-      choice(one.tone, TONES.map((tone) => [tone, tone]), (tone) => { one.tone = tone; this.later(); }),
+      choice(one.tone, TONES.map((tone) => [tone, tone]), (tone) => { one.tone = tone; this.later(); }, { "aria-label": "Looks" }),
       words(one.words, (text) => { one.words = text; this.later(); }, { placeholder: "words at the line", "aria-label": "Words" })], () => ({ at: 0, tone: "warning", words: "" }), () => this.later(), "a threshold");
     return [el("div", { class: "pairs2" }, ...pair, units), ...(draft.kind === "stat" ? [check("With a line of its past", draft.spark, (spark) => set({ spark }))] : []),
       ...(draft.kind === "table" ? [field("Labels", words(draft.columns.join(", "), (value) => set({ columns: value.split(/[,\s]+/).filter(Boolean) }), { placeholder: "all of them" })), this.limit(set)] : []),

@@ -27,9 +27,9 @@ export function long(value, take, more = {}) {
   return area;
 }
 
-/** @param {string} value @param {[string, string][]} options value and name @param {(value: string) => void} take */
-export function choice(value, options, take) {
-  const select = /** @type {HTMLSelectElement} */ (el("select", {}, ...options.map(([one, name]) => el("option", { value: one, selected: one === value, text: name }))));
+/** @param {string} value @param {[string, string][]} options value and name @param {(value: string) => void} take @param {Record<string, unknown>} [more] */
+export function choice(value, options, take, more = {}) {
+  const select = /** @type {HTMLSelectElement} */ (el("select", more, ...options.map(([one, name]) => el("option", { value: one, selected: one === value, text: name }))));
   select.addEventListener("change", () => take(select.value));
   return select;
 }

@@ -27,8 +27,12 @@ import { colours, key } from "./series.js";
 
 /** @typedef {{ lines: Line[], times: number[], rest: number, problems: string[] }} Asked */
 
+/** As many series are asked for; the largest of them are drawn. */
+const MOST = 500;
 const TILES = 16;
 const BARS = 100;
+/** Whoever has no mouse scrolls what has the focus. */
+const SCROLLED = ":scope > :is(.tiles, .bar-list, .alert-list, .lines, .written, tc-table)";
 
 /** @param {Panel} panel */
 export function unitFor(panel) {
@@ -50,7 +54,7 @@ export async function asked(panel, setting, width) {
   const step = stepOf(end - start, width);
   const queries = panel.queries.map((one, index) => ({ ...one, letter: LETTERS[index] })).filter((one) => !one.hidden && one.expr.trim());
   if (!queries.length) throw new Refused("It asks nothing yet: edit it and give it a query.", "empty", 0);
-  const answers = await Promise.allSettled(queries.map((one) => queryRange(fill(one.expr, setting, step), start, end, step, setting.signal)));
+  const answers = await Promise.allSettled(queries.map((one) => queryRange(fill(one.expr, setting, step), start, end, step, setting.signal, { limit: String(MOST) })));
   const problems = /** @type {string[]} */ ([]);
   const lines = /** @type {Line[]} */ ([]);
   let [rest, times] = [0, /** @type {number[]} */ ([])];
@@ -61,7 +65,7 @@ export async function asked(panel, setting, width) {
       problems.push(`Query ${queries[index].letter.toUpperCase()}: ${answer.reason.message}`);
       return;
     }
-    problems.push(...answer.value.warnings);
+    problems.push(...answer.value.warnings.map(bounded));
     const found = frame(answer.value.data.result, start, end, step, fill(queries[index].legend, setting, step, "text"));
     times = found.times;
     rest += found.rest;
@@ -71,6 +75,11 @@ export async function asked(panel, setting, width) {
   const kept = lines.slice(0, DRAWN);
   const chosen = colours(kept.map((line) => line.metric));
   return { lines: kept.map((line, index) => ({ ...line, colour: chosen[index] })), times, rest: rest + lines.length - kept.length, problems };
+}
+
+/** @param {string} warning of the API */
+function bounded(warning) {
+  return /truncated/.test(warning) ? `More than ${MOST} series answer: some of them are looked at. Narrow the query, or ask for topk(10, …).` : warning;
 }
 
 /** @param {Line} line */
@@ -201,7 +210,7 @@ async function table(panel, body, setting) {
   const queries = panel.queries.map((one, index) => ({ ...one, letter: LETTERS[index] })).filter((one) => !one.hidden && one.expr.trim());
   if (!queries.length) throw new Refused("It asks nothing yet: edit it and give it a query.", "empty", 0);
   const time = String(setting.range.end);
-  const answers = await Promise.all(queries.map((one) => ask("/api/v1/query", { query: fill(one.expr, setting, 60), time }, setting.signal)));
+  const answers = await Promise.all(queries.map((one) => ask("/api/v1/query", { query: fill(one.expr, setting, 60), time, limit: "2000" }, setting.signal)));
   await import("../elements/tc-table.js");
   /** @type {Map<string, { metric: Record<string, string>, values: string[] }>} */
   const rows = new Map();
@@ -269,6 +278,10 @@ export async function draw(panel, body, setting) {
     const problems = await drawer(panel, body, setting);
     if (setting.signal.aborted) return true;
     note(body, problems ?? []);
+    for (const box of /** @type {NodeListOf<HTMLElement>} */ (body.querySelectorAll(SCROLLED))) {
+      if (box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
     return true;
   } catch (error) {
     if (setting.signal.aborted) return true;

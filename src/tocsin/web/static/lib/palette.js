@@ -66,7 +66,7 @@ export function open() {
     try {
       const { data } = await ask("/ui/search", { q: words }, here.signal);
       if (here.signal.aborted) return;
-      const more = data.entries.map((/** @type {{ name: string, kind: string, href: string }} */ one) => ({ ...one, icon: one.kind.startsWith("target") ? "targets" : "explore" }));
+      const more = data.entries.map((/** @type {{ name: string, kind: string, href: string }} */ one) => ({ ...one, icon: one.kind === "dashboard" ? "dashboards" : one.kind.startsWith("target") ? "targets" : "explore" }));
       entries = [...entries, ...more];
       if (/^[0-9a-f]{32}$/i.test(words)) entries.unshift({ name: words, kind: "open this trace", href: `/traces/${words.toLowerCase()}`, icon: "traces" });
       if (/[({\]]/.test(words)) entries.push({ name: words, kind: "run this query", href: `/explore?${new URLSearchParams({ a: words })}`, icon: "explore" });
