@@ -253,6 +253,15 @@ def test_whatever_an_event_says_is_text_on_the_page() -> None:
         assert ' onerror=alert(2)>{{7*7}}"' not in one
 
 
+def test_a_question_that_makes_no_sense_is_said_and_nothing_is_called_well() -> None:
+    asked = Asked(q="is:lost")
+    view = ErrorsView(asked, NOW, problem="is:lost: known are open, resolved")
+    text = html("pages/errors.html", frame("/errors"), view=view, me="ana")
+    assert "known are open" in text
+    assert 'value="is:lost"' in text
+    assert "No open issue" not in text
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -103,7 +103,7 @@ async def _who_changed(given: Services, number: int, now: Issue) -> str:
     if not acts:
         return f"Somebody changed it meanwhile: it is {now.state.value} now."
     last, seconds = acts[-1], given.clock.now()
-    what = last.text or last.kind
+    what = (last.text or last.kind)[:300]
     return f"{last.author} was first, {ago(last.at_ms / 1000, seconds)}: {what}."
 
 
