@@ -55,6 +55,8 @@ alerting:
 # Whose errors belong together; the number is what the DSN of an SDK ends with.
 projects:
   shop: {number: 7, platform: python, services: [shop, worker, partner]}
+# The shop tells its errors itself; its spans record the same ones once more.
+errors: {from_spans: no}
 
 # Who is called: ana and ben take turns, the other one is second, then carla is called.
 oncall:
