@@ -9,8 +9,8 @@ from tocsin.dashboard.shipped import shipped
 from tocsin.model.dashboards import Dashboard, Kind, Panel, PanelQuery, Variable
 
 
-def _board(*panels: Panel, **more: list[Variable]) -> Dashboard:
-    return Dashboard(title="x", panels=list(panels), **more)
+def _board(*panels: Panel, variables: list[Variable] | None = None) -> Dashboard:
+    return Dashboard(title="x", panels=list(panels), variables=variables or [])
 
 
 def _graph(expr: str, kind: Kind = "graph") -> Panel:
