@@ -116,6 +116,20 @@ async def test_a_repeated_request_is_kept_once(store: Store, tmp_path: Path) -> 
         assert len(await lines(store)) == 4
 
 
+async def test_a_request_that_comes_again_while_it_is_being_kept_is_kept_once(
+    store: Store, tmp_path: Path
+) -> None:
+    many = [f"line {number}" for number in range(500)]
+    async with writing(store, tmp_path) as writer:
+        first = asyncio.create_task(writer.write(batch(*many)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await writer.write(batch(*many))
+        await first
+        await writer.settle()
+        assert len(await lines(store)) == 500
+
+
 async def test_the_next_process_knows_what_senders_called_their_lines(
     store: Store, tmp_path: Path
 ) -> None:

@@ -114,6 +114,20 @@ async def test_a_repeated_request_is_kept_once_even_after_a_restart(
     assert await rows(store, "SELECT count() FROM spans") == [["3"]]
 
 
+async def test_a_request_that_comes_again_while_it_is_being_kept_is_kept_once(
+    store: Store, tmp_path: Path
+) -> None:
+    sent = batch(500)  # so many are encoded in a thread: the second comes after the commit began
+    async with writing(store, tmp_path) as writer:
+        first = asyncio.create_task(writer.write(sent))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        again = await writer.write(sent)
+        assert sorted([await first, again]) == [False, True]
+        await writer.settle()
+    assert await rows(store, "SELECT count() FROM spans") == [["500"]]
+
+
 async def test_counts_by_minute_and_times_of_traces_follow_the_spans(
     store: Store, tmp_path: Path
 ) -> None:

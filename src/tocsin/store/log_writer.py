@@ -103,7 +103,6 @@ class LogWriter:
         records = batch.records
         size = sum(map(len, map(_BODY, records))) + sum(map(len, map(_ORIGINAL, records)))
         await self._lane.put(batch, len(records), size + len(records) * _OTHER_BYTES)
-        self._remember(batch.key)
         _written.inc(len(batch.records))
 
     async def settle(self) -> None:
@@ -121,14 +120,18 @@ class LogWriter:
         return kept
 
     async def _commit(self, batches: list[LogBatch]) -> None:
-        # Two senders of the same request at once: the second finds the first's here.
-        once = list({batch.key: batch for batch in batches}.values())
+        # Two senders of the same request at once: the second finds the first's here, or kept by
+        # the commit before this one.
+        once = [one for one in {one.key: one for one in batches}.values() if not self.has(one.key)]
         lines = sum(len(batch.records) for batch in once)
         if lines <= _ON_LOOP:
             rows = [rows_of(batch) for batch in once]
         else:
             rows = await asyncio.to_thread(lambda: [rows_of(batch) for batch in once])
-        await self._journal.keep(rows, NOTHING)
+        if rows:
+            await self._journal.keep(rows, NOTHING)
+        for one in once:
+            self._remember(one.key)
 
     def _remember(self, key: int) -> None:
         self._known[key] = None

@@ -47,7 +47,8 @@ class SpanWriter:
     def __init__(self, store: Store, clock: Clock, journal: Journal) -> None:
         self._store = store
         self._journal = journal
-        self._known: OrderedDict[int, None] = OrderedDict()
+        self._known: OrderedDict[int, bool] = OrderedDict()
+        # Whether somebody was told that a request is new, as only one of two senders is.
         config = WriterConfig(interval_ms=WriterConfig().append_ms)
         self._lane: GroupCommit[SpanBatch] = GroupCommit(TABLE, self._commit, clock, config)
 
@@ -64,7 +65,7 @@ class SpanWriter:
         bounds = {"seconds": _REMEMBERED_SECONDS, "most": _REMEMBERED}
         body = await self._store.fetch_bytes(sql, bounds, fmt="TSV", lane="background")
         for text in body.split():
-            self._remember(int(text))
+            self._remember(int(text), is_told=True)
 
     async def run(self) -> None:
         """Commit until drained."""
@@ -89,10 +90,12 @@ class SpanWriter:
             return False
         count = len(batch.spans)
         await self._lane.put(batch, count, sum(map(_size_of, batch.spans)))
-        is_new = not self.has(batch.key)
-        self._remember(batch.key)
+        if self._known.get(batch.key, False):
+            _repeated.inc()
+            return False
+        self._remember(batch.key, is_told=True)
         _written.inc(count)
-        return is_new
+        return True
 
     async def settle(self) -> None:
         """Before spans are read: bring those that are pending into the store, if possible."""
@@ -109,16 +112,20 @@ class SpanWriter:
         return kept
 
     async def _commit(self, batches: list[SpanBatch]) -> None:
-        # Two senders of the same request at once: the second finds the first's here.
-        once = list({batch.key: batch for batch in batches}.values())
+        # Two senders of the same request at once: the second finds the first's here, or kept by
+        # the commit before this one.
+        once = [one for one in {one.key: one for one in batches}.values() if not self.has(one.key)]
         if sum(len(batch.spans) for batch in once) <= _ON_LOOP:
             rows = [rows_of(batch) for batch in once]
         else:
             rows = await asyncio.to_thread(lambda: [rows_of(batch) for batch in once])
-        await self._journal.keep(rows, NOTHING)
+        if rows:
+            await self._journal.keep(rows, NOTHING)
+        for one in once:
+            self._remember(one.key, is_told=False)
 
-    def _remember(self, key: int) -> None:
-        self._known[key] = None
+    def _remember(self, key: int, *, is_told: bool) -> None:
+        self._known[key] = is_told
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
