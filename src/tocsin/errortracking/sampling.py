@@ -16,7 +16,8 @@ class Sampler:
         self.keep = keep
         self._clock = clock
         self._until = 0.0
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        # How many came, and for how many those stand that were kept.
 
     def weight(self, name: str) -> int:
         """For how many errors this one stands; 0 when it is not kept."""
@@ -24,10 +25,16 @@ class Sampler:
         if now >= self._until or len(self._seen) >= _MOST_PRINTS:
             self._seen.clear()
             self._until = now + _WINDOW_SECONDS
-        seen = self._seen[name] = self._seen.get(name, 0) + 1
+        seen, told = self._seen.get(name, (0, 0))
+        seen += 1
+        weight = seen - told if self._is_kept(seen) else 0
+        self._seen[name] = (seen, told + weight)
+        return weight
+
+    def _is_kept(self, seen: int) -> bool:
         if seen <= self.keep:
-            return 1
+            return True
         step, reach = 10, 10 * self.keep
         while seen > reach:
             step, reach = step * 10, reach * 10
-        return step if seen % step == 0 else 0
+        return seen % step == 0
