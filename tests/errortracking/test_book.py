@@ -255,6 +255,18 @@ async def test_what_a_dead_process_kept_is_counted_at_the_next_start(
         await heir.intake.drain()
 
 
+async def test_what_a_process_kept_that_died_long_ago_is_counted_too(
+    store: Store, tmp_path: Path
+) -> None:
+    async with desk_in(store, tmp_path) as desk:
+        await desk.take(event(event_id="a" * 32))
+        await desk.writer.settle()
+        await store.command("ALTER TABLE errors UPDATE taken = taken - 86400 WHERE 1", {})
+        await desk.table.delete((await only(desk)).id)  # as if it had never been counted
+    async with desk_in(store, tmp_path) as heir:
+        assert (await only(heir)).times == 1
+
+
 async def test_signs_that_no_database_takes_are_left_out(desk: ErrorDesk) -> None:
     odd = "bad \x00 \ud800 text"
     line = LogRecord(

@@ -64,13 +64,14 @@ class ErrorWriter:
         return body.decode().split()
 
     async def lately(self) -> list[PrintKept]:
-        """What is kept of each print that came in the last hour: a process that died may not have
-        counted it."""
+        """What is kept of each print that came in the last hour in which any came: a process that
+        died may not have counted it, however long ago that was."""
         sql = (
             "SELECT project, issue AS number, sum(weight) AS times,"
             " toUnixTimestamp64Milli(min(ts)) AS first_ms, toUnixTimestamp64Milli(max(ts)) AS"
             " last_ms, argMax(event_id, ts) AS event_id FROM errors WHERE (project, issue) IN"
-            " (SELECT project, issue FROM errors WHERE taken > now() - {seconds:UInt32})"
+            " (SELECT project, issue FROM errors WHERE taken >"
+            " (SELECT max(taken) FROM errors) - {seconds:UInt32})"
             " GROUP BY project, issue LIMIT {most:UInt32}"
         )
         bounds = {"seconds": _REMEMBERED_SECONDS, "most": _REMEMBERED}
