@@ -33,6 +33,14 @@ def decoded(*spans: dict[str, Any]) -> list[Any]:
     return list(zipkin.decode(msgspec.json.encode(spans), now_ns=NOW_NS))
 
 
+@pytest.mark.parametrize(
+    ("duration", "ns"), [("nan", 0), ("inf", (1 << 53) * 1000), (-1, 0), (None, 0), (2.4, 2000)]
+)
+def test_durations_that_cannot_be_become_some_that_can(duration: Any, ns: int) -> None:
+    (span,) = decoded({**CLIENT, "duration": duration})
+    assert span.duration_ns == ns
+
+
 def test_the_example_of_the_specification() -> None:
     (span,) = decoded(CLIENT)
     assert span.trace_id == "00000000000000005af7183fb1d4cf5f"

@@ -84,7 +84,7 @@ def _span(
     begin = _nanoseconds(one.timestamp, now_ns)
     return Span(
         ts_ns=begin,
-        duration_ns=round(min(max(one.duration or 0, 0), _MOST_US)) * 1000,
+        duration_ns=_duration_ns(one.duration),
         trace_id=_id(one.trace_id, 32),
         span_id=_id(one.id, 16),
         parent_id=_id(one.parent_id or "", 16),
@@ -161,6 +161,12 @@ def _nanoseconds(microseconds: float | None, otherwise: int) -> int:
     if microseconds is None or not 0 < microseconds <= _LATEST_US:
         return otherwise
     return round(microseconds) * 1000
+
+
+def _duration_ns(microseconds: float | None) -> int:
+    if microseconds is None or not microseconds > 0:  # a text may say NaN
+        return 0
+    return round(min(microseconds, _MOST_US)) * 1000
 
 
 def _id(text: str, digits: int) -> str:
