@@ -70,6 +70,11 @@ def test_endless_garbage_is_given_up_soon() -> None:
     assert len(read(b"{}\n" + b"x\n" * 100_000).problems) == 20
 
 
+def test_empty_lines_between_items_are_passed_in_one_step() -> None:
+    found = read(b"{}\n" + b" \n" * 3_000_000 + b'{"type":"event"}\n{}\n\n\n')
+    assert [one.type for one in found.items] == ["event"]
+
+
 @given(some.binary(max_size=300))
 def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
     try:
