@@ -245,3 +245,10 @@ async def test_names_and_values_of_attributes_are_offered(search: TraceSearch) -
     assert [(one.value, one.spans) for one in values] == [("200", 48), ("500", 12)]
     operations = await search.values(asked(service="web"), "name")
     assert {one.value for one in operations} == {"GET /checkout", "POST"}
+
+
+@pytest.mark.parametrize("end", [(1 << 63) - 1, 1 << 63, 9_999_999_999 * 10**9, 1 << 70])
+async def test_a_range_may_end_after_all_times(search: TraceSearch, end: int) -> None:
+    found = await search.find(asked(until_ns=end))
+    assert len(found) == 60
+    assert len(await search.find(asked(until_ns=end, from_ns=-1))) == 60

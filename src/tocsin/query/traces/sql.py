@@ -50,6 +50,7 @@ _SIGNS = {
 _EVENTS = "JSONExtract(events, 'Array(Tuple(name String, attributes Map(String, String)))')"
 _TEXTS = ("name", "service", "status_message", "events")
 _NUMBERS = (Part.KIND, Part.STATUS, Part.FAILED, Part.ROOT, Part.DURATION, Part.TIME)
+_LAST_NS = (1 << 63) - 1
 Test = Callable[[str], str]
 Leaf = Ids | Words | Has | Wildcard | Regex | Range | Field
 
@@ -97,11 +98,13 @@ def asked_condition(asked: TraceAsked, query: Query, now_ns: int) -> str:
 
 
 def within(from_ns: int, until_ns: int) -> str:
-    """That a span began in the range, in SQL."""
-    return (
-        f"ts >= fromUnixTimestamp64Nano({from_ns}, 'UTC')"
-        f" AND ts < fromUnixTimestamp64Nano({until_ns}, 'UTC')"
-    )
+    """That a span began in the range, in SQL; what no span's time can be is its last or first."""
+    return f"ts >= {_time(from_ns)} AND ts < {_time(until_ns)}"
+
+
+def _time(ns: int) -> str:
+    # The store would take a larger number for a time long ago.
+    return f"fromUnixTimestamp64Nano({min(max(ns, 0), _LAST_NS)}, 'UTC')"
 
 
 def text_of(field: str) -> str:
@@ -205,7 +208,7 @@ def _field(query: Field, now_ns: int) -> str:
         case Part.DURATION:
             return f"duration_ns {sign} {duration_ns(value)}"
         case Part.TIME:
-            return f"ts {sign} fromUnixTimestamp64Nano({moment(value, now_ns)}, 'UTC')"
+            return f"ts {sign} {_time(moment(value, now_ns))}"
         case Part.KIND:
             return f"kind = {kind_of(value)}"
         case Part.STATUS:
