@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.side_by_side import group
+from tests.side_by_side import long_first
 from tests.store.shelf import Shelf
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.store.child import EngineChild
@@ -118,11 +118,9 @@ settings.register_profile(
 settings.load_profile("tocsin")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every coroutine test runs on anyio, and xdist knows what belongs together."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every coroutine test runs on anyio; nothing to remember. What takes long begins."""
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
             item.add_marker(pytest.mark.anyio)
-    if getattr(config.option, "loadgroup", False) or config.getoption("dist", "no") == "loadgroup":
-        group(items)
+    long_first(items)
