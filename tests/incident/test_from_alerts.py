@@ -9,7 +9,7 @@ from tocsin.incident.book import Author, Draft, Firing, Resolution
 from tocsin.incident.bounds import MOST_LINKS
 from tocsin.incident.sighting import link_of
 from tocsin.kit.clock import FakeClock
-from tocsin.model.alerts import Alert
+from tocsin.model.alerts import ERRORS, Alert
 from tocsin.model.incidents import Status
 from tocsin.model.labels import from_mapping
 
@@ -462,3 +462,33 @@ async def test_with_incidents_off_alerts_open_none(tmp_path: Path) -> None:
 def _firing(**labels: str) -> Firing:
     alert = Alert(labels=from_mapping(labels), starts_ms=round(NIGHT * 1000))
     return Firing(links=(link_of(alert),))
+
+
+def _new_issue(node: Node, service: str) -> Alert:
+    """An alert as `app.error_alerts` tells it: over by itself after a while."""
+    labels = {"alertname": "NewIssue", "severity": "critical", "service": service}
+    now = node.clock.now_ms()
+    return Alert(labels=from_mapping(labels), starts_ms=now, ends_ms=now + 3_600_000, source=ERRORS)
+
+
+async def test_what_only_tells_of_a_moment_holds_no_incident_open(tmp_path: Path) -> None:
+    async with night(tmp_path, "auto_resolve: 10m") as node:
+        await node.fire(**DOWN)
+        await node.dispatcher.put([_new_issue(node, DOWN["service"])])
+        await node.look()
+        assert len((await node.only()).of_kind("alert")) == 2
+        await node.end(**DOWN)
+        await node.pass_time(660)
+        assert (await node.only()).status is Status.RESOLVED
+        await node.pass_time(300)
+        assert (await node.only()).status is Status.RESOLVED
+
+
+async def test_an_incident_of_a_moment_alone_lasts_as_long_as_its_alert(tmp_path: Path) -> None:
+    async with night(tmp_path, "auto_resolve: 10m") as node:
+        await node.dispatcher.put([_new_issue(node, "orders")])
+        await node.look()
+        await node.pass_time(3_000)
+        assert not (await node.only()).is_over
+        await node.pass_time(1_500)
+        assert (await node.only()).status is Status.RESOLVED

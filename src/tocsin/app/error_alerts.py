@@ -11,7 +11,7 @@ from tocsin.errortracking.projects import Projects
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault
-from tocsin.model.alerts import Alert
+from tocsin.model.alerts import ERRORS, Alert
 from tocsin.model.labels import from_mapping
 from tocsin.model.logs import level_name
 
@@ -101,7 +101,7 @@ class ErrorAlerts:
             ends_ms=now + _QUIET_MS,
             updated_ms=now,
             generator_url=f"{url}?event={change.event_id}" if change.event_id else url,
-            source="errors",
+            source=ERRORS,
         )
 
     async def run(self) -> None:

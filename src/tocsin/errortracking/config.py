@@ -24,8 +24,9 @@ class ProjectConfig(msgspec.Struct, frozen=True, kw_only=True):
     project."""
     alert_on: tuple[AlertOn, ...] = ("new", "regressed")
     """When an alert fires at once: an issue is `new`, or came back after it was resolved."""
-    severity: str = "warning"
-    """The label `severity` of these alerts; of a fatal error it is `critical`."""
+    severity: str = "low"
+    """The label `severity` of these alerts; of a fatal error it is `critical`. As shipped `low`
+    opens no incident: a new error is told, and wakes nobody."""
     origins: tuple[str, ...] = ()
     """Sites whose pages may send to it, such as `https://shop.example.com`; empty: those of the
     key."""

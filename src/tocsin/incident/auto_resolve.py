@@ -20,9 +20,11 @@ _GIVE_UP_MS = 86_400_000
 
 
 def is_quiet(one: Incident) -> bool:
-    """Whether it had alerts and none of them fires."""
+    """Whether it had alerts and none of them fires. What only tells that something happened holds
+    it open when there is nothing else."""
     alerts = one.of_kind("alert")
-    return bool(alerts) and all(link.ends_ms for link in alerts)
+    lasting = [link for link in alerts if not link.is_moment] or alerts
+    return bool(lasting) and all(link.ends_ms for link in lasting)
 
 
 def _ends(one: Incident) -> bool:

@@ -197,6 +197,7 @@ def link_of(alert: Alert) -> Link:
         url=bounds.address(alert.generator_url),
         labels=alert.labels,
         starts_ms=alert.starts_ms,
+        is_moment=alert.is_moment,
     )
 
 

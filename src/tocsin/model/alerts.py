@@ -7,6 +7,9 @@ import msgspec
 from tocsin.model.labels import Labels
 from tocsin.model.notices import fingerprint
 
+ERRORS = "errors"
+"""The source of alerts on issues of applications."""
+
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One alert as Alertmanager knows it; times in milliseconds since the epoch, UTC.
@@ -32,6 +35,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def fingerprint(self) -> str:
         """16 hex digits that name the label set, as Alertmanager's API shows them."""
         return fingerprint(self.labels)
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether it tells that something happened, not that something is so."""
+        return self.source == ERRORS
 
     def is_resolved(self, now_ms: int) -> bool:
         """Whether it is over by then."""

@@ -41,6 +41,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     starts_ms: int = 0
     ends_ms: int = 0
     """When it was over; 0 while it lasts, or when that means nothing for its kind."""
+    is_moment: bool = False
+    """An alert that something happened, such as a new error: it lasts only to be told."""
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

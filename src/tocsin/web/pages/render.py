@@ -35,7 +35,7 @@ class Place:
 
 
 # Parts that have not arrived are not listed: no link leads nowhere.
-PLACES = (  # the first four stand at the bottom of a phone
+PLACES = (
     Place("/", "Overview", "overview", "o"),
     Place("/alerts", "Alerts", "bell", "a"),
     Place("/incidents", "Incidents", "incident", "i"),
@@ -55,6 +55,8 @@ PLACES = (  # the first four stand at the bottom of a phone
     Place("/targets", "Targets", "targets", "t"),
     Place("/system", "System", "system", "y"),
 )
+_AT_THUMB = ("/", "/alerts", "/incidents", "/logs")
+"""What stands at the bottom of a phone: what is looked at when something is wrong."""
 _BELONGS = {"postmortems": "/incidents"}
 """Pages, by the first part of their path, that stand below another entry of the rail."""
 SETTINGS = Place("/settings", "Settings", "settings", "s")
@@ -143,6 +145,7 @@ def environment() -> Environment:
         asset=assets.url,
         import_map=_import_map,
         PLACES=PLACES,
+        AT_THUMB=tuple(place for place in PLACES if place.path in _AT_THUMB),
         QUICK=timerange.QUICK,
         REFRESHES=timerange.REFRESHES,
     )
