@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -61,6 +62,17 @@ async def test_lines_with_exceptions_become_errors_of_their_services_project(
     ]
     event = await desk.book.event(page.issues[0].id)
     assert event.content.line_id == f"{records[0].ts_ns}-5-0"
+
+
+async def test_what_is_being_taken_is_in_when_all_that_waits_is(desk: ErrorDesk) -> None:
+    taps = Taps(desk.intake, desk.projects, desk.clock)
+    running = asyncio.create_task(taps.run())
+    taps.publish(LogBatch(records=(line(desk, exception_type="E"),), key=5, taken_ms=1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await taps.settle()
+    assert (await desk.book.find(IssuesAsked())).total == 1
+    running.cancel()
 
 
 async def test_an_exception_that_passes_through_spans_counts_once(desk: ErrorDesk) -> None:

@@ -37,6 +37,7 @@ class Taps:
         self._clock = clock
         self._waiting: deque[Find] = deque()
         self._arrived = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     def publish(self, batch: LogBatch) -> None:
         """Lines that were kept; as a live tail is told."""
@@ -70,20 +71,22 @@ class Taps:
         """Take what was seen in, for ever."""
         while True:
             await self._arrived.wait()
-            some = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-            if not self._waiting:
-                self._arrived.clear()
             try:
-                await self._take(some)
+                async with self._turn:
+                    await self._take_some()
             except Fault as fault:
-                _log.warning("found_errors_left_out", errors=len(some), reason=str(fault))
+                _log.warning("found_errors_left_out", reason=str(fault))
                 await self._clock.sleep(_PAUSE_SECONDS)
 
-    async def _take(self, some: list[Find]) -> None:
+    async def settle(self) -> None:
+        """Take in what waits, now: at an end too, so that it is not lost. Raises Temporary."""
+        async with self._turn:
+            while self._waiting:
+                await self._take_some()
+
+    async def _take_some(self) -> None:
+        some = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+        if not self._waiting:
+            self._arrived.clear()
         found = await asyncio.to_thread(lambda: [find() for find in some])
         await self._intake.take([one for one in found if one is not None])
-
-    async def settle(self) -> None:
-        """Take in what waits, now."""
-        while self._waiting:
-            await self._take([self._waiting.popleft() for _ in range(len(self._waiting))])
