@@ -38,8 +38,18 @@ _TYPES = frozenset(
         *("replay_event", "replay_recording", "replay_video", "statsd", "trace_metric"),
     )
 )
+_READ = frozenset(
+    (
+        *("transaction", "span", "log", "session", "sessions", "client_report"),
+        *("user_report", "feedback"),
+    )
+)
 _LATER = frozenset(("check_in", "profile", "profile_chunk", "replay_event", "replay_recording"))
 _MOST_LOGS = 1_000
+_MOST_FEEDBACK = 60
+"""Of a project in a minute: each is a question to both databases."""
+_LARGEST_BYTES = 8 << 20
+"""Of an item that is read, beside events: read, it takes many times as much memory."""
 _MOST_REPORTED = 100
 
 
@@ -176,17 +186,21 @@ class SentryIntake:
         _items.labels(known, taken).inc()
 
     async def _given(self, item: Item, project: Project, sender: str) -> str:
+        if item.type in _READ and len(item.payload) > _LARGEST_BYTES:
+            raise Rejected(
+                f"the {item.type} has {len(item.payload):,} bytes, the most is {_LARGEST_BYTES:,}"
+            )
         match item.type:
             case "transaction" | "span":
                 await self._spans(item, project, sender)
             case "log":
                 await self._lines(item, project, sender)
             case "session":
-                self._sinks.sessions.one(project.name, item.json())
+                self._sinks.sessions.one(project.name, await self._json(item))
             case "sessions":
-                self._sinks.sessions.several(project.name, item.json())
+                self._sinks.sessions.several(project.name, await self._json(item))
             case "client_report":
-                _count_losses(item.json())
+                _count_losses(await self._json(item))
             case "user_report" | "feedback":
                 return await self._feedback(item, project)
             case "attachment":
@@ -208,11 +222,15 @@ class SentryIntake:
         )
 
     async def _lines(self, item: Item, project: Project, sender: str) -> None:
-        raw = item.json()
-        items = raw.get("items")
         now_ns = self._clock.now_ms() * 1_000_000
-        given = items if isinstance(items, list) else [raw]
-        records = [_line(dictionary(one), project.name, now_ns) for one in given[:_MOST_LOGS]]
+
+        def made() -> list[LogRecord]:
+            raw = item.json()
+            items = raw.get("items")
+            given = items if isinstance(items, list) else [raw]
+            return [_line(dictionary(one), project.name, now_ns) for one in given[:_MOST_LOGS]]
+
+        records = await self._sinks.errors.thought(made, len(item.payload))
         key = self._key(item.payload, project)
         await self._sinks.lines.take(records, protocol="sentry", key=key, sender=sender)
 
@@ -220,8 +238,14 @@ class SentryIntake:
         now_ns = self._clock.now_ms() * 1_000_000
         return key_of(payload, carries_times=True, now_ns=now_ns, place=f"sentry/{project.number}")
 
+    async def _json(self, item: Item) -> dict[str, Any]:  # Any: JSON of senders
+        return await self._sinks.errors.thought(item.json, len(item.payload))
+
     async def _feedback(self, item: Item, project: Project) -> str:
-        raw = item.json()
+        wait = self._rate.admit(f"feedback {project.number}", 1, _MOST_FEEDBACK)
+        if wait:
+            raise TooMuch(f"the project {project.name} got much feedback this minute", wait)
+        raw = await self._json(item)
         told = dictionary(dictionary(raw.get("contexts")).get("feedback")) or raw
         said = Feedback(
             at_ms=moment(raw.get("timestamp")) // 1_000_000,

@@ -63,7 +63,9 @@ async def store(request: Request) -> Response:
     used = services(request)
     project = await _project(request)
     limits, most = used.config.ingest.body, int(used.error_intake.config.max_event)
-    body = stored(await read_body(request, limits), limits.max_inflated_size)
+    sent = await read_body(request, limits)
+    # Base64 makes four of three bytes: what is longer is too large, packed or not.
+    body = stored(sent, most) if len(sent) <= 2 * most else sent
     if len(body) > most:
         raise TooLarge(
             f"the event has {len(body):,} bytes, the most is {most:,} (setting errors.max_event)"
@@ -80,6 +82,11 @@ async def security(request: Request) -> Response:
     used = services(request)
     project = await _project(request)
     body = await read_body(request, used.config.ingest.body)
+    most = int(used.error_intake.config.max_event)
+    if len(body) > most:
+        raise TooLarge(
+            f"the report has {len(body):,} bytes, the most is {most:,} (setting errors.max_event)"
+        )
     text = body.strip()
     if text.startswith(b"["):
         text = b'{"reports":' + text + b"}"
@@ -123,7 +130,9 @@ def _user_of(dsn: str) -> str:
 
 
 def _told(why: str) -> dict[str, str]:
-    return {_ERROR_HEADER: why.encode("ascii", "replace").decode()[:1_000]} if why else {}
+    """Senders' own words are in it: nothing of them may end the header."""
+    said = "".join(one if " " <= one <= "~" else "?" for one in why[:1_000])
+    return {_ERROR_HEADER: said} if said else {}
 
 
 def _answer(value: object, headers: Mapping[str, str] | None = None) -> Response:
@@ -134,8 +143,10 @@ def _answer(value: object, headers: Mapping[str, str] | None = None) -> Response
 
 def _refuse(_request: Request, fault: Fault, status: int) -> Response:
     """As Relay refuses: `detail`, and the reason in a header; 429 with how long to be silent."""
-    body = {"detail": str(fault), "causes": [str(fault.__cause__)] if fault.__cause__ else []}
-    headers = _told(str(fault).replace("\n", " "))
+    # Causes of other faults are our databases' own words, and no matter of a public key.
+    cause = fault.__cause__ if isinstance(fault, Rejected) else None
+    body = {"detail": str(fault), "causes": [str(cause)[:500]] if cause else []}
+    headers = _told(str(fault))
     if isinstance(fault, TooMuch):
         seconds = retry_headers(fault)["Retry-After"]
         headers["X-Sentry-Rate-Limits"] = f"{seconds}:error;default:project:max_per_minute"
