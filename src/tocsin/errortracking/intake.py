@@ -18,6 +18,7 @@ from tocsin.errortracking.counting import Counting
 from tocsin.errortracking.fingerprint import Grouped, grouped
 from tocsin.errortracking.sampling import Sampler
 from tocsin.errortracking.scrubbing import scrubbed
+from tocsin.errortracking.secret_names import without_secrets
 from tocsin.errortracking.sentry_event import Report, content
 from tocsin.errortracking.shrinking import shrunk
 from tocsin.errortracking.texts import text
@@ -200,7 +201,7 @@ class ErrorIntake:
         )
         title = report.title
         swaps = self._scrubber.replaced((title, event.culprit, event.value))
-        title = swaps.get(title, title)
+        title = without_secrets(swaps.get(title, title))
         if event.weight == 0:
             event = replace(event, culprit=swaps.get(event.culprit, event.culprit))
             return _Coming(_sighting(event, print_.hash, title), None)

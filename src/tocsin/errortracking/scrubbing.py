@@ -1,27 +1,16 @@
-"""What must not be kept of an error? The same as of log lines, and what Sentry leaves out itself.
-
-https://docs.sentry.io/security-legal-pii/scrubbing/server-side-scrubbing/
-"""
+"""What must not be kept of an error? As of log lines, and what Sentry leaves out itself."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from tocsin.errortracking.answers import Content
-from tocsin.ingest.logs.scrub import FIELD, Scrubber
+from tocsin.errortracking.secret_names import GONE, is_secret, without_secrets
+from tocsin.ingest.logs.scrub import Scrubber
 from tocsin.model.errors import ErrorEvent
-
-_GONE = f"[{FIELD}]"
-_SENSITIVE = re.compile(
-    r"passw|passphrase|secret|mysql_pwd|credential|bearer|(?<!_s)auth(?!or|ent)|stripetoken|"
-    r"card.?number|api.?key|private.?key|access.?token|refresh.?token|csrf|xsrf|cookie|session.?id|"
-    r"^(?:x-)?forwarded-for$|^x-real-ip$|^token$|^jwt$|^ssn$|^cvv$|^pin$",
-    re.IGNORECASE,
-)
 
 
 def scrubbed(event: ErrorEvent, content: Content, scrub: Scrubber) -> tuple[ErrorEvent, Content]:
@@ -30,11 +19,15 @@ def scrubbed(event: ErrorEvent, content: Content, scrub: Scrubber) -> tuple[Erro
     own = {"value": event.value, "culprit": event.culprit, "tags": dict(event.tags)}
     both = {"content": plain, "own": own, "transaction": event.transaction}
     names = set(_names(both))
-    hidden = {one for one in names if _SENSITIVE.search(one)} | scrub.secret_names(names)
+    hidden = {one for one in names if is_secret(one)} | scrub.secret_names(names)
     count = _hide(both, hidden)
     if count:
         scrub.note_fields(count)
-    replaced = scrub.replaced(_texts(both))
+    bare = {one: without_secrets(one) for one in set(_texts(both))}
+    scrubbed = scrub.replaced(bare.values())
+    replaced = {
+        one: kept for one, each in bare.items() if (kept := scrubbed.get(each, each)) != one
+    }
     if not count and not replaced:
         return event, content
     clean = _replaced(both, replaced)
@@ -58,7 +51,7 @@ def _hide(value: Any, names: set[str]) -> int:  # Any: plain values
     if isinstance(value, dict):
         for name, each in value.items():
             if isinstance(each, str) and name in names and each:
-                value[name] = _GONE
+                value[name] = GONE
                 count += 1
             else:
                 count += _hide(each, names)

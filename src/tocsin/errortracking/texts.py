@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from tocsin.errortracking.secret_names import GONE, is_secret
+
 _CUT = " …"
 _DEEPEST = 6
 _WIDEST = 100
@@ -38,12 +40,16 @@ def _json(value: Any) -> str:  # Any: JSON of whoever sends
 
 
 def shallow(value: Any, depth: int = 0) -> Any:  # Any: JSON of whoever sends
-    """The same with no more than six levels of a hundred each."""
+    """The same with no more than six levels of a hundred each, without what secrets' names say."""
     if depth >= _DEEPEST and isinstance(value, (dict, list)):
         return "…"
     if isinstance(value, dict):
         kept = list(value.items())[:_WIDEST]
-        return {text(key, 200): shallow(each, depth + 1) for key, each in kept}
+        named = ((text(key, 200), each) for key, each in kept)
+        return {
+            name: GONE if each and is_secret(name) else shallow(each, depth + 1)
+            for name, each in named
+        }
     if isinstance(value, list):
         return [shallow(each, depth + 1) for each in value[:_WIDEST]]
     if isinstance(value, str):
