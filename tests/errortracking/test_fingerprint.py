@@ -16,6 +16,18 @@ def print_of(raw: dict[str, Any], project: str = "shop") -> str:
     return grouped(report(raw, project, 1).subject).hash
 
 
+def test_what_is_told_of_a_print_is_bounded() -> None:
+    calls = [frame("f" * 400 + str(n)) for n in range(30)]
+    chain = [thrown(f"E{n}", calls) for n in range(30)]
+    found = grouped(
+        report({"exception": chain, "fingerprint": ["{{ default }}"] * 99}, "p", 1).subject
+    )
+    assert sum(map(len, found.parts)) < 150_000
+    assert print_of({"exception": chain, "fingerprint": ["{{default}}", "b"]}) != print_of(
+        {"exception": chain, "fingerprint": ["{{default}}", "c"]}
+    )
+
+
 def thrown(kind: str, frames: list[dict[str, Any]], value: str = "") -> dict[str, Any]:
     return {"type": kind, "value": value, "stacktrace": {"frames": frames}}
 

@@ -21,6 +21,7 @@ from tocsin.errortracking.template import template
 VERSION = 1
 _MOST_FRAMES = 30
 _MOST_PARTS = 50
+_MOST_TOLD, _LONGEST_TOLD = 200, 500
 _DEFAULT = re.compile(r"\{\{\s*default\s*\}\}")
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -77,7 +78,14 @@ def grouped(subject: Subject) -> Grouped:
     digest = blake2b(digest_size=16)
     for part in (subject.project, by, *parts):
         digest.update(part.encode("utf-8", "replace") + b"\0")
-    return Grouped(f"{VERSION}:{digest.hexdigest()}", by, tuple(parts))
+    return Grouped(f"{VERSION}:{digest.hexdigest()}", by, _told(parts))
+
+
+def _told(parts: Sequence[str]) -> tuple[str, ...]:
+    """What people are told of the parts."""
+    left = len(parts) - _MOST_TOLD
+    more = (f"… and {left} more",) if left > 0 else ()
+    return (*(one[:_LONGEST_TOLD] for one in parts[:_MOST_TOLD]), *more)
 
 
 def number_of(print_hash: str) -> int:
@@ -89,7 +97,8 @@ def _by_application(given: Sequence[str], parts: Sequence[str], subject: Subject
     found: list[str] = []
     for one in given:
         if _DEFAULT.fullmatch(one.strip()):
-            found += parts
+            # Once: fifty times a long stack would be a large row of each small error.
+            found, parts = [*found, *parts], ()
         else:
             found.append(_VARIABLE.sub(lambda m: subject.names.get(m[1], ""), one)[:500])
     return found

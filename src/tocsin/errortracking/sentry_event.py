@@ -21,6 +21,7 @@ from tocsin.model.logs import level_of
 _BREADCRUMBS = 100
 _TAGS, _LONGEST_TAG = 100, 500
 _ERROR = 17
+_FINGERPRINT = 50
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -193,7 +194,8 @@ def _filled(pattern: str, parameters: Any) -> str:  # Any: JSON of senders
 
 
 def _given(fingerprint: Any) -> tuple[str, ...]:  # Any: JSON of senders
-    return tuple(text(one, 500) for one in fingerprint) if isinstance(fingerprint, list) else ()
+    given = fingerprint[:_FINGERPRINT] if isinstance(fingerprint, list) else ()
+    return tuple(text(one, 500) for one in given)
 
 
 def _names(event: ErrorEvent, raw: dict[str, Any], message: str) -> dict[str, str]:  # Any: as above
