@@ -155,6 +155,24 @@ def test_titles_are_those_of_sentry(raw: dict[str, Any], title: str) -> None:
     assert found.event.level == 17
 
 
+async def test_a_flood_of_names_leaves_room_for_all_projects() -> None:
+    series = ErrorSeries(FakeClock())
+    for number in range(7_000):
+        series.add(EVENTS, 1, project="flood", level="error", service=f"s{number}")
+    for name in ("shop", "pay"):
+        series.add(EVENTS, 2, project=name, level="error", service="api")
+    refs, kept = Interner(), Kept()
+    await series.flush(kept, refs)
+    (batch,) = kept.batches
+    counted: dict[tuple[str, str], float] = {}
+    for ref, value in zip(batch.refs.tolist(), batch.values.tolist(), strict=True):
+        labels = refs.labels[ref]
+        counted[get(labels, "project"), get(labels, "service")] = value
+    assert counted["shop", "api"] == counted["pay", "api"] == 2
+    assert counted["flood", "other"] == 6_000
+    assert len(counted) < 1_010
+
+
 def test_a_title_is_one_line() -> None:
     assert title_of("E", "a\nb", "") == "E: a"
 

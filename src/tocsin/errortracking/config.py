@@ -49,7 +49,8 @@ class ErrorsConfig(msgspec.Struct, frozen=True, kw_only=True):
     from_spans: bool = True
     """Take errors from spans that recorded an exception."""
     create_projects: bool = True
-    """Make a project when an event comes for a number that is unknown."""
+    """Make a project when an event comes for a number that is unknown; a browser's public key
+    makes none."""
 
 
 def check_projects(projects: dict[str, ProjectConfig]) -> None:

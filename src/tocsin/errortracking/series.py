@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,7 +20,10 @@ from tocsin.model.samples import SampleBatch
 EVENTS, ISSUES = "tocsin_error_events_total", "tocsin_error_issues_total"
 PROTOCOL = "errors"
 _SECONDS = 10.0
-_MOST = 5_000
+_MOST, _MOST_OF_PROJECT = 5_000, 1_000
+_FREE = ("kind", "service", "release", "environment")
+"""Senders choose these: where there are too many of them, all further ones are "other"."""
+_OTHER = "other"
 _KINDS = 200
 """Of a project, exceptions of more types than that are counted as "other"."""
 _log = log.get("errors")
@@ -46,6 +50,7 @@ class ErrorSeries:
         self._values: dict[Labels, float] = {}
         self._told: set[Labels] = set()
         self._kinds: dict[str, set[str]] = {}
+        self._of_project: Counter[str] = Counter()
 
     def saw(self, sightings: Sequence[Sighting]) -> None:
         """Count errors."""
@@ -66,18 +71,28 @@ class ErrorSeries:
             self.add(ISSUES, 1, project=change.issue.project, change=change.kind)
 
     def add(self, metric: str, by: float, **labels: str) -> None:
-        """Count up one series."""
+        """Count up one series, or the one of all others: no sender takes the room of a project."""
+        project = labels.get("project", "")
         named = from_mapping({"__name__": metric, **labels})
-        if named not in self._values and len(self._values) >= _MOST:
-            return
-        self._values[named] = self._values.get(named, 0.0) + by
+        if named not in self._values and self._is_full(project):
+            free = {name: _OTHER for name in _FREE if name in labels}
+            named = from_mapping({"__name__": metric, **labels, **free})
+            if named not in self._values and len(self._values) >= 2 * _MOST:
+                return
+        if named not in self._values:
+            self._values[named] = 0.0
+            self._of_project[project] += 1
+        self._values[named] += by
+
+    def _is_full(self, project: str) -> bool:
+        return len(self._values) >= _MOST or self._of_project[project] >= _MOST_OF_PROJECT
 
     def _kind(self, project: str, kind: str) -> str:
         known = self._kinds.setdefault(project, set())
         if kind in known or len(known) < _KINDS:
             known.add(kind)
             return kind[:100]
-        return "other"
+        return _OTHER
 
     async def run(self, samples: Samples, refs: Refs) -> None:
         """Write them, for ever."""

@@ -22,6 +22,7 @@ from tocsin.kit.fault import Fault, Rejected, TooLarge, TooMuch
 from tocsin.state.tokens import allows_origin
 from tocsin.web.body import answering, read_body, retry_headers, sender_of
 from tocsin.web.csrf import keep_body
+from tocsin.web.identity import Kind, identity
 from tocsin.web.routing import Access, Address, Addresses, Handler
 from tocsin.web.services import services
 
@@ -36,9 +37,10 @@ class _Foreign(Rejected):
 async def _project(request: Request) -> Project:
     used = services(request)
     number = request.path_params["project"]
-    project = await used.error_projects.numbered(
-        number, may_make=used.error_intake.config.create_projects
-    )
+    # A browser's key is public: whoever reads it could fill the list of projects.
+    is_public = identity(request).kind is Kind.BROWSER_KEY
+    may_make = used.error_intake.config.create_projects and not is_public
+    project = await used.error_projects.numbered(number, may_make=may_make)
     origin = request.headers.get("origin", "")
     allowed = used.error_projects.config(project.name).origins
     if origin and allowed and not allows_origin(allowed, origin):
