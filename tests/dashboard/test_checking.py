@@ -61,3 +61,11 @@ def test_what_tocsin_brings_has_no_mistakes() -> None:
     assert {uid: problems_of(one.dashboard) for uid, one in shipped().items()} == {
         uid: [] for uid in ("tocsin-host", "tocsin-http", "tocsin-itself", "tocsin-demo-shop")
     }
+
+
+def test_variables_of_any_length_make_no_longer_queries_than_can_be_read() -> None:
+    long = Variable(name="a", source="text", default=["x" * 300_000])
+    board = _board(_graph("$a+" * 16_000 + "$a"), variables=[long])
+    assert any("characters" in str(one) for one in problems_of(board))
+    board = _board(_graph("$a+" * 100_000 + "$a"), variables=[long])
+    assert any("more than 50,000" in str(one) for one in problems_of(board))

@@ -77,6 +77,11 @@ def test_a_file_of_grafana_may_lie_in_the_folder(tmp_path: Path) -> None:
     assert read_folder(tmp_path).dashboards["host-today"][1].is_grafana
 
 
+def test_json_that_is_nested_without_end_is_refused() -> None:
+    with pytest.raises(Rejected, match="deeply"):
+        read('{"a":' + "[" * 200_000)
+
+
 def test_a_uid_is_made_of_any_words() -> None:
     assert uid_of("The Größe of  it!") == "the-gr-e-of-it"
     assert uid_of("!!!") == "dashboard"

@@ -14,6 +14,8 @@ from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse as parse_promql
 
 _ASKS = ("graph", "stat", "gauge", "bars", "table", "heatmap")
+_LONGEST, _LONGEST_EXAMPLE = 50_000, 200
+"""A text that names a long value often would become many times as long."""
 _OF_LOGS = ("logs", "log_counts")
 
 
@@ -31,7 +33,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 def problems_of(dashboard: Dashboard) -> list[Problem]:
     """Everything that is found; none means that every query can at least be read."""
-    values = {one.name: _example(one) for one in dashboard.variables}
+    values = {
+        one.name: [each[:_LONGEST_EXAMPLE] for each in _example(one)] for one in dashboard.variables
+    }
     known = {*values, *BUILT_IN}
     found = [problem for one in dashboard.variables for problem in _of_variable(one, known)]
     for panel in dashboard.panels:
@@ -71,17 +75,32 @@ def _of_panel(panel: Panel, values: Mapping[str, Sequence[str]], known: set[str]
         yield f"it names ${name}, which is not among the variables"
     if panel.repeat and panel.repeat not in values:
         yield f"it is repeated for ${panel.repeat}, which is not among the variables"
-    if panel.kind in _ASKS:
-        for letter, query in zip("abcdefgh", panel.queries, strict=False):
-            try:
-                parse_promql(filled(query.expr, values), experimental=True)
-            except ParseError as error:
-                yield f"query {letter}: {error}"
+    yield from _of_queries(panel, values)
     if panel.kind in _OF_LOGS:
+        yield from _of_question(panel.question, values)
+
+
+def _of_queries(panel: Panel, values: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    if panel.kind not in _ASKS:
+        return
+    for letter, query in zip("abcdefgh", panel.queries, strict=False):
+        if len(query.expr) > _LONGEST:
+            yield f"query {letter}: it has more than {_LONGEST:,} characters"
+            continue
         try:
-            parse_question(filled(panel.question, values))
-        except Rejected as error:
-            yield f"the question: {error}"
+            parse_promql(filled(query.expr, values), experimental=True)
+        except ParseError as error:
+            yield f"query {letter}: {error}"
+
+
+def _of_question(question: str, values: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    if len(question) > _LONGEST:
+        yield f"the question: it has more than {_LONGEST:,} characters"
+        return
+    try:
+        parse_question(filled(question, values))
+    except Rejected as error:
+        yield f"the question: {error}"
 
 
 def _overlaps(panels: Sequence[Panel]) -> Iterable[Problem]:

@@ -43,6 +43,8 @@ def read(text: str, name: str = "the text") -> Read:
         return _ours(_from_yaml(text, name), name)
     try:
         plain = msgspec.json.decode(text.encode("utf-8", "replace"))
+    except RecursionError as error:
+        raise Rejected(f"{name} is nested too deeply") from error
     except msgspec.DecodeError as error:
         raise Rejected(f"{name} is not JSON: {error}") from error
     return read_plain(plain, name)

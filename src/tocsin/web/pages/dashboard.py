@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -170,7 +171,8 @@ async def _copy(request: Request) -> Response:
 async def _markdown(request: Request) -> Response:
     """Safe HTML of a panel's text."""
     text = str((await form_of(request)).get("text", ""))[:_LONGEST_TEXT]
-    return respond(to_html(text))
+    # Brackets without end take a second.
+    return respond(await asyncio.to_thread(to_html, text))
 
 
 def _number(text: object) -> int:
