@@ -66,3 +66,8 @@ def test_an_unknown_encoding_names_the_known_ones() -> None:
 def test_a_plain_body_over_the_limit_is_too_large() -> None:
     with pytest.raises(TooLarge):
         inflate(b"12345", "identity", 4)
+
+
+def test_a_body_that_is_packed_again_and_again_is_refused() -> None:
+    with pytest.raises(Rejected, match="5 times"):
+        inflate(b"x", "gzip,gzip,gzip,gzip,gzip", 10)

@@ -9,6 +9,7 @@ import cramjam
 
 from tocsin.kit.fault import Rejected, TooLarge
 
+_MOST_ENCODINGS = 4
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
@@ -19,7 +20,10 @@ def inflate(body: bytes, encoding: str, limit_bytes: int) -> bytes:
     last to the first. Raises TooLarge when the result would be longer, Rejected when the bytes are
     not what they claim to be or the encoding is unknown.
     """
-    for name in reversed([part.strip().lower() for part in encoding.split(",")]):
+    names = [part.strip().lower() for part in encoding.split(",")]
+    if len(names) > _MOST_ENCODINGS:
+        raise Rejected(f"the body is packed {len(names)} times; {_MOST_ENCODINGS} are the most")
+    for name in reversed(names):
         if name in ("", "identity"):
             continue
         decode = _DECODERS.get(name)

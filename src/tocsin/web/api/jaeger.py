@@ -138,7 +138,7 @@ def _asked(request: Request) -> TraceAsked:
 
 def _lookback(text: str) -> int:
     """Jaeger's page says `2d` or `custom` beside the times."""
-    if text.endswith("d") and text[:-1].isdecimal():
+    if text.endswith("d") and text[:-1].isdecimal() and len(text) < 6:
         return int(text[:-1]) * _DAY_NS
     return _LOOKBACK_NS if text in ("", "custom") else go_duration_ns(text)
 
