@@ -8,7 +8,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
+from tests.state.fresh import state_on_server
 from tocsin.kit.fault import Permanent, Temporary
 from tocsin.state.database import _MIGRATIONS, NEWEST, Database
 from tocsin.state.tables import METADATA
@@ -80,3 +82,29 @@ async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> 
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(Permanent, match=r"state\.url"):
         Database(url)
+
+
+def _raised(state: str) -> str:
+    return f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("SELECT pg_terminate_backend(pg_backend_pid())", id="the connection is ended"),
+        pytest.param(_raised("40P01"), id="a deadlock"),
+        pytest.param(_raised("53300"), id="too many connections"),
+        pytest.param(_raised("25006"), id="the server became a standby"),
+    ],
+)
+async def test_what_does_not_lie_in_a_statement_passes(postgresql_url: str, statement: str) -> None:
+    database = await state_on_server(postgresql_url)
+    await database.open()
+    with pytest.raises(Temporary, match="cannot be used now"):
+        async with database.transaction() as connection:
+            await connection.exec_driver_sql(statement)
+    with pytest.raises(DBAPIError):
+        async with database.transaction() as connection:
+            await connection.exec_driver_sql("SELECT 1 / 0")
+    await database.close()

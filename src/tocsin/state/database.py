@@ -31,6 +31,12 @@ _END_SECONDS = 15.0
 """How long `close` waits for what is being written."""
 _ANSWER_SECONDS = 60
 _CONNECT_SECONDS = 10
+_PASSING = frozenset(("08", "40", "53", "55", "57", "58"))
+"""PostgreSQL's classes of errors that do not lie in the statement: a lost connection, a deadlock,
+too many connections, a lock, a shutdown, a failing disk.
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_READ_ONLY = "25006"
+"""What a server says that has become a standby."""
 _MIGRATION_LOCK = 7_777_000_001
 """The advisory lock that lets one of several starting nodes migrate at a time."""
 
@@ -125,7 +131,9 @@ class Database:
                 await self._open.end(connection, is_whole=False)
                 raise
             await self._open.end(connection, is_whole=True)
-        except (OperationalError, InterfaceProblem, PoolTimeout, OSError) as error:
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            if isinstance(error, DBAPIError) and not _passes(error):
+                raise
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise Temporary(
                 f"the state database {self.shown_url} cannot be used now: {reason}", 5.0
@@ -154,6 +162,14 @@ class Database:
         event.listen(engine.sync_engine, "connect", file.prepare)
         event.listen(engine.sync_engine, "begin", file.begin)
         return engine
+
+
+def _passes(error: DBAPIError) -> bool:
+    """Whether the statement may do well another time."""
+    if isinstance(error, OperationalError | InterfaceProblem) or error.connection_invalidated:
+        return True
+    state: str = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in _PASSING or state == _READ_ONLY
 
 
 async def upsert(
