@@ -72,10 +72,13 @@ class ErrorIssueTable:
     ) -> list[KeptIssue]:
         """Keep what `decide`, pure, makes of the issues that these prints have by now, in one
         transaction. It is asked again when another node was quicker with a new print."""
-        for _ in range(_ATTEMPTS):
+        for tries in reversed(range(_ATTEMPTS)):
             try:
                 async with self._database.transaction() as connection:
                     known = await self._known(connection, prints)
+                    if tries and any(one.merged_into for one in known.values()):
+                        # Another node merged it between the look at its prints and at it.
+                        continue
                     return [await _keep(connection, one) for one in decide(known)]
             except IntegrityError:
                 await asyncio.sleep(0)
