@@ -84,6 +84,14 @@ class ErrorKeeping:
         self.projects.configure(config.projects)
         await self.projects.load()
 
+    async def count(self, samples: Intake) -> None:
+        """Take in what lines and spans were found to hold and write the series as they stand, so
+        that an end loses no count: of sessions nothing else is kept. Raises Temporary."""
+        try:
+            await self.taps.settle()
+        finally:
+            await self.series.flush(samples, samples.guard)
+
     async def drain(self, limit_seconds: float) -> bool:
         """Take nothing more and keep what waits; whether all of it was within the limit."""
         return await self.intake.drain(limit_seconds)

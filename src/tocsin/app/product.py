@@ -201,7 +201,7 @@ class Tocsin:
         await step("syslog", parts.logs.syslog.stop(), 2.0)
         await step("alerting", parts.alerting.stop(), 3.0)
         await step("span_metrics", parts.traces.count(parts.intake), 1.0)
-        await step("found_errors", parts.errors.taps.settle(), 1.0)
+        await step("error_counts", parts.errors.count(parts.intake), 1.5)
         await step("log_patterns", parts.logs.patterns.flush(), 1.0)
         await step("log_usage", parts.logs.usage.flush(), 1.0)
         await step("writer", self._drain(), _DRAIN_SECONDS + 0.5)
