@@ -6,7 +6,15 @@ import pytest
 
 from tocsin.dashboard.words import filled, named_in
 
-_VALUES = {"job": ["api"], "path": ["/a.b", "/c|d"], "all": [".*"]}
+_ODD = r'^a\d"'
+_VALUES = {
+    "odd": [_ODD],
+    "odds": [_ODD, "b"],
+    "matcher": ['job="api"'],
+    "job": ["api"],
+    "path": ["/a.b", "/c|d"],
+    "all": [".*"],
+}
 
 
 @pytest.mark.parametrize(
@@ -16,6 +24,9 @@ _VALUES = {"job": ["api"], "path": ["/a.b", "/c|d"], "all": [".*"]}
         pytest.param("a_${job}_b [[job]]", "a_api_b api", id="names in braces"),
         pytest.param('{p=~"$path"}', '{p=~"(/a\\\\.b|/c\\\\|d)"}', id="several are alternatives"),
         pytest.param("${path:csv} ${path:pipe}", "/a.b,/c|d /a.b|/c|d", id="forms are obeyed"),
+        pytest.param('{p="$odd"}', r'{p="^a\\d\""}', id="signs that end quotes are escaped"),
+        pytest.param('{p=~"$odds"}', r'{p=~"(\\^a\\\\d\"|b)"}', id="in alternatives too"),
+        pytest.param("up{$matcher}", 'up{job="api"}', id="a whole matcher stays one"),
         pytest.param('{p=~"$all"}', '{p=~".*"}', id="all of them is not escaped"),
         pytest.param("x[$__rate_interval] $__range_s", "x[4m] 3600", id="what is always known"),
         pytest.param("$nothing $1", "$nothing $1", id="what is not known stays"),

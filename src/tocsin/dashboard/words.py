@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 _NAMED = re.compile(
     r"\$\{(?P<braced>\w+)(?::(?P<form>\w+))?\}|\[\[(?P<old>\w+)\]\]|\$(?P<plain>[A-Za-z_]\w*)"
 )
+_MATCHER = re.compile(r"\w+(?:=~?|!=|!~)\".*\"")
 BUILT_IN = {
     "__interval": "1m",
     "__interval_ms": "60000",
@@ -53,12 +54,24 @@ def formed(values: Sequence[str], form: str) -> str:
         case "quoted":
             return ",".join(f'"{value}"' for value in values)
         case _ if len(values) == 1 and form != "regex":
-            return values[0]
+            return _within_quotes(values[0])
         case _:
             escaped = [value if value == ".*" else _escaped(value) for value in values]
             return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 
 
+def _within_quotes(value: str) -> str:
+    """As PromQL's quotes hold it; a whole matcher, such as `job="api"`, stays one."""
+    if _MATCHER.fullmatch(value):
+        return value
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def _escaped(value: str) -> str:
     """For a regular expression within the quotes of PromQL, so each backslash stands twice."""
-    return re.sub(r"[\\^$.*+?()\[\]{}|]", lambda found: f"\\\\{found[0]}", value)
+    return re.sub(r"[\\^$.*+?()\[\]{}|\"]", _sign, value)
+
+
+def _sign(found: re.Match[str]) -> str:
+    # A backslash is itself in a regular expression after another one, and each stands twice.
+    return {"\\": "\\" * 4, '"': '\\"'}.get(found[0], f"\\\\{found[0]}")

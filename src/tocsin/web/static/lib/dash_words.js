@@ -29,9 +29,14 @@ export function builtIn(range, step) {
   };
 }
 
-/** @param {string} value within the quotes of PromQL, so each backslash stands twice */
+/** @param {string} value a regular expression within the quotes of PromQL, so each backslash stands twice */
 function escaped(value) {
-  return value.replace(/[\\^$.*+?()[\]{}|]/g, (found) => `\\\\${found}`);
+  return value.replace(/[\\^$.*+?()[\]{}|"]/g, (found) => (found === "\\" ? "\\\\\\\\" : found === '"' ? '\\"' : `\\\\${found}`));
+}
+
+/** @param {string} value within the quotes of PromQL; a whole matcher, such as `job="api"`, stays one */
+function withinQuotes(value) {
+  return /^\w+(=~?|!=|!~)".*"$/.test(value) ? value : value.replace(/\\/g, "\\\\").replace(/"/g, '\\"');
 }
 
 /** @param {string} value of a question about lines */
@@ -55,7 +60,7 @@ export function formed(values, form, where) {
   if (["raw", "text", "csv"].includes(form)) return values.join(",");
   if (form === "pipe") return values.join("|");
   if (form === "quoted") return values.map((value) => `"${value}"`).join(",");
-  if (values.length === 1 && form !== "regex") return values[0];
+  if (values.length === 1 && form !== "regex") return where === "promql" ? withinQuotes(values[0]) : values[0];
   const each = values.map(escaped);
   return each.length === 1 ? each[0] : `(${each.join("|")})`;
 }
