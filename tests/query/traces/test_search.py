@@ -252,3 +252,31 @@ async def test_a_range_may_end_after_all_times(search: TraceSearch, end: int) ->
     found = await search.find(asked(until_ns=end))
     assert len(found) == 60
     assert len(await search.find(asked(until_ns=end, from_ns=-1))) == 60
+
+
+HOSTILE = (
+    "x' OR 1=1 --",
+    "\\",
+    "\\'",
+    "a\\' OR '1'='1",
+    "\0",
+    "{id:String}",
+    "');DROP TABLE spans;--",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_whatever_is_asked_for_is_a_text_to_the_store(search: TraceSearch, text: str) -> None:
+    assert await search.find(asked(service=text)) == []
+    assert await search.find(asked(operation=text)) == []
+    assert await search.find(asked(tags={text: text})) == []
+    assert await search.values(asked(), text) == []
+    assert len(await search.find(asked())) == 60
+
+
+async def test_a_question_of_thousands_of_words_is_refused_at_once(search: TraceSearch) -> None:
+    with pytest.raises(Rejected, match="too many"):
+        await search.find(asked("w " * 4_000))
+    with pytest.raises(Rejected, match="too many"):
+        await search.matching(trace_id(0), "w " * 4_000)
+    assert await search.find(asked("word " * 100)) == []

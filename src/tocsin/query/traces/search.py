@@ -28,7 +28,7 @@ from tocsin.query.traces.answers import (
 )
 from tocsin.query.traces.asking import Asking, Settles
 from tocsin.query.traces.fields import Part, kind_of, place_of, trace_id_of
-from tocsin.query.traces.sql import asked_condition, condition, text_of, within
+from tocsin.query.traces.sql import asked_condition, bounded, condition, text_of, within
 from tocsin.store.client import Store
 from tocsin.store.literal import literal
 
@@ -87,7 +87,7 @@ class TraceSearch:
         around = await whole.bounds(self._asking, [of])
         if around is None:
             return []
-        where = condition(parse(question), self.now_ns())
+        where = bounded(condition(parse(question), self.now_ns()))
         sql = (
             f"SELECT DISTINCT span_id FROM spans WHERE {whole.listed([of])} AND {within(*around)}"
             f" AND {where} ORDER BY ts LIMIT {MOST_SPANS}"

@@ -51,6 +51,9 @@ _EVENTS = "JSONExtract(events, 'Array(Tuple(name String, attributes Map(String, 
 _TEXTS = ("name", "service", "status_message", "events")
 _NUMBERS = (Part.KIND, Part.STATUS, Part.FAILED, Part.ROOT, Part.DURATION, Part.TIME)
 _LAST_NS = (1 << 63) - 1
+_LONGEST = 150_000
+"""Characters of a condition: one of a million keeps the store busy for ten seconds before it is
+refused there."""
 Test = Callable[[str], str]
 Leaf = Ids | Words | Has | Wildcard | Regex | Range | Field
 
@@ -94,7 +97,14 @@ def asked_condition(asked: TraceAsked, query: Query, now_ns: int) -> str:
         parts.append(_field(Field(name, Compare.EXACT, value), now_ns))
     parts += [condition(one, now_ns) for one in (query, asked.query) if one is not None]
     kept = [part for part in parts if part != "1"]
-    return " AND ".join(kept) if kept else "1"
+    return bounded(" AND ".join(kept)) if kept else "1"
+
+
+def bounded(condition: str) -> str:
+    """The condition; raises Rejected for one that the store would chew on for long."""
+    if len(condition) > _LONGEST:
+        raise Rejected("the question asks for too many things at once; leave some of them out")
+    return condition
 
 
 def within(from_ns: int, until_ns: int) -> str:
