@@ -44,7 +44,7 @@ _AT_NODE = re.compile(
     r"webpack|internal)[^()\s]*?|<anonymous>|native):?(?P<line>\d+)?:?(?P<column>\d+)?\)?$"
 )
 _AT_NET = re.compile(
-    r"^\s+at (?P<module>[\w.`<>+]+)\.(?P<function>[\w`<>.|]+)\([^)]*\)"
+    r"^\s+at (?P<module>[\w.`<>+]+)\.(?P<function>[\w`<>|]+)\([^)]*\)"
     r"(?: in (?P<file>.+):line (?P<line>\d+))?$"
 )
 _GO_HEAD = re.compile(r"^(?:panic|fatal error): (?P<value>.*)$")
