@@ -15,7 +15,7 @@ from tocsin.errortracking.answers import Act, Feedback, IssuesAsked
 from tocsin.errortracking.config import ErrorsConfig
 from tocsin.errortracking.found_errors import may_hold, of_line
 from tocsin.incident.names import Names
-from tocsin.kit.fault import NotFound, Rejected
+from tocsin.kit.fault import NotFound, Rejected, Temporary
 from tocsin.model.errors import Issue, IssueState
 from tocsin.model.logs import LogRecord
 from tocsin.state.error_issues import StaleIssue
@@ -265,6 +265,27 @@ async def test_what_a_process_kept_that_died_long_ago_is_counted_too(
         await desk.table.delete((await only(desk)).id)  # as if it had never been counted
     async with desk_in(store, tmp_path) as heir:
         assert (await only(heir)).times == 1
+
+
+async def test_who_sends_an_error_again_hears_of_the_first_that_it_was_not_kept(
+    store: Store, tmp_path: Path
+) -> None:
+    async with database_in(tmp_path) as database:
+        desk = ErrorDesk(database, store, tmp_path / "wal", ErrorsConfig())
+        await desk.open()
+        raw = event(event_id="a" * 32)
+        both = [asyncio.create_task(desk.take(raw)) for _ in range(2)]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not any(one.done() for one in both)  # nobody commits yet
+        task = asyncio.create_task(desk.intake.run())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait((task,))
+        desk.journal.die()
+        told = await asyncio.wait_for(asyncio.gather(*both, return_exceptions=True), 20)
+        assert all(isinstance(one, Temporary) for one in told)
 
 
 async def test_signs_that_no_database_takes_are_left_out(desk: ErrorDesk) -> None:

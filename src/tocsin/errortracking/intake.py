@@ -25,7 +25,7 @@ from tocsin.errortracking.texts import text
 from tocsin.ingest.logs.scrub import Scrubber, ScrubConfig
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Temporary
+from tocsin.kit.fault import Fault, Temporary
 from tocsin.model.errors import ErrorEvent
 from tocsin.store.error_writer import ErrorWriter
 from tocsin.store.group import GroupCommit, WriterConfig
@@ -77,6 +77,8 @@ class ErrorIntake:
         self._scrubber = Scrubber(scrub)
         self._sampler = Sampler(clock, config.keep_per_minute)
         self._ids: OrderedDict[str, None] = OrderedDict()
+        self._flying: dict[str, asyncio.Event] = {}
+        # Those that are being kept: who sends one again meanwhile is answered with the first.
         self._of_traces: OrderedDict[str, None] = OrderedDict()
         self._uncounted: dict[str, Sighting] = {}
         self._turn = asyncio.Lock()
@@ -145,27 +147,46 @@ class ErrorIntake:
         Raises Temporary when they cannot be kept now.
         """
         fresh: list[Report] = []
+        flying: list[tuple[str, asyncio.Event]] = []
         for one in reports:
-            if one.event.event_id in self._ids:
+            name = one.event.event_id
+            if name in self._ids:
                 _left_out.labels("repeated").inc()
+                flying += [(name, self._flying[name])] if name in self._flying else []
                 continue
-            self.remember((one.event.event_id,))
+            self.remember((name,))
             fresh.append(one)
-        if not fresh:
-            return 0
+        if fresh:
+            await self._keep(fresh, size_bytes)
+        for name, over in flying:
+            await over.wait()
+            if name not in self._ids:
+                raise Temporary(f"the error {name} could not be kept; send it again", 1.0)
+        return len(fresh)
+
+    async def _keep(self, fresh: Sequence[Report], size_bytes: int) -> None:
+        over = asyncio.Event()
+        names = [one.event.event_id for one in fresh]
+        self._flying.update(dict.fromkeys(names, over))
+        try:
+            await self._put(fresh, size_bytes)
+        except Fault:
+            for name in names:
+                self._ids.pop(name, None)
+            raise
+        finally:
+            for name in names:
+                self._flying.pop(name, None)
+            over.set()
+        for one in fresh:
+            _taken.labels(one.event.source).inc()
+
+    async def _put(self, fresh: Sequence[Report], size_bytes: int) -> None:
         much = size_bytes if len(fresh) <= _ON_LOOP else _ON_LOOP_BYTES + 1
         coming = await self.thought(lambda: self._coming(fresh), much)
         size = sum(1_000 if one.event is None else len(one.event.content) for one in coming)
-        try:
-            if coming:
-                await self._lane.put(coming, len(coming), size)
-        except Temporary:
-            for one in fresh:
-                self._ids.pop(one.event.event_id, None)
-            raise
-        for one in fresh:
-            _taken.labels(one.event.source).inc()
-        return len(fresh)
+        if coming:
+            await self._lane.put(coming, len(coming), size)
 
     def _coming(self, reports: Sequence[Report]) -> list[_Coming]:
         found: list[_Coming] = []
