@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.dashboard.grafana_files import HOST
@@ -40,6 +41,14 @@ def test_what_is_written_is_read_again(uid: str, form: Form) -> None:
             "leads to https",
             id="a link that runs script",
         ),
+        *(
+            pytest.param(
+                msgspec.json.encode({"title": "x", "links": [{"title": "y", "url": url}]}).decode(),
+                "leads to https",
+                id=f"a link to another host: {url!r}",
+            )
+            for url in ("//e.example", "/\\e.example", "/\t/e.example")
+        ),
         pytest.param('{"title": "x", "uid": "a b"}', "a uid has", id="a uid with a space"),
     ],
 )
@@ -71,8 +80,6 @@ def test_a_folder_that_is_not_there_is_a_problem_and_no_crash(tmp_path: Path) ->
 
 
 def test_a_file_of_grafana_may_lie_in_the_folder(tmp_path: Path) -> None:
-    import msgspec
-
     (tmp_path / "g.json").write_bytes(msgspec.json.encode(HOST))
     assert read_folder(tmp_path).dashboards["host-today"][1].is_grafana
 

@@ -54,7 +54,7 @@ class Link(_Written, frozen=True, kw_only=True):
     url: str
 
     def __post_init__(self) -> None:
-        if not re.match(r"(?:https?://|/(?!/))", self.url):
+        if not re.match(r"(?:https?://|/(?![/\\\s]))", self.url):
             raise ValueError(f"a link leads to https://… or to /…, not to {self.url[:60]!r}")
 
 

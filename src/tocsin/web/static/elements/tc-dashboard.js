@@ -247,7 +247,8 @@ export class TcDashboard extends HTMLElement {
   /** @param {Tile} tile @param {string} label */
   head(tile, label) {
     const { panel } = tile.placed;
-    const links = panel.links.map((link) => el("a", { class: "button bare small", href: this.titled(link.url, tile.placed), text: link.title }));
+    // A variable's value must not turn an address of ours into that of another host.
+    const links = panel.links.map((link) => el("a", { class: "button bare small", href: this.titled(link.url, tile.placed).replace(/^\/[/\\\s]+/, "/"), text: link.title }));
     const head = el("header", {}, ...(this.editing ? [el("span", { class: "dash-handle", "data-move": true, title: "Drag to move; or focus the panel and use the arrow keys" }, icon("grip"))] : []),
       ...(label ? [el("h2", { text: label })] : []), ...(panel.description ? [el("span", { class: "dash-hint", title: panel.description, "aria-label": panel.description, role: "note", text: "i" })] : []), ...links, panelMenu(this, tile.placed));
     return head;
