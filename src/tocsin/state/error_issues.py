@@ -34,7 +34,7 @@ class StaleIssue(Rejected):
 
 class Write(msgspec.Struct, frozen=True, kw_only=True):
     """One issue to be kept, a new one when its id is 0; the prints that are new to it or come from
-    others, and what its history says. `was_version` refuses when another version is there."""
+    others, and what its history says."""
 
     kept: KeptIssue
     prints: tuple[str, ...] = ()
@@ -193,7 +193,7 @@ class ErrorIssueTable:
             await connection.execute(ERROR_ISSUES.delete().where(ERROR_ISSUES.c.id == issue_id))
 
     async def old(self, before_ms: int, limit: int = 500) -> list[int]:
-        """Issues that were not seen since then, the discarded and assigned ones apart."""
+        """Issues that were not seen since then, the discarded ones apart."""
         table = ERROR_ISSUES.c
         is_old = table.last_seen_at < before_ms
         question = select(table.id).where(is_old, table.state != "discarded").limit(limit)
