@@ -306,3 +306,6 @@ def test_a_browsers_key_works_from_its_origin(guarded: Guarded) -> None:
     assert answer.headers["access-control-allow-origin"] == "https://shop.example.com"
     assert "X-Sentry-Rate-Limits" in answer.headers["access-control-expose-headers"]
     assert send(guarded.product.client, 1, body, query=query, Origin="https://e.x").status == 401
+    origin = "https://shop.example.com"
+    refused = send(guarded.product.client, 777, body, query=query, Origin=origin)
+    assert refused.status == 404, "a public key makes no project"
