@@ -20,7 +20,10 @@ WITHOUT_TOKEN = {
 }
 
 RULES: tuple[tuple[str, str], ...] = (
-    (r"<script(?![^>]*\bsrc=)(?![^>]*type=\"importmap\")", "inline script; make it a module"),
+    (
+        r"<script(?![^>]*\bsrc=)(?![^>]*type=\"(?:importmap|application/json)\")",
+        "inline script; make it a module",
+    ),
     (r"<style\b", "inline style sheet; put it into static/css"),
     (r"<[^>{]*\sstyle=", "style attribute; give it a class"),
     (r"<[^>{]*\son[a-z]+=", "event attribute; listen in a module"),

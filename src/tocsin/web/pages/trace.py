@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import msgspec
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -159,7 +160,7 @@ async def _trace(request: Request) -> Response:
         url=f"{address_of(request)}/traces/{trace_id}",
     )
     span_view = await _span_view(request, trace, selected or first)
-    detail = html("parts/trace_span.html", frame(request), view=span_view)
+    detail = Markup(html("parts/trace_span.html", frame(request), view=span_view))
     return page(request, "pages/trace.html", view=view, detail=detail)
 
 
