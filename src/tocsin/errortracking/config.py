@@ -44,6 +44,9 @@ class ErrorsConfig(msgspec.Struct, frozen=True, kw_only=True):
     counted."""
     max_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 60_000
     """Errors of one project beyond so many in a minute are refused with 429; 0: no bound."""
+    kinds_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 1_000
+    """So many new kinds of errors a project may have in an hour; what is beyond is counted in one
+    issue of its own; 0: no bound."""
     from_logs: bool = True
     """Take errors from log lines that hold an exception."""
     from_spans: bool = True

@@ -16,6 +16,7 @@ from tocsin.errortracking.answers import Content, IssueChange
 from tocsin.errortracking.config import ErrorsConfig
 from tocsin.errortracking.counting import Counting
 from tocsin.errortracking.fingerprint import Grouped, grouped
+from tocsin.errortracking.kinds import TITLE, Kinds
 from tocsin.errortracking.sampling import Sampler
 from tocsin.errortracking.scrubbing import scrubbed
 from tocsin.errortracking.secret_names import without_secrets
@@ -76,6 +77,7 @@ class ErrorIntake:
         self._scrub_config = scrub
         self._scrubber = Scrubber(scrub)
         self._sampler = Sampler(clock, config.keep_per_minute)
+        self._kinds = Kinds(clock, config.kinds_per_hour)
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._flying: dict[str, asyncio.Event] = {}
         # Those that are being kept: who sends one again meanwhile is answered with the first.
@@ -102,6 +104,7 @@ class ErrorIntake:
         if scrub != self._scrub_config:
             self._scrub_config, self._scrubber = scrub, Scrubber(scrub)
         self._sampler.keep = config.keep_per_minute
+        self._kinds.most = config.kinds_per_hour
         self._config = config
         self._retention_seconds = retention_seconds
 
@@ -198,7 +201,9 @@ class ErrorIntake:
             if self._is_told(one.event, print_.hash):
                 _left_out.labels("told_already").inc()
                 continue
-            found.append(self._prepared(one, print_))
+            kind = self._kinds.of(one.event.project, print_)
+            told = one if kind is print_ else replace(one, title=TITLE)
+            found.append(self._prepared(told, kind))
         return found
 
     def _is_told(self, event: ErrorEvent, print_hash: str) -> bool:
