@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.side_by_side import long_first
 from tests.store.shelf import Shelf
@@ -83,29 +83,35 @@ _CHROMIUM = (
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for a module: Playwright's loop must end before other tests run theirs."""
-    with _browser(*_BROWSERS) as browser:
+def driver() -> Iterator[Playwright]:
+    """What drives browsers, one for a module: its loop must end before other tests run theirs."""
+    expect.set_options(timeout=30_000)  # a slow machine is no bug
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def chromium(driver: Playwright) -> Iterator[Browser]:
+    """One browser for a module."""
+    with _browser(driver, *_BROWSERS) as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
-def whole_chromium() -> Iterator[Browser]:
+def whole_chromium(driver: Playwright) -> Iterator[Browser]:
     """A Chromium that shows notifications, which the small one cannot."""
-    with _browser(*_BROWSERS[1:]) as browser:
+    with _browser(driver, *_BROWSERS[1:]) as browser:
         yield browser
 
 
 @contextmanager
-def _browser(*names: str) -> Iterator[Browser]:
+def _browser(driver: Playwright, *names: str) -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
         pytest.skip("no Chromium on this machine")
-    expect.set_options(timeout=30_000)  # a slow machine is no bug
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_CHROMIUM))
-        yield browser
-        browser.close()
+    browser = driver.chromium.launch(executable_path=program, args=list(_CHROMIUM))
+    yield browser
+    browser.close()
 
 
 # Slow machines are no bugs: no example is timed. Where a result must repeat, the examples do too.

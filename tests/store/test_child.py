@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -62,7 +63,8 @@ async def test_what_was_acknowledged_survives_kill_9(child: EngineChild) -> None
                 while len(acknowledged) < enough:
                     await store.fetch_bytes("SELECT 1", lane="short")
             if child.pid is not None:
-                os.kill(child.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has just died
+                    os.kill(child.pid, signal.SIGKILL)
 
     await asyncio.gather(write(1), write(2), kill())
     sql = "SELECT id, count() FROM samples GROUP BY id HAVING count() != 200"

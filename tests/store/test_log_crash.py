@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
@@ -200,7 +201,8 @@ async def test_lines_survive_kill_9_of_the_engine_at_random_moments_once(tmp_pat
         for _ in range(KILLS):
             await asyncio.sleep(random.uniform(0.1, 0.5))
             if child.pid is not None:
-                os.kill(child.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has just died, or is starting
+                    os.kill(child.pid, signal.SIGKILL)
 
     await asyncio.gather(kill(), *(send(sender) for sender in range(SENDERS)))
     assert await writer.drain(30.0)

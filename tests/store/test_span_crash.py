@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
@@ -128,7 +129,8 @@ async def test_spans_survive_kill_9_of_the_engine_at_random_moments_once(tmp_pat
         for _ in range(KILLS):
             await asyncio.sleep(random.uniform(0.1, 0.5))
             if child.pid is not None:
-                os.kill(child.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has just died
+                    os.kill(child.pid, signal.SIGKILL)
 
     await asyncio.gather(kill(), *(send(sender) for sender in range(SENDERS)))
     assert await writer.drain(30.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -102,7 +103,8 @@ async def test_with_a_log_nothing_is_lost_or_doubled_by_kill_9_of_the_engine(
         for _ in range(KILLS * 3):
             await clock.sleep(random.uniform(0.05, 0.4))
             if child.pid is not None:
-                os.kill(child.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has just died
+                    os.kill(child.pid, signal.SIGKILL)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(kill())

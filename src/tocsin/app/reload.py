@@ -51,11 +51,14 @@ class Reloader:
                 async with asyncio.timeout(_WATCH_SECONDS):
                     await self._wanted.wait()
             except TimeoutError:
-                found = await asyncio.to_thread(_stamps, self._tocsin.sources)
-                if found == self._stamps:
+                if not await asyncio.to_thread(self.is_behind):
                     continue
             self._wanted.clear()
             await self.reload()
+
+    def is_behind(self) -> bool:
+        """Whether a file changed since it was read."""
+        return _stamps(self._tocsin.sources) != self._stamps
 
     async def reload(self) -> ReloadOutcome:
         """Read and apply; a mistake anywhere changes nothing and is told."""
@@ -71,7 +74,9 @@ class Reloader:
                 return ReloadOutcome(error=str(error))
             _successful.set(1)
             _at.set(self._clock.now())
-            self._stamps = await asyncio.to_thread(_stamps, self._tocsin.sources)
+            # Those that were read keep the stamps from before: who changes one meanwhile is heard.
+            now = await asyncio.to_thread(_stamps, self._tocsin.sources)
+            self._stamps = {path: self._stamps.get(path, stamp) for path, stamp in now.items()}
             _log.info("config_applied", changed=outcome.changed, restart=outcome.needs_restart)
             await self._remember(outcome)
             return outcome

@@ -85,7 +85,7 @@ def test_a_phone_without_script_shows_the_state_first(phone: Page) -> None:
     _is_narrow(phone)
     phone.get_by_label("Webhook address").fill("https://10.0.0.1/hook")
     phone.get_by_role("button", name="Confirm my webhook").click()
-    expect(phone.locator("main")).to_contain_text("private network")
+    expect(phone.locator("main")).to_contain_text("is not on the public internet")
     phone.get_by_role("link", name="Back to the status page").click()
     phone.get_by_role("link", name="Earlier incidents").click()
     expect(phone.get_by_role("heading", level=1)).to_contain_text("History")

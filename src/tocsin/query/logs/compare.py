@@ -142,7 +142,8 @@ def differences(
     limit: int,
     questions: Mapping[tuple[str, str], str],
 ) -> list[Difference]:
-    """What is said of one set more often than of the other, the most surprising first."""
+    """What is said of one set more often than of the other, the most surprising first; of what is
+    equally surprising, as two patterns that are all there is always are, what there is more of."""
     found = []
     for key in {**first, **second}:
         own, other = first.get(key, 0), second.get(key, 0)
@@ -160,7 +161,7 @@ def differences(
                 question,
             )
         )
-    found.sort(key=lambda one: (-one.surprise, one.field, one.value))
+    found.sort(key=lambda one: (-round(one.surprise, 6), -one.ratio, one.field, one.value))
     return found[:limit]
 
 
