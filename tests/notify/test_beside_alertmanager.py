@@ -34,7 +34,7 @@ from tocsin.scrape.fetch import Fetcher
 pytestmark = pytest.mark.slow
 
 ROUTE = """
-route: {receiver: web.hook, group_by: [alertname], group_wait: 100ms, group_interval: 200ms}
+route: {receiver: web.hook, group_by: [alertname], group_wait: 2s, group_interval: 2s}
 """
 RECEIVERS = """
 receivers:
