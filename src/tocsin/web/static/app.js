@@ -42,10 +42,10 @@ function refresh() {
   if (!isEditing()) document.body.dispatchEvent(new CustomEvent("refresh"));
 }
 
-/** Whether somebody types, or has a menu open, in a part that a refresh would replace. Snippets are kept as they are. */
+/** Whether somebody types, chooses, or has a menu open, in a part that a refresh would replace. Snippets are kept as they are. */
 function isEditing() {
   const at = document.activeElement;
-  return Boolean(at?.matches("input, select, textarea") && at.closest("#live")) || Boolean(document.querySelector("#live details[open]:not(.snippets details), #live dialog[open]"));
+  return Boolean(at?.matches("input, select, textarea") && at.closest("#live")) || Boolean(document.querySelector("#live details[open]:not(.snippets details), #live dialog[open], #live [data-busy]"));
 }
 
 /** The row that had the focus before a refresh has it after. */

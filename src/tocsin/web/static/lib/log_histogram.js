@@ -31,6 +31,7 @@ export function histogram(plot) {
   };
   const barAt = (/** @type {number} */ time) => bars.find((bar) => Number(bar.dataset.start) <= time && time < Number(bar.dataset.end));
   const mark = () => {
+    plot.toggleAttribute("data-busy", at >= 0);
     for (const [index, bar] of bars.entries()) bar.classList.toggle("at", index === at);
     tell(bars[at]);
     const ends = [bars[Math.min(at, anchor)], bars[Math.max(at, anchor)]];
@@ -58,6 +59,7 @@ export function histogram(plot) {
     else select(start, start);
   });
   plot.addEventListener("dblclick", unzoom);
+  plot.addEventListener("blur", () => plot.removeAttribute("data-busy"));
   plot.addEventListener("keydown", (event) => {
     const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (by) {
