@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import aiohttp
 import msgspec
@@ -17,13 +17,35 @@ from rich.text import Text
 from tocsin.cli.exits import Exit
 from tocsin.kit.fault import Rejected
 
-if TYPE_CHECKING:
-    pass
-
 _OUT = Console(highlight=False, markup=False, soft_wrap=True)
 _ERR = Console(stderr=True, highlight=False, markup=False)
 
 Seen = Callable[[str, float], None]
+_Asked = dict[str, Any]  # Any: a request in the making
+
+RuleArgument = Annotated[
+    str, typer.Argument(help="A rule in force, or FILE[:NAME] of one that is not yet.")
+]
+SinceOption = Annotated[str, typer.Option(help="How far back: 14d, 36h.")]
+AgainstOption = Annotated[
+    Path | None, typer.Option(help="Compare with the rule of that name in this file.")
+]
+StepOption = Annotated[str, typer.Option(help="Evaluate this often, not as the group does.")]
+ExprOption = Annotated[str | None, typer.Option(help="Try this expression instead.")]
+HoldOption = Annotated[str | None, typer.Option("--for", help="Try this `for` instead.")]
+KeepOption = Annotated[
+    str | None, typer.Option("--keep-firing-for", help="Try this `keep_firing_for` instead.")
+]
+RecoverOption = Annotated[str | None, typer.Option(help="Try this expression of recovery instead.")]
+GroupOption = Annotated[str, typer.Option(help="The group, where several rules have the name.")]
+NumberOption = Annotated[int, typer.Option(help="Which of several rules of that name, from 1.")]
+ProposeOption = Annotated[
+    bool, typer.Option(help="Propose values that fit the series' noise, and try them.")
+]
+UrlOption = Annotated[str, typer.Option(envvar="TOCSIN_URL", help="Address of Tocsin.")]
+TokenOption = Annotated[
+    str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
+]
 
 
 class _Line(msgspec.Struct):
@@ -36,33 +58,19 @@ class _Line(msgspec.Struct):
 
 
 def backtest(
-    rule: Annotated[
-        str, typer.Argument(help="A rule in force, or FILE[:NAME] of one that is not yet.")
-    ],
-    since: Annotated[str, typer.Option(help="How far back: 14d, 36h.")] = "7d",
-    against: Annotated[
-        Path | None, typer.Option(help="Compare with the rule of that name in this file.")
-    ] = None,
-    step: Annotated[str, typer.Option(help="Evaluate this often, not as the group does.")] = "",
-    expr: Annotated[str | None, typer.Option(help="Try this expression instead.")] = None,
-    hold: Annotated[str | None, typer.Option("--for", help="Try this `for` instead.")] = None,
-    keep: Annotated[
-        str | None, typer.Option("--keep-firing-for", help="Try this `keep_firing_for` instead.")
-    ] = None,
-    recover: Annotated[
-        str | None, typer.Option(help="Try this expression of recovery instead.")
-    ] = None,
-    group: Annotated[str, typer.Option(help="The group, where several rules have the name.")] = "",
-    number: Annotated[int, typer.Option(help="Which of several rules of that name, from 1.")] = 1,
-    propose: Annotated[
-        bool, typer.Option(help="Propose values that fit the series' noise, and try them.")
-    ] = False,
-    url: Annotated[
-        str, typer.Option(envvar="TOCSIN_URL", help="Address of Tocsin.")
-    ] = "http://127.0.0.1:7777",
-    token: Annotated[
-        str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
-    ] = "",
+    rule: RuleArgument,
+    since: SinceOption = "7d",
+    against: AgainstOption = None,
+    step: StepOption = "",
+    expr: ExprOption = None,
+    hold: HoldOption = None,
+    keep: KeepOption = None,
+    recover: RecoverOption = None,
+    group: GroupOption = "",
+    number: NumberOption = 1,
+    propose: ProposeOption = False,
+    url: UrlOption = "http://127.0.0.1:7777",
+    token: TokenOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     pages: Annotated[int, typer.Option(help="List at most so many pages and firings.")] = 20,
 ) -> None:
@@ -84,18 +92,18 @@ def backtest(
     Exit codes: 0 done, 1 the rule or the request is wrong, 2 Tocsin cannot be reached.
     """
     edit = {"expr": expr, "for": hold, "keep_firing_for": keep, "recover": recover}
+    chosen = {"since": since, "step": step, "group": group, "number": number, "propose": propose}
+    raw = _answered(url, token, lambda: {**_rule(rule), **chosen, **_changes(edit, against)})
+    if as_json:
+        _OUT.out(raw.decode(), highlight=False)
+    else:
+        _show(raw, pages)
+
+
+def _answered(url: str, token: str, made: Callable[[], _Asked]) -> bytes:
+    """The report; ends the program with a word on the error output when there is none."""
     try:
-        asked = {
-            **_rule(rule),
-            "since": since,
-            "step": step,
-            "group": group,
-            "number": number,
-            "propose": propose,
-            "edit": {name: text for name, text in edit.items() if text is not None} or None,
-            "against": _file(against) if against else None,
-        }
-        raw = _run(url, token, asked)
+        return _run(url, token, made())
     except Rejected as error:
         _ERR.print(Text("error:", "red"), str(error))
         raise typer.Exit(Exit.WRONG) from None
@@ -103,10 +111,12 @@ def backtest(
         words = str(error) or "timed out"
         _ERR.print(Text("error:", "red"), f"{url} does not answer as expected: {words}")
         raise typer.Exit(Exit.UNREACHABLE) from None
-    if as_json:
-        _OUT.out(raw.decode(), highlight=False)
-    else:
-        _show(raw, pages)
+
+
+def _changes(edit: dict[str, str | None], against: Path | None) -> _Asked:
+    """What the rule in force is compared with; raises Rejected for a file that cannot be read."""
+    told = {name: text for name, text in edit.items() if text is not None}
+    return {"edit": told or None, "against": _file(against) if against else None}
 
 
 def _show(raw: bytes, pages: int) -> None:
@@ -116,7 +126,7 @@ def _show(raw: bytes, pages: int) -> None:
     show(_OUT, msgspec.json.decode(raw, type=Report), pages)
 
 
-def _rule(text: str) -> dict[str, Any]:  # Any: a request in the making
+def _rule(text: str) -> _Asked:
     """`rule`, and `file` when the text names one; raises Rejected."""
     path, _, name = text.rpartition(":")
     if path and Path(path).is_file():
@@ -139,7 +149,7 @@ def _file(path: Path) -> dict[str, str]:
         raise Rejected(f"{path} cannot be read: {error}") from error
 
 
-def _run(url: str, token: str, asked: dict[str, Any]) -> bytes:  # Any: as `_rule`
+def _run(url: str, token: str, asked: _Asked) -> bytes:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_ERR, transient=True, disable=not _ERR.is_terminal) as bar:
         task = bar.add_task("trying", total=1.0)
@@ -150,7 +160,7 @@ def _run(url: str, token: str, asked: dict[str, Any]) -> bytes:  # Any: as `_rul
         return asyncio.run(_ask(url.rstrip("/") + "/api/backtests", asked, token, seen))
 
 
-async def _ask(url: str, asked: dict[str, Any], token: str, seen: Seen) -> bytes:
+async def _ask(url: str, asked: _Asked, token: str, seen: Seen) -> bytes:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     limit = aiohttp.ClientTimeout(total=3600, sock_read=300)
     session = aiohttp.ClientSession(timeout=limit, headers=headers, read_bufsize=64 << 20)
