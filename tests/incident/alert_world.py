@@ -32,6 +32,8 @@ NIGHT = 1_795_226_400.0
 """2026-11-21T02:00:00Z."""
 _STEP_SECONDS = 240.0
 """Less than `resolve_timeout`, after which an alert is over of which nobody tells any more."""
+DOWN = {"alertname": "DatabaseDown", "service": "orders", "severity": "critical"}
+SLOW = {"alertname": "HighLatency", "service": "orders", "severity": "warning"}
 ROUTING = """
 route: {receiver: team, group_by: [cluster], group_wait: 10s}
 receivers: [{name: team}]

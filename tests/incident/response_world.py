@@ -31,6 +31,39 @@ from tocsin.state.errands import ErrandTable
 from tocsin.state.incidents import IncidentTable
 
 ANA = Author("ana", "page")
+FIRST_PLAYBOOK = """
+severities:
+  P0:
+    actions:
+      - Page on-call engineer immediately
+      - Create incident channel in Slack
+      - Begin status page updates
+      - Start incident timeline documentation
+  P1:
+    actions:
+      - Alert engineering team
+      - Assess impact and user communication needs
+      - Begin troubleshooting
+  P2:
+    actions:
+      - Create tracking ticket
+      - Schedule investigation
+      - Monitor for escalation
+"""
+SECOND_PLAYBOOK = """
+severities:
+  P0:
+    actions:
+      - {do: post, channels: [pagerduty]}
+      - {do: post, channel: critical-alerts}
+      - {do: mail, to: critical-team}
+  P1:
+    actions:
+      - {do: post, channel: alerts}
+      - {do: mail, to: engineering-team@company.com}
+  P2: {actions: [{do: post, channel: alerts}]}
+  P3: {actions: [{do: post, channel: alerts}]}
+"""
 RESPONSE = ResponseConfig(
     give_up=Duration(7200),
     channels=("alerts",),
