@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from tocsin.app.config import Loaded
@@ -162,12 +162,12 @@ async def restore_into(
     """
     folder = Path(config.data)
     await asyncio.to_thread(_make_fresh, folder)
-    try:
-        return await _restored(config, target, clock, moved)
-    except BaseException:
+    async with AsyncExitStack() as undo:
         # Half a restore must not pass for a data folder.
-        await asyncio.to_thread(_empty, folder)
-        raise
+        undo.push_async_callback(asyncio.to_thread, _empty, folder)
+        restored = await _restored(config, target, clock, moved)
+        undo.pop_all()
+    return restored
 
 
 async def _restored(

@@ -73,8 +73,14 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
     the data folder or a database cannot be used.
     """
     plan = checked(loaded, clock).scrape
+    kept = await open_kept(loaded.config, clock)
+    parts = await _parts(kept, loaded, clock)
+    _introduce(parts, loaded, clock)
+    return Tocsin(loaded, plan, parts, web_config)
+
+
+async def _parts(kept: Kept, loaded: Loaded, clock: Clock) -> Parts:
     config = loaded.config
-    kept = await open_kept(config, clock)
     alerting = Alerting(kept.database, clock)
     settings = Settings(kept.database, clock)
     logs = log_keeping(config, kept.store, settings, clock)
@@ -91,26 +97,10 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         alerting.dispatcher,
     )
     following = _following(kept, loaded, clock, (settings, alerting, engine))
-    incidents = following.incidents
     traces = trace_keeping(config, kept.store, guard, clock)
     beside = Beside(traces.intake, logs.intake, telemetry.source, alerting.dispatcher.put)
     errors = error_keeping(config, kept, beside, clock)
-    errors.book.names = incidents.book.names
-    logs.intake.watched_by(errors.taps)
-    traces.intake.watched_by(errors.taps)
-    seen = Witnesses(
-        engine=engine,
-        samples=telemetry.source,
-        lines=logs.search,
-        dispatcher=alerting.dispatcher,
-        receipts=alerting.receipts,
-        rules=rules,
-        patterns=LogPatterns(kept.store, logs.writer, clock),
-        audit=people.audit,
-    )
-    incidents.add(IncidentEvidence(incidents, seen, loaded, clock))
-    incidents.add(following.afterwards)
-    parts = Parts(
+    return Parts(
         clock=clock,
         kept=kept,
         registry=registry,
@@ -132,7 +122,7 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         logs=logs,
         traces=traces,
         errors=errors,
-        incidents=incidents,
+        incidents=following.incidents,
         response=following.response,
         oncall=following.oncall,
         paging=following.paging,
@@ -140,7 +130,29 @@ async def build(loaded: Loaded, clock: Clock) -> Tocsin:
         afterwards=following.afterwards,
         dashboards=dashboards(kept.database, settings, registry, loaded, clock),
     )
-    return Tocsin(loaded, plan, parts, web_config)
+
+
+def _introduce(parts: Parts, loaded: Loaded, clock: Clock) -> None:
+    """Let those hear of each other that were not all there when they were made."""
+    incidents, errors = parts.incidents, parts.errors
+    errors.book.names = incidents.book.names
+    parts.logs.intake.watched_by(errors.taps)
+    parts.traces.intake.watched_by(errors.taps)
+    incidents.add(IncidentEvidence(incidents, _witnesses(parts), loaded, clock))
+    incidents.add(parts.afterwards)
+
+
+def _witnesses(parts: Parts) -> Witnesses:
+    return Witnesses(
+        engine=parts.engine,
+        samples=parts.source,
+        lines=parts.logs.search,
+        dispatcher=parts.alerting.dispatcher,
+        receipts=parts.alerting.receipts,
+        rules=parts.rules,
+        patterns=LogPatterns(parts.kept.store, parts.logs.writer, parts.clock),
+        audit=parts.people.audit,
+    )
 
 
 async def _intake(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from tocsin.app.error_alerts import ErrorAlerts, Put
-from tocsin.app.keeping import Kept, log_folder
+from tocsin.app.keeping import Kept, signal_log
 from tocsin.app.settings_tree import Config
 from tocsin.errortracking.book import IssueBook, Shelves
 from tocsin.errortracking.counting import Counting
@@ -26,10 +25,7 @@ from tocsin.kit.tasks import Tasks
 from tocsin.model.series import SeriesSource
 from tocsin.state.error_issues import ErrorIssueTable
 from tocsin.state.projects import ProjectTable
-from tocsin.store.disk import DiskWatch
 from tocsin.store.error_writer import ErrorWriter
-from tocsin.store.wal_flush import FlushConfig
-from tocsin.store.wal_journal import Journal
 
 _FLUSH_ROWS, _FLUSH_BYTES = 20_000, 32 << 20
 _DAY_SECONDS = 86_400.0
@@ -122,7 +118,10 @@ class Beside:
 def error_keeping(config: Config, kept: Kept, beside: Beside, clock: Clock) -> ErrorKeeping:
     """Nothing is opened and nothing runs yet: `open` first, then `start`."""
     table = ErrorIssueTable(kept.database)
-    writer = ErrorWriter(kept.store, clock, _journal(config, kept, clock))
+    journal = signal_log(
+        config, kept.store, clock, "errors", rows=_FLUSH_ROWS, size_bytes=_FLUSH_BYTES
+    )
+    writer = ErrorWriter(kept.store, clock, journal)
     counting, search = Counting(table, clock), EventSearch(kept.store, writer)
     projects = Projects(ProjectTable(kept.database, clock), config.projects)
     intake = ErrorIntake(
@@ -155,16 +154,4 @@ def error_keeping(config: Config, kept: Kept, beside: Beside, clock: Clock) -> E
         alerts=alerts,
         clock=clock,
         days=[config.retention.errors_days],
-    )
-
-
-def _journal(config: Config, kept: Kept, clock: Clock) -> Journal:
-    disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
-    return Journal(
-        kept.store,
-        log_folder(config) / "errors",
-        clock,
-        FlushConfig(seconds=config.store.flush_seconds, rows=_FLUSH_ROWS, bytes=_FLUSH_BYTES),
-        fsync=config.store.fsync,
-        check_room=disk.check,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tocsin.store.client import Store
 from tocsin.store.disk import DiskWatch
 from tocsin.store.endpoint import Endpoint, EngineOptions
 from tocsin.store.migrate import migrate
+from tocsin.store.wal_flush import FlushConfig
+from tocsin.store.wal_journal import Journal
 
 _CLOSE_SECONDS = 1.0
 
@@ -54,6 +57,22 @@ def log_folders(config: Config) -> list[Path]:
     return [top, *(top / name for name in ("lines", "spans", "errors"))]
 
 
+def signal_log(
+    config: Config, store: Store, clock: Clock, name: str, *, rows: int, size_bytes: int
+) -> Journal:
+    """Where a signal that is not samples is kept when it is answered: one of `log_folders`. It goes
+    to the store in pieces of at most so many rows and bytes."""
+    disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
+    return Journal(
+        store,
+        log_folder(config) / name,
+        clock,
+        FlushConfig(seconds=config.store.flush_seconds, rows=rows, bytes=size_bytes),
+        fsync=config.store.fsync,
+        check_room=disk.check,
+    )
+
+
 def database_url(config: Config) -> str:
     """The SQL database's address; by default a file in the data folder."""
     return config.state.url or f"sqlite:///{Path(config.data) / 'state.db'}"
@@ -68,15 +87,17 @@ async def open_kept(config: Config, clock: Clock) -> Kept:
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
     database = Database(database_url(config))
     child = telemetry_child(config, clock)
-    try:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(database.open())
-            opening = both.create_task(_open_migrated(config, clock, child))
-    except* Fault as group:
+    async with AsyncExitStack() as undo:
+        undo.push_async_callback(database.close)
         if child is not None:
-            await child.stop()
-        await database.close()
-        raise group.exceptions[0] from None
+            undo.push_async_callback(child.stop)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(database.open())
+                opening = both.create_task(_open_migrated(config, clock, child))
+        except* Fault as group:
+            raise group.exceptions[0] from None
+        undo.pop_all()
     return Kept(child, opening.result(), database)
 
 
@@ -99,12 +120,11 @@ def _options(config: Config) -> EngineOptions:
 
 
 async def _open_migrated(config: Config, clock: Clock, child: EngineChild | None) -> Store:
-    store = await open_store(config, clock, child)
-    try:
+    async with AsyncExitStack() as undo:
+        store = await open_store(config, clock, child)
+        undo.push_async_callback(store.close)
         await migrate(store, cluster=config.store.cluster)
-    except BaseException:
-        await store.close()
-        raise
+        undo.pop_all()
     return store
 
 

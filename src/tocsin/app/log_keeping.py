@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.app.keeping import log_folder
+from tocsin.app.keeping import signal_log
 from tocsin.app.log_patterns import PatternKeeping
 from tocsin.app.log_rules import LogRules, log_rules
 from tocsin.app.log_usage import UsageKeeping
@@ -21,11 +21,8 @@ from tocsin.kit.tasks import Tasks
 from tocsin.query.logs.search import LogSearch
 from tocsin.state.settings import Settings
 from tocsin.store.client import Store
-from tocsin.store.disk import DiskWatch
 from tocsin.store.log_patterns import LogPatternTable
 from tocsin.store.log_writer import LogWriter
-from tocsin.store.wal_flush import FlushConfig
-from tocsin.store.wal_journal import Journal
 
 _FLUSH_ROWS, _FLUSH_BYTES = 80_000, 32 << 20
 """Large inserts: indexing the words of 50,000 lines takes half of what ten times 5,000 take."""
@@ -80,15 +77,7 @@ def _retention_seconds(config: Config) -> float:
 
 def log_keeping(config: Config, store: Store, settings: Settings, clock: Clock) -> LogKeeping:
     """Nothing is opened and nothing runs yet: `open` first, then `start`."""
-    disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
-    journal = Journal(
-        store,
-        log_folder(config) / "lines",
-        clock,
-        FlushConfig(seconds=config.store.flush_seconds, rows=_FLUSH_ROWS, bytes=_FLUSH_BYTES),
-        fsync=config.store.fsync,
-        check_room=disk.check,
-    )
+    journal = signal_log(config, store, clock, "lines", rows=_FLUSH_ROWS, size_bytes=_FLUSH_BYTES)
     writer, tail = LogWriter(store, clock, journal), TailBus()
     miner, rules = PatternMiner(), log_rules(config, store, settings, clock)
     intake = LogIntake(

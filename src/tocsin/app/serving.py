@@ -24,8 +24,6 @@ class Running:
 
 def services_of(parts: Parts, running: Running) -> Services:
     """All that a handler may use."""
-    feed = IncidentFeed()
-    parts.incidents.book.subscribe(feed.heard)
     return Services(
         config_in_force=running.config_in_force,
         status=running.status,
@@ -49,10 +47,7 @@ def services_of(parts: Parts, running: Running) -> Services:
         spans=parts.traces.intake,
         trace_search=parts.traces.search,
         issues=parts.errors.book,
-        sentry=parts.errors.sentry,
-        error_intake=parts.errors.intake,
-        error_projects=parts.errors.projects,
-        error_writer=parts.errors.writer,
+        errors=parts.errors,
         guard=parts.guard,
         scrape=parts.scrape,
         rules=parts.rules,
@@ -69,7 +64,7 @@ def services_of(parts: Parts, running: Running) -> Services:
         settings=parts.settings,
         incidents=parts.incidents.book,
         response=parts.response.desk,
-        incident_feed=feed,
+        incident_feed=_feed(parts),
         oncall=parts.oncall,
         pager=parts.paging.pager(),
         callable_people=lambda: sorted(parts.oncall.roster.people),
@@ -77,3 +72,9 @@ def services_of(parts: Parts, running: Running) -> Services:
         afterwards=parts.afterwards.desk,
         dashboards=parts.dashboards.book,
     )
+
+
+def _feed(parts: Parts) -> IncidentFeed:
+    feed = IncidentFeed()
+    parts.incidents.book.subscribe(feed.heard)
+    return feed

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from tocsin.app.keeping import log_folder
+from tocsin.app.keeping import signal_log
 from tocsin.app.settings_tree import Config
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.traces.intake import SpanIntake
@@ -15,10 +14,7 @@ from tocsin.kit.tasks import Tasks
 from tocsin.model.samples import SeriesIntake
 from tocsin.query.traces.search import TraceSearch
 from tocsin.store.client import Store
-from tocsin.store.disk import DiskWatch
 from tocsin.store.span_writer import SpanWriter
-from tocsin.store.wal_flush import FlushConfig
-from tocsin.store.wal_journal import Journal
 
 _FLUSH_ROWS, _FLUSH_BYTES = 50_000, 32 << 20
 
@@ -72,15 +68,7 @@ def _retention_seconds(config: Config) -> float:
 
 def trace_keeping(config: Config, store: Store, series: SeriesIntake, clock: Clock) -> TraceKeeping:
     """Nothing is opened and nothing runs yet: `open` first, then `start`."""
-    disk = DiskWatch(Path(config.data), int(config.store.min_free_bytes), clock)
-    journal = Journal(
-        store,
-        log_folder(config) / "spans",
-        clock,
-        FlushConfig(seconds=config.store.flush_seconds, rows=_FLUSH_ROWS, bytes=_FLUSH_BYTES),
-        fsync=config.store.fsync,
-        check_room=disk.check,
-    )
+    journal = signal_log(config, store, clock, "spans", rows=_FLUSH_ROWS, size_bytes=_FLUSH_BYTES)
     writer = SpanWriter(store, clock, journal)
     intake = SpanIntake(
         writer,

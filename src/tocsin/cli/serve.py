@@ -89,10 +89,6 @@ def serve(
     )
     try:
         loaded = load_config(config, flags)
-    except Fault as error:
-        typer.secho(str(error), err=True, fg="red")
-        raise typer.Exit(Exit.WRONG) from None
-    try:
         run(loaded, config_path=config, flags=flags, ready_file=ready_file)
     except Permanent as error:
         typer.secho(str(error), err=True, fg="red")

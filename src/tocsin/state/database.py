@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Executable, Table, event, inspect, make_url
@@ -69,6 +69,12 @@ class Database:
         self._engine = self._made()
         # SQLite has one writer at a time, and those that wait for it look only now and then.
         self._turns = asyncio.Lock() if self.is_sqlite else None
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.close)
+            await self._migrate()
+            undo.pop_all()
+
+    async def _migrate(self) -> None:
         try:
             async with self.transaction() as connection:
                 if not self.is_sqlite:
@@ -76,14 +82,13 @@ class Database:
                         f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"
                     )
                 await connection.run_sync(_upgrade)
-        except BaseException as error:
-            await self.close()
-            if isinstance(error, DatabaseError) and "not a database" in str(error.orig):
-                raise Permanent(
-                    f"{self._url.database} is not a SQLite database: move it away, or restore a "
-                    "backup (file is not a database)"
-                ) from error
-            raise
+        except DatabaseError as error:
+            if "not a database" not in str(error.orig):
+                raise
+            raise Permanent(
+                f"{self._url.database} is not a SQLite database: move it away, or restore a "
+                "backup (file is not a database)"
+            ) from error
 
     async def close(self) -> None:
         """Let transactions end, also those whose callers are gone, and give up all connections;
@@ -119,18 +124,10 @@ class Database:
         self, engine: AsyncEngine, turns: asyncio.Lock | None = None
     ) -> AsyncIterator[AsyncConnection]:
         connection = Transaction(engine, turns)
-        self._open.opened(connection)
         try:
-            try:
+            async with self._open.held(connection):
                 await connection.take()
                 yield connection
-            except asyncio.CancelledError:
-                self._open.abandon(connection)
-                raise
-            except BaseException:
-                await self._open.end(connection, is_whole=False)
-                raise
-            await self._open.end(connection, is_whole=True)
         except (DBAPIError, PoolTimeout, OSError) as error:
             if isinstance(error, DBAPIError) and not _passes(error):
                 raise

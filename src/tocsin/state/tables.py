@@ -25,6 +25,12 @@ METADATA = MetaData(
     }
 )
 
+
+def _part_of(name: str, whole: str) -> Column[int]:
+    """A column that names the row that this one belongs to, and with which it goes."""
+    return Column(name, Integer, ForeignKey(whole, ondelete="CASCADE"), nullable=False, index=True)
+
+
 USERS = Table(
     "users",
     METADATA,
@@ -42,9 +48,7 @@ SESSIONS = Table(
     "sessions",
     METADATA,
     Column("hash", String(64), primary_key=True),
-    Column(
-        "user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True
-    ),
+    _part_of("user_id", "users.id"),
     Column("csrf", String(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
@@ -178,13 +182,7 @@ INCIDENT_ENTRIES = Table(
     "incident_entries",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column(
-        "incident_id",
-        Integer,
-        ForeignKey("incidents.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _part_of("incident_id", "incidents.id"),
     Column("at", BigInteger, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("content", LargeBinary, nullable=False),
@@ -194,13 +192,7 @@ ATTACHMENTS = Table(
     "attachments",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column(
-        "incident_id",
-        Integer,
-        ForeignKey("incidents.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _part_of("incident_id", "incidents.id"),
     Column("kind", String(40), nullable=False),
     Column("name", String(200), nullable=False),
     Column("media_type", String(100), nullable=False),
@@ -227,13 +219,7 @@ ACTION_ITEMS = Table(
     "action_items",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column(
-        "incident_id",
-        Integer,
-        ForeignKey("incidents.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _part_of("incident_id", "incidents.id"),
     Column("version", Integer, nullable=False),
     Column("owner", String(200), nullable=False),
     Column("state", String(20), nullable=False, index=True),
@@ -316,13 +302,7 @@ ERROR_PRINTS = Table(
     METADATA,
     Column("hash", String(64), primary_key=True),
     Column("project", String(200), nullable=False),
-    Column(
-        "issue_id",
-        Integer,
-        ForeignKey("error_issues.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _part_of("issue_id", "error_issues.id"),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -330,13 +310,7 @@ ERROR_ACTS = Table(
     "error_acts",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column(
-        "issue_id",
-        Integer,
-        ForeignKey("error_issues.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _part_of("issue_id", "error_issues.id"),
     Column("at", BigInteger, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("author", String(200), nullable=False),

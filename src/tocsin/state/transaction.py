@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from types import TracebackType
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -108,6 +109,10 @@ class OpenTransactions:
         self._open.add(one)
         self._none.clear()
 
+    def held(self, one: Transaction) -> Held:
+        """A block in which it is open: it ends as the block does."""
+        return Held(self, one)
+
     async def end(self, one: Transaction, *, is_whole: bool) -> None:
         """Let it end; raises what its end fails with. It goes on when its caller does not."""
         task = self._begun(one, is_whole=is_whole)
@@ -143,6 +148,29 @@ class OpenTransactions:
                 await self._none.wait()
         except TimeoutError:
             _log.error("transactions_left_open", transactions=len(self._open))
+
+
+class Held:
+    """What was done in a block is kept when the block ends well. Who is interrupted in it goes on
+    at once."""
+
+    def __init__(self, every: OpenTransactions, one: Transaction) -> None:
+        self._every = every
+        self._one = one
+
+    async def __aenter__(self) -> None:
+        self._every.opened(self._one)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            self._every.abandon(self._one)
+        else:
+            await self._every.end(self._one, is_whole=error is None)
 
 
 def _noted(task: asyncio.Task[None]) -> None:

@@ -185,6 +185,19 @@ class LogRuleParts(Protocol):
     def costs(self) -> LogCosts: ...
 
 
+class ErrorParts(Protocol):
+    """Where errors come in and are kept; what they become is `Services.issues`."""
+
+    @property
+    def sentry(self) -> SentryIntake: ...
+    @property
+    def intake(self) -> ErrorIntake: ...
+    @property
+    def projects(self) -> Projects: ...
+    @property
+    def writer(self) -> ErrorWriter: ...
+
+
 ConfigInForce = Callable[[], WebConfig]
 Status = Callable[[], SystemStatus]
 Reload = Callable[[], Awaitable[ReloadOutcome]]
@@ -212,10 +225,7 @@ class Services:
     spans: SpanIntake
     trace_search: TraceSearch
     issues: IssueBook
-    sentry: SentryIntake
-    error_intake: ErrorIntake
-    error_projects: Projects
-    error_writer: ErrorWriter
+    errors: ErrorParts
     guard: CardinalityGuard
     scrape: ScrapeManager
     rules: RuleManager

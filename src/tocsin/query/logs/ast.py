@@ -110,6 +110,6 @@ class Ids:
     ids: tuple[str, ...]
 
 
-Query = (
-    AtLeast | Ids | Everything | Words | Wildcard | Regex | Field | Range | Has | Not | All | Some
-)
+Leaf = Ids | Words | Has | Wildcard | Regex | Range | Field
+"""What has no parts."""
+Query = Leaf | Everything | Not | All | Some | AtLeast

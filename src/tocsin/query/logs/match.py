@@ -17,6 +17,7 @@ from tocsin.query.logs.ast import (
     Field,
     Has,
     Ids,
+    Leaf,
     Not,
     Query,
     Range,
@@ -34,7 +35,8 @@ from tocsin.query.logs.fields import (
     place_of,
     spelled,
 )
-from tocsin.query.logs.sql import Leaf, lowered, tokens, wildcard_pattern
+from tocsin.query.logs.joined import ends_of
+from tocsin.query.logs.sql import lowered, tokens, wildcard_pattern
 from tocsin.query.logs.times import moment
 
 Test = Callable[[LogRecord], bool]
@@ -53,9 +55,6 @@ def matcher(query: Query, now_ns: int) -> Test:
     match query:
         case Everything():
             return lambda _line: True
-        case Words(text, _):
-            test = _words(text)
-            return lambda line: test(line.body)
         case Not(part):
             inner = matcher(part, now_ns)
             return lambda line: not inner(line)
@@ -74,6 +73,9 @@ def _leaf(query: Leaf, now_ns: int) -> Test:
         case Ids(ids):
             # A line that has just come in has no id of ours yet.
             return lambda line: line.attributes.get("_id", "") in ids
+        case Words(text, _):
+            test = _words(text)
+            return lambda line: test(line.body)
         case Has(field):
             return _has(field)
         case Wildcard(field, pattern):
@@ -194,13 +196,7 @@ def _level(compare: Compare, word: str) -> Test:
 def _range(query: Range, now_ns: int) -> Test:
     if not query.field:
         raise Rejected("a range needs a field: duration_ms:[100 TO 500]")
-    ends: list[Query] = []
-    if query.low != "*":
-        compare = Compare.AT_LEAST if query.with_low else Compare.GREATER
-        ends.append(Field(query.field, compare, query.low))
-    if query.high != "*":
-        compare = Compare.AT_MOST if query.with_high else Compare.LESS
-        ends.append(Field(query.field, compare, query.high))
+    ends = ends_of(query)
     return matcher(All(tuple(ends)), now_ns) if ends else _has(query.field)
 
 

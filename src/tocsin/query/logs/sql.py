@@ -8,18 +8,14 @@ from string import ascii_lowercase, ascii_uppercase
 
 from tocsin.kit.fault import Rejected
 from tocsin.query.logs.ast import (
-    All,
-    AtLeast,
     Compare,
-    Everything,
     Field,
     Has,
     Ids,
-    Not,
+    Leaf,
     Query,
     Range,
     Regex,
-    Some,
     Wildcard,
     Words,
 )
@@ -32,48 +28,41 @@ from tocsin.query.logs.fields import (
     place_of,
     spelled,
 )
-from tocsin.query.logs.times import moment
+from tocsin.query.logs.joined import SIGNS, ends_of, joined
+from tocsin.query.logs.times import moment, time_sql
 from tocsin.store.literal import literal
 
 _TOKEN = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
 """What the text index takes for a word: letters, digits, and everything beyond ASCII."""
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
-_SIGNS = {
-    Compare.GREATER: ">",
-    Compare.AT_LEAST: ">=",
-    Compare.LESS: "<",
-    Compare.AT_MOST: "<=",
-}
+LONGEST = 150_000
+"""Characters: over conditions of a million the store is busy for half a minute and longer, before
+it refuses them or looks at a line."""
 _ID = re.compile(r"(\d{1,19})-(\d{1,20})-(\d{1,10})", re.ASCII)
-
-
-Leaf = Ids | Has | Wildcard | Regex | Range | Field
 
 
 def condition(query: Query, now_ns: int) -> str:
     """A condition over the columns of `logs`, true or false for each line, never null.
 
-    Raises Rejected for a value that the field cannot have.
+    Raises Rejected for a value that the field cannot have, and for a question that the store would
+    chew on for long.
     """
-    match query:
-        case Everything():
-            return "1"
-        case Words(text, _):
-            return _words("body", text)
-        case Not(part):
-            return f"NOT ({condition(part, now_ns)})"
-        case All(parts) | Some(parts):
-            word = " AND " if isinstance(query, All) else " OR "
-            return "(" + word.join(condition(part, now_ns) for part in parts) + ")"
-        case AtLeast(count, parts):
-            return f"({' + '.join(f'({condition(one, now_ns)})' for one in parts)} >= {count})"
-    return _leaf(query, now_ns)
+    return bounded(joined(query, lambda leaf: _leaf(leaf, now_ns)))
+
+
+def bounded(text: str) -> str:
+    """A condition or a statement; raises Rejected for one of too many parts."""
+    if len(text) > LONGEST:
+        raise Rejected("the question asks for too many things at once; leave some of them out")
+    return text
 
 
 def _leaf(query: Leaf, now_ns: int) -> str:
     match query:
         case Ids(ids):
             return _ids(ids)
+        case Words(text, _):
+            return _words("body", text)
         case Has(field):
             return _has(field)
         case Wildcard(field, pattern):
@@ -124,8 +113,7 @@ def _ids(ids: tuple[str, ...]) -> str:
         if own := _ID.fullmatch(one):
             at, batch, number = own.groups()
             ways.append(
-                f"(ts = fromUnixTimestamp64Nano({int(at)}, 'UTC') AND batch = {int(batch)}"
-                f" AND number = {int(number)})"
+                f"(ts = {time_sql(int(at))} AND batch = {int(batch)} AND number = {int(number)})"
             )
     return "(" + " OR ".join(ways) + ")"
 
@@ -178,17 +166,16 @@ def _field(query: Field, now_ns: int) -> str:
     if part is Part.LEVEL:
         return _level(compare, value)
     if part is Part.TIME:
-        at = f"fromUnixTimestamp64Nano({moment(value, now_ns)}, 'UTC')"
-        return f"ts {_SIGNS.get(compare, '=')} {at}"
+        return f"ts {SIGNS.get(compare, '=')} {time_sql(moment(value, now_ns))}"
     if part is Part.PATTERN:
         if not value.isdecimal() or len(value) > LONGEST_PATTERN:
             raise Rejected(f"{value!r} is no pattern's number")
-        return f"pattern {_SIGNS.get(compare, '=')} {int(value)}"
+        return f"pattern {SIGNS.get(compare, '=')} {int(value)}"
     if part is Part.BODY:
         return f"body = {literal(value)}" if compare is Compare.EXACT else _words("body", value)
     if part is Part.COLUMN:
-        if compare in _SIGNS:
-            return f"({name} != '' AND {name} {_SIGNS[compare]} {literal(value)})"
+        if compare in SIGNS:
+            return f"({name} != '' AND {name} {SIGNS[compare]} {literal(value)})"
         known = [f"{name} = {literal(one)}" for one in spelled(name, value)]
         return known[0] if len(known) == 1 else f"({' OR '.join(known)})"
     return _any_name(name, lambda text, one: _attribute(text, one, compare, value))
@@ -196,8 +183,8 @@ def _field(query: Field, now_ns: int) -> str:
 
 def _attribute(text: str, name: str, compare: Compare, value: str) -> str:
     number = number_of(value)
-    if compare in _SIGNS:
-        sign = _SIGNS[compare]
+    if compare in SIGNS:
+        sign = SIGNS[compare]
         if number is not None:
             return f"ifNull(toFloat64OrNull({text}) {sign} {number!r}, 0)"
         return _present(name, f"{text} {sign} {literal(value)}")
@@ -224,15 +211,9 @@ def _level(compare: Compare, word: str) -> str:
 
 
 def _range(query: Range, now_ns: int) -> str:
-    ends = []
-    if query.low != "*":
-        compare = Compare.AT_LEAST if query.with_low else Compare.GREATER
-        ends.append(_field(Field(query.field, compare, query.low), now_ns))
-    if query.high != "*":
-        compare = Compare.AT_MOST if query.with_high else Compare.LESS
-        ends.append(_field(Field(query.field, compare, query.high), now_ns))
     if not query.field:
         raise Rejected("a range needs a field: duration_ms:[100 TO 500]")
+    ends = [_field(end, now_ns) for end in ends_of(query)]
     return "(" + " AND ".join(ends) + ")" if ends else _has(query.field)
 
 

@@ -10,22 +10,19 @@ from collections.abc import Callable
 
 from tocsin.kit.fault import Rejected
 from tocsin.query.logs.ast import (
-    All,
-    AtLeast,
     Compare,
-    Everything,
     Field,
     Has,
     Ids,
-    Not,
+    Leaf,
     Query,
     Range,
     Regex,
-    Some,
     Wildcard,
     Words,
 )
 from tocsin.query.logs.fields import number_of
+from tocsin.query.logs.joined import SIGNS, ends_of, joined
 from tocsin.query.logs.sql import wildcard_pattern
 from tocsin.query.logs.times import moment
 from tocsin.query.traces.answers import ERROR, TraceAsked
@@ -41,12 +38,6 @@ from tocsin.query.traces.fields import (
 )
 from tocsin.store.literal import literal
 
-_SIGNS = {
-    Compare.GREATER: ">",
-    Compare.AT_LEAST: ">=",
-    Compare.LESS: "<",
-    Compare.AT_MOST: "<=",
-}
 _EVENTS = "JSONExtract(events, 'Array(Tuple(name String, attributes Map(String, String)))')"
 _TEXTS = ("name", "service", "status_message", "events")
 _NUMBERS = (Part.KIND, Part.STATUS, Part.FAILED, Part.ROOT, Part.DURATION, Part.TIME)
@@ -55,7 +46,6 @@ _LONGEST = 150_000
 """Characters of a condition: one of a million keeps the store busy for ten seconds before it is
 refused there."""
 Test = Callable[[str], str]
-Leaf = Ids | Words | Has | Wildcard | Regex | Range | Field
 
 
 def condition(query: Query, now_ns: int) -> str:
@@ -63,17 +53,7 @@ def condition(query: Query, now_ns: int) -> str:
 
     Raises Rejected for a value that the field cannot have.
     """
-    match query:
-        case Everything():
-            return "1"
-        case Not(part):
-            return f"NOT ({condition(part, now_ns)})"
-        case All(parts) | Some(parts):
-            word = " AND " if isinstance(query, All) else " OR "
-            return "(" + word.join(condition(part, now_ns) for part in parts) + ")"
-        case AtLeast(count, parts):
-            return f"({' + '.join(f'({condition(one, now_ns)})' for one in parts)} >= {count})"
-    return _leaf(query, now_ns)
+    return joined(query, lambda leaf: _leaf(leaf, now_ns))
 
 
 def asked_condition(asked: TraceAsked, query: Query, now_ns: int) -> str:
@@ -198,13 +178,7 @@ def _matches(field: str, pattern: str) -> str:
 def _range(query: Range, now_ns: int) -> str:
     if not query.field:
         raise Rejected("a range needs a field: duration:[100ms TO 2s]")
-    ends = []
-    if query.low != "*":
-        compare = Compare.AT_LEAST if query.with_low else Compare.GREATER
-        ends.append(_field(Field(query.field, compare, query.low), now_ns))
-    if query.high != "*":
-        compare = Compare.AT_MOST if query.with_high else Compare.LESS
-        ends.append(_field(Field(query.field, compare, query.high), now_ns))
+    ends = [_field(end, now_ns) for end in ends_of(query)]
     return "(" + " AND ".join(ends) + ")" if ends else _has(query.field)
 
 
@@ -213,7 +187,7 @@ def _field(query: Field, now_ns: int) -> str:
     value, compare = query.value, query.compare
     if compare is Compare.DIFFERENT:
         return f"NOT ({_field(Field(query.field, Compare.EXACT, value), now_ns)})"
-    sign = _SIGNS.get(compare, "=")
+    sign = SIGNS.get(compare, "=")
     match part:
         case Part.DURATION:
             return f"duration_ns {sign} {duration_ns(value)}"
@@ -235,11 +209,11 @@ def _field(query: Field, now_ns: int) -> str:
 def _compared(text: str, compare: Compare, value: str) -> str:
     """Numbers by size, all else as texts; equal numbers may be written differently."""
     number = number_of(value)
-    sign = _SIGNS.get(compare, "=")
+    sign = SIGNS.get(compare, "=")
     if number is None:
         return f"{text} {sign} {literal(value)}"
     as_number = f"ifNull(toFloat64OrNull({text}) {sign} {number!r}, 0)"
-    return as_number if compare in _SIGNS else f"({text} = {literal(value)} OR {as_number})"
+    return as_number if compare in SIGNS else f"({text} = {literal(value)} OR {as_number})"
 
 
 def _maps(part: Part) -> tuple[str, ...]:

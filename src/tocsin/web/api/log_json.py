@@ -43,7 +43,7 @@ class Bars(msgspec.Struct, frozen=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A value or a name, and how many lines have it."""
+    """A value or a name, and how many lines or spans have it."""
 
     value: str
     count: int

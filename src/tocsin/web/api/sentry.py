@@ -39,10 +39,10 @@ async def _project(request: Request) -> Project:
     number = request.path_params["project"]
     # A browser's key is public: whoever reads it could fill the list of projects.
     is_public = identity(request).kind is Kind.BROWSER_KEY
-    may_make = used.error_intake.config.create_projects and not is_public
-    project = await used.error_projects.numbered(number, may_make=may_make)
+    may_make = used.errors.intake.config.create_projects and not is_public
+    project = await used.errors.projects.numbered(number, may_make=may_make)
     origin = request.headers.get("origin", "")
-    allowed = used.error_projects.config(project.name).origins
+    allowed = used.errors.projects.config(project.name).origins
     if origin and allowed and not allows_origin(allowed, origin):
         raise _Foreign(f"the project {project.name} takes nothing from pages of {origin[:200]}")
     return project
@@ -54,8 +54,8 @@ async def envelope(request: Request) -> Response:
     used = services(request)
     project = await _project(request)
     body = await read_body(request, used.config.ingest.body)
-    found = await used.error_intake.thought(lambda: read(body), len(body))
-    outcome = await used.sentry.envelope(found, project, sender_of(request))
+    found = await used.errors.intake.thought(lambda: read(body), len(body))
+    outcome = await used.errors.sentry.envelope(found, project, sender_of(request))
     headers = _told(reasons(outcome.problems))
     return _answer({"id": outcome.event_id} if outcome.event_id else {}, headers)
 
@@ -64,7 +64,7 @@ async def store(request: Request) -> Response:
     """One error of an old Sentry SDK."""
     used = services(request)
     project = await _project(request)
-    limits, most = used.config.ingest.body, int(used.error_intake.config.max_event)
+    limits, most = used.config.ingest.body, int(used.errors.intake.config.max_event)
     sent = await read_body(request, limits)
     # Base64 makes four of three bytes: what is longer is too large, packed or not.
     body = stored(sent, most) if len(sent) <= 2 * most else sent
@@ -75,7 +75,7 @@ async def store(request: Request) -> Response:
     now_ns = used.clock.now_ms() * 1_000_000
     raw = json_object(body, "the event")
     found = report(raw, project.name, now_ns)
-    await used.sentry.errors((found,), len(body))
+    await used.errors.sentry.errors((found,), len(body))
     return _answer({"id": found.event.event_id})
 
 
@@ -84,7 +84,7 @@ async def security(request: Request) -> Response:
     used = services(request)
     project = await _project(request)
     body = await read_body(request, used.config.ingest.body)
-    most = int(used.error_intake.config.max_event)
+    most = int(used.errors.intake.config.max_event)
     if len(body) > most:
         raise TooLarge(
             f"the report has {len(body):,} bytes, the most is {most:,} (setting errors.max_event)"
@@ -101,7 +101,7 @@ async def security(request: Request) -> Response:
         if isinstance(one, dict)
     ]
     if reports:
-        await used.sentry.errors(reports, len(body))
+        await used.errors.sentry.errors(reports, len(body))
     return Response(status_code=201)
 
 

@@ -17,7 +17,7 @@ from tocsin.model.shown_trace import (
 from tocsin.model.spans import KINDS, STATUSES
 from tocsin.query.traces.answers import HeatCell, Operation, Trace, TraceSummary, ValueCount
 from tocsin.query.traces.tree import Node, tree
-from tocsin.web.api.log_json import time_text
+from tocsin.web.api.log_json import Named, Names, time_text
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -110,19 +110,6 @@ class Cells(msgspec.Struct, frozen=True):
 
     step: int
     cells: list[ShownCell]
-
-
-class Counted(msgspec.Struct, frozen=True):
-    """A value or a name, and how many spans have it."""
-
-    value: str
-    count: int
-
-
-class Values(msgspec.Struct, frozen=True):
-    """The most frequent first."""
-
-    values: list[Counted]
 
 
 class Matches(msgspec.Struct, frozen=True):
@@ -224,6 +211,6 @@ def bucket_ends(bucket: int) -> tuple[int, int]:
     return round(2 ** (bucket / 4)), round(2 ** ((bucket + 1) / 4))
 
 
-def values(found: Sequence[ValueCount]) -> Values:
+def values(found: Sequence[ValueCount]) -> Names:
     """Values with their counts."""
-    return Values([Counted(one.value, one.spans) for one in found])
+    return Names([Named(one.value, one.spans) for one in found])

@@ -18,7 +18,7 @@ from tocsin.query.logs.search import Span
 from tocsin.query.traces.answers import MOST_TRACES, Order, TraceAsked
 from tocsin.query.traces.fields import duration_ns, kind_of
 from tocsin.web.api import trace_json
-from tocsin.web.api.log_json import answer
+from tocsin.web.api.log_json import Names, answer
 from tocsin.web.api.logs import number_of, span_of, step_for
 from tocsin.web.routing import Access, Address, Addresses
 from tocsin.web.services import services
@@ -189,8 +189,8 @@ ADDRESSES: Addresses = (
     Address("/api/traces/rates", rates, Access.READ, answer=trace_json.Rates),
     Address("/api/traces/over-time", over_time, Access.READ, answer=trace_json.Points),
     Address("/api/traces/heat", heat, Access.READ, answer=trace_json.Cells),
-    Address("/api/traces/fields", fields, Access.READ, answer=trace_json.Values),
-    Address("/api/traces/values", values, Access.READ, answer=trace_json.Values),
+    Address("/api/traces/fields", fields, Access.READ, answer=Names),
+    Address("/api/traces/values", values, Access.READ, answer=Names),
     Address("/api/traces/{id}/matches", matches, Access.READ, answer=trace_json.Matches),
     Address("/api/traces/{id}", trace, Access.READ, answer=ShownTrace),
 )

@@ -196,7 +196,7 @@ async def _graph(
     now = given.clock.now_ms()
     end = now - now % step + step
     start = end - span
-    seen = Occurrences(given.store, given.error_writer)
+    seen = Occurrences(given.store, given.errors.writer)
     counts = await _read(
         seen.over_time(await given.issues.numbers(issue.id), (start, end, step), by),
         problems,

@@ -17,7 +17,12 @@ def dsn_of(base: str, key: str, number: int | str) -> str:
 def error_snippets(base: str, dsn: str, key: str, first: str = "") -> Sequence[Snippet]:
     """Snippets for whatever has errors; `dsn` is a project's, `key` has the scope ingest. That of
     the platform `first` stands before the others."""
-    told = (
+    told = (*_of_sdks(dsn), *_of_others(base, dsn, key))
+    return sorted(told, key=lambda one: not _is_of(one.name, first))
+
+
+def _of_sdks(dsn: str) -> tuple[Snippet, ...]:
+    return (
         Snippet(
             "Python",
             "pip install sentry-sdk",
@@ -41,6 +46,11 @@ def error_snippets(base: str, dsn: str, key: str, first: str = "") -> Sequence[S
             f"Sentry.init({{\n  dsn: '{dsn}',\n  release: 'web@1.4.2',\n}})\n\n"
             "throw new Error('the first issue')",
         ),
+    )
+
+
+def _of_others(base: str, dsn: str, key: str) -> tuple[Snippet, ...]:
+    return (
         Snippet(
             "A shell",
             "one event by hand, to try it",
@@ -65,7 +75,6 @@ def error_snippets(base: str, dsn: str, key: str, first: str = "") -> Sequence[S
             f"  {base}/api/logs/lines",
         ),
     )
-    return sorted(told, key=lambda one: not _is_of(one.name, first))
 
 
 def _key_of(dsn: str) -> str:

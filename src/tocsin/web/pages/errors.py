@@ -126,7 +126,7 @@ async def _count(given: Services, asked: Asked, *, is_new: bool = False, words: 
 async def _listed(given: Services, view: ErrorsView) -> ErrorsView:
     asked, now = view.asked, view.now_ms
     by_trend = asked.order == "trend"
-    seen = Occurrences(given.store, given.error_writer)
+    seen = Occurrences(given.store, given.errors.writer)
     found, environments, releases = await asyncio.gather(
         given.issues.find(issues_asked(asked, now, limit=_TREND_OF if by_trend else PAGE)),
         seen.values("environment", now - _LOOKED_MS),
