@@ -77,6 +77,20 @@ async def test_mistakes_are_told(site: LogSite, path: str, words: str) -> None:
     assert words in found["error"]
 
 
+@pytest.mark.parametrize("path", ["search?", "count?", "histogram?", "values?field=n&", "export?"])
+async def test_a_range_may_be_longer_than_all_times(site: LogSite, path: str) -> None:
+    begun, ended = "from=now-999999y", "to=now%2B999999y"
+    late = "q=@timestamp:>now%2B999999y"
+    for asked in (begun, ended, f"{begun}&{ended}", late):
+        answer = await site.call("GET", f"/api/logs/{path}{asked}")
+        assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "9223372036854775808", "1"])
+async def test_an_id_of_any_size_names_no_line(site: LogSite, number: str) -> None:
+    await site.get(f"/api/logs/lines/{number}-{number}-{number}", 404)
+
+
 async def test_everything_is_taken_away_page_by_page(site: LogSite) -> None:
     query = "&".join(f"{name}={value}" for name, value in HOUR.items())
     answer = await site.call("GET", f"/api/logs/export?q=&format=ndjson&{query}")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from tocsin.query.logs.ast import All, Compare, Field, Query, Range
 from tocsin.query.logs.fields import Part, place_of
-from tocsin.query.logs.times import moment
-
-EARLIEST_NS, LATEST_NS = 0, 9_223_372_036_000_000_000
+from tocsin.query.logs.times import EARLIEST_NS, LATEST_NS, moment
 
 
 def bounds(query: Query, now_ns: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ import msgspec
 from tocsin.kit.clock import Clock
 from tocsin.query.logs.ast import Query
 from tocsin.query.logs.patterns import LogPatterns
-from tocsin.query.logs.search import Settled, Span
+from tocsin.query.logs.search import Settled, Span, within
 from tocsin.query.logs.sql import condition
 from tocsin.store.client import Store
 
@@ -122,7 +122,7 @@ class LogCompare:
             "SELECT pair.1, pair.2, toUInt64(sum(weight)) FROM (SELECT weight, arrayConcat(["
             "('', ''), "
             f"{level}, {columns}], arrayZip(mapKeys(attributes), mapValues(attributes))) AS pairs"
-            f" FROM logs WHERE {_between(side.span)} AND {where} LIMIT {_LOOKED_AT})"
+            f" FROM logs WHERE {within(side.span)} AND {where} LIMIT {_LOOKED_AT})"
             " ARRAY JOIN pairs AS pair"
             f" WHERE (pair.2 != '' AND length(pair.2) <= {_LONGEST_VALUE}) OR pair.1 = ''"
             f" GROUP BY 1, 2 HAVING count() > 1 OR pair.1 = ''"
@@ -198,10 +198,3 @@ def quoted(value: str) -> str:
 
 def _term(seen: float, expected: float) -> float:
     return seen * log(seen / expected) if seen else 0.0
-
-
-def _between(span: Span) -> str:
-    return (
-        f"ts >= fromUnixTimestamp64Nano({span.start_ns}, 'UTC')"
-        f" AND ts < fromUnixTimestamp64Nano({span.end_ns}, 'UTC')"
-    )

@@ -9,9 +9,8 @@ from typing import TypeVar
 import msgspec
 
 from tocsin.kit.clock import Clock
-from tocsin.query.logs.ast import All, Everything, Field, Has, Not, Query, Some
-from tocsin.query.logs.fields import Part, place_of
-from tocsin.query.logs.search import Settled, Span
+from tocsin.query.logs.ast import Query
+from tocsin.query.logs.search import Settled, Span, is_counted, minutes_within, within
 from tocsin.query.logs.sql import condition
 from tocsin.store.client import Store
 
@@ -167,7 +166,7 @@ class LogPatterns:
         """The releases that were told of within a range, the newest first."""
         sql = (
             "SELECT toFloat64(ts), release, service FROM events WHERE kind = 'deploy'"
-            f" AND {_between(span)} ORDER BY ts DESC LIMIT {limit}"
+            f" AND {within(span)} ORDER BY ts DESC LIMIT {limit}"
         )
         return await self._rows(sql, Deploy)
 
@@ -192,7 +191,7 @@ class LogPatterns:
         sql = (
             "SELECT toString(pattern), any(substringUTF8(body, 1, 300)),"
             " any(substringUTF8(body, 1, 300)), 0.0"
-            f" FROM logs WHERE {_between(span)} AND pattern IN ({','.join(wanted)})"
+            f" FROM logs WHERE {within(span)} AND pattern IN ({','.join(wanted)})"
             " GROUP BY pattern"
         )
         return {one.pattern: one for one in await self._rows(sql, PatternName)}
@@ -220,31 +219,13 @@ class _Source:
     @staticmethod
     def of(query: Query, span: Span) -> _Source:
         if not is_counted(query):
-            return _Source("logs", "toUnixTimestamp64Nano(ts)", "weight", _between(span), span)
+            return _Source("logs", "toUnixTimestamp64Nano(ts)", "weight", within(span), span)
         # As many minutes as the range has, so that ranges that meet count no minute twice.
         end = -(-span.end_ns // _MINUTE_NS) * _MINUTE_NS
         start = end - -(-(span.end_ns - span.start_ns) // _MINUTE_NS) * _MINUTE_NS
-        within = (
-            f"minute >= toDateTime({start // 10**9}, 'UTC')"
-            f" AND minute < toDateTime({end // 10**9}, 'UTC')"
-        )
         at = "toInt64(toUnixTimestamp(minute)) * 1000000000"
-        return _Source("logs_1m", at, "lines", within, Span(start, end))
-
-
-def is_counted(query: Query) -> bool:
-    """Whether the counts by the minute know everything that the question asks about."""
-    match query:
-        case Everything():
-            return True
-        case Not(part):
-            return is_counted(part)
-        case All(parts) | Some(parts):
-            return all(is_counted(part) for part in parts)
-        case Field(name) | Has(name):
-            kind, column = place_of(name)
-            return kind in (Part.LEVEL, Part.PATTERN) or column in ("service", "environment")
-    return False
+        minutes = minutes_within(Span(start, end))
+        return _Source("logs_1m", at, "lines", minutes, Span(start, end))
 
 
 def together(counted: Sequence[_Counted], names: Mapping[str, PatternName]) -> list[PatternRow]:
@@ -282,10 +263,3 @@ def together(counted: Sequence[_Counted], names: Mapping[str, PatternName]) -> l
 def _sum(found: Mapping[str, Sequence[int]], patterns: Sequence[str], bars: int) -> tuple[int, ...]:
     courses = [found[number] for number in patterns if number in found]
     return tuple(sum(course[bar] for course in courses) for bar in range(bars))
-
-
-def _between(span: Span) -> str:
-    return (
-        f"ts >= fromUnixTimestamp64Nano({span.start_ns}, 'UTC')"
-        f" AND ts < fromUnixTimestamp64Nano({span.end_ns}, 'UTC')"
-    )

@@ -12,7 +12,8 @@ from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.query.logs.ast import All, AtLeast, Everything, Field, Has, Not, Query, Some
 from tocsin.query.logs.fields import Part, place_of
-from tocsin.query.logs.sql import condition
+from tocsin.query.logs.sql import bounded, condition
+from tocsin.query.logs.times import clamped, time_sql
 from tocsin.store.client import Store
 from tocsin.store.literal import literal
 
@@ -20,6 +21,8 @@ MOST_LINES = 10_000
 _MOST_BUCKETS = 2_000
 _MOST_VALUES = 1_000
 _MINUTE_NS = 60_000_000_000
+_LAST_S = (1 << 32) - 1
+"""The last second that a minute's column can have; a larger number would mean an early one."""
 _DAY_NS = 86_400_000_000_000
 _ON_LOOP_BYTES = 256 << 10
 _FIRST_SHARE = 64
@@ -161,12 +164,11 @@ class LogSearch:
             raise Rejected(f"the range has more than {_MOST_BUCKETS:,} steps; use a longer step")
         await self._pending.settle()
         where = condition(query, self.now_ns())
-        if step_s % 60 == 0 and _is_counted(query) and _is_whole_minutes(span):
+        if step_s % 60 == 0 and is_counted(query) and _is_whole_minutes(span):
             sql = (
                 f"SELECT toInt64(intDiv(toUnixTimestamp(minute), {step_s}) * {step_s}) AS at,"
                 " level, sum(lines) FROM logs_1m"
-                f" WHERE minute >= toDateTime({span.start_ns // 10**9})"
-                f" AND minute < toDateTime({span.end_ns // 10**9}) AND {where}"
+                f" WHERE {minutes_within(span)} AND {where}"
                 " GROUP BY at, level ORDER BY at, level"
             )
         else:
@@ -204,7 +206,7 @@ class LogSearch:
         ts_ns, batch, number = _place(line_id)
         await self._pending.settle()
         sql = (
-            f"SELECT {COLUMNS} FROM logs WHERE ts = fromUnixTimestamp64Nano({ts_ns}, 'UTC')"
+            f"SELECT {COLUMNS} FROM logs WHERE ts = {time_sql(ts_ns)}"
             f" AND batch = {batch} AND number = {number} LIMIT 1"
         )
         found = await self._rows(sql, Line)
@@ -256,7 +258,7 @@ class LogSearch:
 
     async def _bytes(self, sql: str, fmt: str) -> bytes:
         return await self._store.fetch_bytes(
-            sql, fmt=fmt, settings=_SETTINGS, timeout_seconds=self._timeout
+            bounded(sql), fmt=fmt, settings=_SETTINGS, timeout_seconds=self._timeout
         )
 
 
@@ -266,10 +268,13 @@ def _decoded(body: bytes, kind: type[T]) -> list[T]:
 
 def within(span: Span) -> str:
     """That a line's time lies in the range, in SQL."""
-    return (
-        f"ts >= fromUnixTimestamp64Nano({span.start_ns}, 'UTC')"
-        f" AND ts < fromUnixTimestamp64Nano({span.end_ns}, 'UTC')"
-    )
+    return f"ts >= {time_sql(span.start_ns)} AND ts < {time_sql(span.end_ns)}"
+
+
+def minutes_within(span: Span) -> str:
+    """That a minute of the counts by the minute lies in the range, in SQL."""
+    start, end = (min(max(at // 10**9, 0), _LAST_S) for at in (span.start_ns, span.end_ns))
+    return f"minute >= toDateTime({start}, 'UTC') AND minute < toDateTime({end}, 'UTC')"
 
 
 def _lines_of(where: str, span: Span) -> str:
@@ -307,15 +312,15 @@ def text_of(field: str) -> str:
             raise Rejected("a time has no frequent values; ask for a histogram")
 
 
-def _is_counted(query: Query) -> bool:
+def is_counted(query: Query) -> bool:
     """Whether the counts by the minute know everything that the question asks about."""
     match query:
         case Everything():
             return True
         case Not(part):
-            return _is_counted(part)
+            return is_counted(part)
         case All(parts) | Some(parts) | AtLeast(_, parts):
-            return all(_is_counted(part) for part in parts)
+            return all(is_counted(part) for part in parts)
         case Field(field) | Has(field):
             kind, name = place_of(field)
             return kind in (Part.LEVEL, Part.PATTERN) or name in ("service", "environment")
@@ -331,4 +336,4 @@ def _place(line_id: str) -> tuple[int, int, int]:
     if len(parts) != 3 or not all(part.isdecimal() and len(part) <= 20 for part in parts):
         raise NotFound(f"{line_id[:80]!r} names no line")
     ts_ns, batch, number = map(int, parts)
-    return ts_ns, batch, number
+    return clamped(ts_ns), batch, number

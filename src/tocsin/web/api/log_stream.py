@@ -177,7 +177,7 @@ def event(name: str, data: object) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(data))
 
 
-def export(
+async def export(
     search: LogSearch,
     query: Query,
     span: Span,
@@ -186,10 +186,14 @@ def export(
     limit: int,
     newest_first: bool,
 ) -> Response:
-    """All lines as a file that grows while it is sent; `limit` 0 is no limit."""
+    """All lines as a file that grows while it is sent; `limit` 0 is no limit. Raises what is wrong
+    with the question, and that the store does not answer, before anything is sent."""
     where = condition(query, search.now_ns())
     found = pages(search, where, span, newest_first=newest_first)
-    blocks = _blocks(found, _as_csv if form == "csv" else _as_ndjson, limit, _head(form))
+    first = await anext(found, [])
+    blocks = _blocks(
+        _with(first, found), _as_csv if form == "csv" else _as_ndjson, limit, _head(form)
+    )
     media = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
     name = f"logs-{time_text(span.start_ns)[:19].replace(':', '')}.{form}"
     headers = {
@@ -197,6 +201,12 @@ def export(
         "Cache-Control": "no-store",
     }
     return StreamingResponse(blocks, media_type=media, headers=headers)
+
+
+async def _with(first: list[Line], rest: AsyncIterator[list[Line]]) -> AsyncIterator[list[Line]]:
+    yield first
+    async for lines in rest:
+        yield lines
 
 
 async def _blocks(

@@ -161,7 +161,7 @@ async def exported(request: Request) -> Response:
         raise Rejected("format is ndjson or csv")
     limit = number_of(request, "limit", 0, 999_999_999)
     newest_first = request.query_params.get("order", "desc") != "asc"
-    return export(
+    return await export(
         services(request).log_search,
         question(request),
         span_of(request),
