@@ -83,7 +83,10 @@ async def test_an_expired_one_cannot_expire_again(clock: FakeClock) -> None:
         ),
         ({"ends_ms": 5, "starts_ms": 1}, "can't be in the past"),
         ({"ends_ms": 1, "starts_ms": 5}, "start time must be before end time"),
-        ({"comment": ""}, "comment and creator"),
+        (
+            {"matchers": (SilenceMatcher(name="", op="=", value="x"),)},
+            'invalid label matcher 0: invalid label name ""',
+        ),
     ],
 )
 async def test_what_makes_no_sense_is_refused(
@@ -91,3 +94,26 @@ async def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(Rejected, match=words):
         await made(clock).set(silence(clock.now_ms(), **changed))
+
+
+async def test_they_are_listed_as_amtool_lists_them(clock: FakeClock) -> None:
+    silences, now = made(clock), clock.now_ms()
+    times = {
+        "begins later, ends first": (now + 2 * HOUR, now + 3 * HOUR),
+        "begins first, ends last": (now + HOUR, now + 9 * HOUR),
+        "ends late": (now, now + 8 * HOUR),
+        "ends early": (now, now + 4 * HOUR),
+    }
+    for words, (starts, ends) in times.items():
+        await silences.set(silence(starts, ends_ms=ends, comment=words))
+    assert [one.comment for one in silences.all()] == [
+        "ends early",
+        "ends late",
+        "begins first, ends last",
+        "begins later, ends first",
+    ]
+
+
+async def test_words_and_an_author_may_be_left_out_as_in_alertmanager(clock: FakeClock) -> None:
+    kept = await made(clock).set(silence(clock.now_ms(), comment="", created_by=""))
+    assert (kept.comment, kept.created_by) == ("", "")

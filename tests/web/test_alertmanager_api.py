@@ -35,8 +35,20 @@ class Audit:
 
 @pytest.fixture
 async def api() -> Site:
+    return await _site_of(TEXT)
+
+
+@pytest.fixture
+async def site_of_two() -> Site:
+    """Where an alert of the boss goes on to the team."""
+    boss = "{match: {who: boss}, receiver: boss}"
+    both = "{match: {who: boss}, receiver: boss, continue: true}, {receiver: team}"
+    return await _site_of(TEXT.replace(boss, both))
+
+
+async def _site_of(text: str) -> Site:
     found = site()
-    world = World(found.clock, TEXT)
+    world = World(found.clock, text)
     await world.start()
     addresses = (*alertmanager.ADDRESSES, *silences.ADDRESSES)
     app = Starlette(routes=[Route(a.path, a.handler, methods=list(a.methods)) for a in addresses])
@@ -116,6 +128,8 @@ async def test_alerts_are_chosen_by_filter_receiver_and_state(api: Site) -> None
     assert await names(api, "?receiver=bo.*") == ["C"]
     assert await names(api, "?inhibited=false&silenced=false") == ["A"]
     assert await names(api, "?active=false") == ["B", "C"]
+    assert await names(api, "?inhibited=off&silenced=NO&active=yes") == ["A"]
+    assert (await api.call("GET", "/api/v2/alerts?active=maybe")).status == 400
     [held] = (await api.call("GET", "/api/v2/alerts?active=false&inhibited=false")).json()
     assert held["status"]["silencedBy"] == [answer.json()["silenceID"]]
     groups = (await api.call("GET", "/api/v2/alerts/groups")).json()
@@ -227,3 +241,16 @@ async def test_what_maintenance_holds_back_is_suppressed_and_says_by_what(api: S
         "silencedBy": [],
         "state": "suppressed",
     }
+
+
+async def test_groups_of_one_receiver_name_that_receiver_alone(site_of_two: Site) -> None:
+    await post(site_of_two, "/api/v2/alerts", [alert("Down", who="boss")])
+    path = "/api/v2/alerts/groups"
+    groups = (await site_of_two.call("GET", path)).json()
+    assert {one["receiver"]["name"] for one in groups} == {"boss", "team"}
+    assert [[r["name"] for r in g["alerts"][0]["receivers"]] for g in groups] == [
+        ["boss", "team"],
+        ["boss", "team"],
+    ]
+    [group] = (await site_of_two.call("GET", f"{path}?receiver=team")).json()
+    assert group["alerts"][0]["receivers"] == [{"name": "team"}]

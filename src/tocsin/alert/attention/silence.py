@@ -77,16 +77,10 @@ class Silences:
             self._put(silence)
 
     def all(self) -> list[Silence]:
-        """Active ones first (by their end), then pending, then expired, as amtool lists them."""
+        """Active ones by their end, then pending ones by their beginning, then expired ones, the
+        latest first, as amtool lists them."""
         now = self._clock.now_ms()
-        order = {"active": 0, "pending": 1, "expired": 2}
-        return sorted(
-            self._silences.values(),
-            key=lambda s: (
-                order[s.state(now)],
-                -s.ends_ms if s.state(now) == "expired" else s.ends_ms,
-            ),
-        )
+        return sorted(self._silences.values(), key=lambda silence: _place(silence, now))
 
     def get(self, silence_id: str) -> Silence:
         """Raises NotFound."""
@@ -186,14 +180,27 @@ def checked(silence: Silence, now_ms: int) -> None:
     """Raises Rejected, in Alertmanager's words, for a silence that makes no sense."""
     if not silence.matchers:
         raise Rejected("invalid silence: at least one matcher required")
+    for number, matcher in enumerate(silence.matchers):
+        if not matcher.name:
+            raise Rejected(
+                f'invalid silence: invalid label matcher {number}: invalid label name ""'
+            )
     if all(matcher.matches("") for matcher in _compiled(silence)):
         raise Rejected("invalid silence: at least one matcher must not match the empty string")
     if silence.ends_ms <= silence.starts_ms:
         raise Rejected("invalid silence: start time must be before end time")
     if silence.ends_ms <= now_ms:
         raise Rejected("invalid silence: end time can't be in the past")
-    if not silence.comment or not silence.created_by:
-        raise Rejected("invalid silence: comment and creator must be given")
+
+
+def _place(silence: Silence, now_ms: int) -> tuple[int, int]:
+    match silence.state(now_ms):
+        case "active":
+            return 0, silence.ends_ms
+        case "pending":
+            return 1, silence.starts_ms
+        case _:
+            return 2, -silence.ends_ms
 
 
 def _compiled(silence: Silence) -> tuple[Matcher, ...]:

@@ -6,6 +6,7 @@ https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 from starlette.requests import Request
@@ -27,6 +28,10 @@ from tocsin.web.api.alertmanager_json import (
 from tocsin.web.body import answering, read_body
 from tocsin.web.routing import Access, Address, Addresses, Handler
 from tocsin.web.services import services
+
+_TRUE = ("true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled")
+"""What Alertmanager's parameters take for true; all else is false there, and mostly a slip here."""
+_FALSE = ("false", "0", "no", "n", "off", "f", "disabled")
 
 
 def dispatcher(request: Request) -> Dispatcher:
@@ -69,10 +74,10 @@ def filters(texts: Sequence[str]) -> tuple[Matcher, ...]:
 
 
 def _flag(request: Request, name: str) -> bool:
-    text = request.query_params.get(name, "true")
-    if text not in ("true", "false", "1", "0"):
-        raise Rejected(f"{name} in query must be of type boolean: {text!r}")
-    return text in ("true", "1")
+    text = request.query_params.get(name, "true").lower()
+    if text not in _TRUE and text not in _FALSE:
+        raise Rejected(f"{name} in query must be of type boolean, true or false: {text[:40]!r}")
+    return text in _TRUE
 
 
 def _json(value: object, status: int = 200) -> Response:
@@ -95,8 +100,12 @@ def muted_by(request: Request, state: AlertState) -> Sequence[str]:
     return used.maintenance.covering(state.alert.labels, used.clock.now_ms())
 
 
-def _shown(request: Request, state: AlertState) -> dict[str, object]:
+def _shown(request: Request, state: AlertState, choice: _Choice | None = None) -> dict[str, object]:
+    """With a choice, only its receivers are named."""
     name = fingerprint(state.alert.labels)
+    if choice is not None:
+        asked = tuple(one for one in state.receivers if choice.is_receiver(one))
+        state = replace(state, receivers=asked)
     return shown_alert(state, name, muted_by(request, state))
 
 
@@ -164,7 +173,7 @@ async def _groups(request: Request) -> Response:
             continue
         alerts = sorted(group.alerts.values(), key=lambda alert: told_order(alert.labels))
         states = [known.state_of(alert) for alert in alerts if not alert.is_resolved(now)]
-        chosen = [_shown(request, state) for state in states if choice.has(state)]
+        chosen = [_shown(request, state, choice) for state in states if choice.has(state)]
         if chosen:
             labels = dict(group.labels)
             receiver = {"name": group.route.receiver}
