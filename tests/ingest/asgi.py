@@ -175,6 +175,12 @@ class Site:
         pairs = {key.decode().lower(): value.decode() for key, value in head["headers"]}
         return Answer(head["status"], pairs, content)
 
+    def restart(self, config: LogsConfig) -> None:
+        """Forget of lines what is not read from the store at a start."""
+        self.logs = LogIntake(self.lines, self.clock, config)
+        self.logs.know(name for batch in self.lines.batches for name in batch.names)
+        self.app.state.services.logs = self.logs
+
     def samples(self) -> dict[str, list[tuple[int, float]]]:
         """All samples kept, by the series' text, oldest first."""
         found: dict[str, list[tuple[int, float]]] = {}

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from tocsin.ingest.logs.config import LogsConfig
 from tocsin.ingest.logs.quota import Quota
-from tocsin.ingest.logs.resent import Parts, Resent
+from tocsin.ingest.logs.resent import Resent, named_within, part_of
 from tocsin.ingest.logs.scrub import Scrubber
 from tocsin.ingest.logs.sizes import characters
 from tocsin.kit import gauge
@@ -106,7 +106,6 @@ class LogIntake:
         self.quota = Quota(clock, config.limits)
         self._turn = asyncio.Lock()
         self._resent = Resent()
-        self._parts = Parts()
 
     def configure(self, config: LogsConfig, *, retention_seconds: float) -> None:
         """Put other limits in force."""
@@ -163,17 +162,23 @@ class LogIntake:
         refused = self._check(records, taken_ms)
         if self._writer.has(key):
             return Taken(len(records) - len(refused), refused, key)
-        repeated = self._resent.known(names) | self._parts.kept(key)
+        first = part_of(key, (), is_first=True)
+        begun = self._writer.has(first) or self._resent.has_begun(key)
+        if begun:
+            names = named_within(key, names, len(records))
+        repeated = self._resent.known(names)
         places: Sequence[int] = range(len(records))
         if refused or repeated:
             places = [place for place in places if place not in refused and place not in repeated]
         places, later = self._admitted(sender, records, places, partly=partly)
-        if len(places) < len(records):
+        count = len(records)
+        if len(places) < count:
             records = [records[place] for place in places]
-        part = self._parts.name(key, places) if later or self._parts.kept(key) else key
+        part = key
+        if later or begun:
+            names = named_within(key, names, count)
+            part = part_of(key, places, is_first=not begun)
         found = await self._kept(records, places, taken_ms, part, names)
-        if part != key:
-            self._parts.remember(key, places)
         if any(names):
             left = refused.keys() | later.keys()
             self._resent.remember([one for place, one in enumerate(names) if place not in left])

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 _REMEMBERED = 500_000
-_MOST_PARTS = 10_000
+_GOLDEN = 0x9E37_79B9_7F4A_7C15
 
 
 class Resent:
@@ -23,6 +24,10 @@ class Resent:
             return frozenset()
         return frozenset(place for place, name in enumerate(names) if name and name in self._names)
 
+    def has_begun(self, key: int) -> bool:
+        """Whether a part of a request was kept."""
+        return _own(key, 0) in self._names
+
     def remember(self, names: Iterable[int]) -> None:
         """These were kept."""
         for name in names:
@@ -32,23 +37,18 @@ class Resent:
             self._names.popitem(last=False)
 
 
-class Parts:
-    """Which lines were kept of requests that were too large for a limit, by the requests' keys:
-    when such a one comes again, as its answer was lost, only its other lines are wanted."""
+def named_within(key: int, names: Sequence[int], count: int) -> list[int]:
+    """Names for all lines of a request of which only a part was let in, also for those to which
+    their sender gave none: when it comes again as a whole, its other lines are told apart."""
+    given = names or repeat(0, count)
+    return [name or _own(key, place) for place, name in enumerate(given)]
 
-    def __init__(self) -> None:
-        self._places: OrderedDict[int, frozenset[int]] = OrderedDict()
 
-    def kept(self, key: int) -> frozenset[int]:
-        """The places of the lines that were kept; none when all were, or none is known."""
-        return self._places.get(key, frozenset()) if self._places else frozenset()
+def part_of(key: int, places: Sequence[int], *, is_first: bool) -> int:
+    """The key of a part. It is not the request's, which would be taken for kept as a whole."""
+    return key ^ (1 if is_first else 2 * (places[0] + 1) if places else 2)
 
-    def name(self, key: int, places: Sequence[int]) -> int:
-        """The name of a part. It is not the request's, which would be taken for kept as a whole."""
-        return key ^ (2 * (places[0] + 1) if places else 1)
 
-    def remember(self, key: int, places: Iterable[int]) -> None:
-        """These were kept."""
-        self._places[key] = self.kept(key).union(places)
-        if len(self._places) > _MOST_PARTS:
-            self._places.popitem(last=False)
+def _own(key: int, place: int) -> int:
+    # The key is a hash already; the odd number keeps the places of a request apart.
+    return (key + (place + 1) * _GOLDEN) % (1 << 64) or 1
