@@ -20,7 +20,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.resilience.serving import Serving, eventually
+from tests.resilience.serving import Serving
+from tests.waiting import some_moment, until
 
 _LINES = 24_000
 _PIECE = 200
@@ -100,12 +101,12 @@ async def test_every_line_arrives_once_whatever_is_killed(tmp_path: Path, servin
     (tmp_path / "logs" / "app.log").write_text("the first line\n")
     agent = Shipper(tmp_path, serving.url)
     await agent.start()
-    await eventually((tmp_path / "agent.state").exists, limit=60)
+    await until((tmp_path / "agent.state").exists, seconds=300)
     writing = threading.Thread(target=write_and_rotate, args=(tmp_path / "logs", chosen))
     writing.start()
     kills = 0
     while writing.is_alive():
-        await asyncio.sleep(chosen.uniform(1.5, 5.0))
+        await some_moment(chosen, least=1.5, most=5.0)
         kills += 1
         if kills % 4 == 0:
             await serving.kill()
@@ -118,10 +119,7 @@ async def test_every_line_arrives_once_whatever_is_killed(tmp_path: Path, servin
     async def all_there() -> bool:
         return len(set(await kept_texts(serving))) > _LINES
 
-    for _ in range(120):
-        if await all_there():
-            break
-        await asyncio.sleep(0.5)
+    await until(all_there)
     agent.process.terminate()
     # It may have been started a moment ago, and listens to signals only once it is.
     assert await agent.process.wait() in (0, -signal.SIGTERM)

@@ -12,6 +12,7 @@ import pytest
 from tests.oncall.night import FixedRoster, Phones, person, roster
 from tests.state.fresh import state_file
 from tocsin.app.alert_calls import ALERT_PAGE, AlertCalls
+from tocsin.app.alerting import Alerting
 from tocsin.app.config import load_config
 from tocsin.app.errands import ErrandRunner
 from tocsin.app.receivers import receivers_of
@@ -65,6 +66,23 @@ async def test_names_of_severities_become_receivers_that_call(tmp_path: Path) ->
     assert told == [("on-call-engineer", 5), ("engineering-manager", 10)]
     (warning,) = [one for one in found.warnings if "nobody-in-particular" in one]
     assert "say who that is, oncall.roles.nobody-in-particular" in warning
+
+
+CHANNELS = "alerting: {channels: {chat: {kind: webhook, url: 'http://127.0.0.1:1/'}}}\n"
+TREE = "alertmanager: {route: {receiver: team}, receivers: [{name: team}]}\n"
+
+
+@pytest.mark.parametrize("routes", ["", TREE], ids=["no routes at all", "routes without levels"])
+async def test_channels_that_no_level_names_can_be_paged(tmp_path: Path, routes: str) -> None:
+    (tmp_path / "tocsin.yaml").write_text(CHANNELS + routes)
+    database = state_file(tmp_path / "state.db")
+    await database.open()
+    alerting = Alerting(database, FakeClock())
+    await alerting.apply(load_config(tmp_path / "tocsin.yaml"), "")
+    found = {at.receiver for at in alerting.notifications.desk.integrations}
+    await alerting.close()
+    await database.close()
+    assert found == {"chat"}
 
 
 @dataclass

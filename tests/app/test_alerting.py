@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
 from tests.state.fresh import state_file
+from tests.waiting import until
 from tocsin.alert.attention.silence import Silence, SilenceMatcher
 from tocsin.alert.deciding.receipt import replay
 from tocsin.alert.routing.receiver_config import ReceiverConfig
@@ -32,12 +31,6 @@ alertmanager:
 def loaded(tmp_path: Path, text: str) -> Loaded:
     (tmp_path / "tocsin.yaml").write_text(text)
     return load_config(tmp_path / "tocsin.yaml", environment={})
-
-
-async def until(look: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not look():  # noqa: ASYNC110 - what is looked at is in another thread
-            await asyncio.sleep(0.02)
 
 
 class Process:

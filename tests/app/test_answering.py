@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
 from tests.state.fresh import state_file
+from tests.waiting import until
 from tocsin.alert.attention.acknowledge import Acknowledgement
 from tocsin.alert.deciding.answers import Who
 from tocsin.app.alerting import Alerting
@@ -38,12 +37,6 @@ LABELS: tuple[Labels, ...] = tuple(
     from_mapping({"alertname": "Down", "instance": one}) for one in "12"
 )
 GROUP = group_id('{}:{alertname="Down"}')
-
-
-async def until(look: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not look():  # noqa: ASYNC110 - what is looked at is in another thread
-            await asyncio.sleep(0.02)
 
 
 def loaded(tmp_path: Path, taken: Taken) -> Loaded:

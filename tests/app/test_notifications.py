@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from tests.app.test_alerting import Process, loaded, until
+from tests.app.test_alerting import Process, loaded
 from tests.notify.servers import Taken, http_receiver
 from tests.state.fresh import state_file
+from tests.waiting import until
 from tocsin.alert.delivering.history import (
     FAILED,
     SENDING,
@@ -85,7 +86,7 @@ async def test_a_database_that_is_away_stops_no_message(clock: FakeClock, tmp_pa
     history = KeptHistory(database, clock)
     async with database.transaction():  # nobody else may write for as long as this is open
         writing = asyncio.create_task(history.run())
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             found = await history.begin(*record(clock))
     assert found.id == 1
     await history.flush()
@@ -106,11 +107,7 @@ async def test_what_was_sent_and_answered_is_kept_without_secrets(tmp_path: Path
             await process.alerting.dispatcher.put([process.alert()])
             await until(lambda: len(taken.requests) == 2)
             history = process.alerting.notifications.history
-            found = await history.find(Wanted())
-            async with asyncio.timeout(10):
-                while found[0].state != SENT:
-                    await asyncio.sleep(0.05)
-                    found = await history.find(Wanted())
+            found = await until(lambda: history.find(Wanted(states=(SENT,))))
         finally:
             await process.kill()
     [one] = found

@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.app.test_alerting import Process, loaded, statuses, until
+from tests.app.test_alerting import Process, loaded, statuses
 from tests.notify.servers import http_receiver
+from tests.waiting import until
 from tocsin.alert.routing.fallback import Channel
 from tocsin.app.effective import effective_yaml
 from tocsin.app.receivers import check_receivers, receivers_of

@@ -19,9 +19,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from anyio.from_thread import start_blocking_portal
 
-from tests.e2e.product import eventually
 from tests.e2e.programs import beside, path_of
 from tests.notify.servers import Mails, Taken, http_receiver, mail_server
+from tests.waiting import eventually
 from tocsin.demo.troupe import Troupe
 
 EXTERNAL_URL = "http://am.example"

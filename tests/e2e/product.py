@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from tests.e2e.client import Client
-
-T = TypeVar("T")
+from tests.waiting import eventually
 
 _STARTS_WITHIN_SECONDS = 180.0
 _ENDS_WITHIN_SECONDS = 60.0
-_PAUSE_SECONDS = 0.05
 
 CONFIG = """
 listen:
@@ -78,11 +74,8 @@ def running(folder: Path, *flags: str, config: str = CONFIG) -> Iterator[Product
     with errors.open("w") as stderr, output.open("w") as stdout:
         process = subprocess.Popen(command, cwd=folder, stderr=stderr, stdout=stdout)
     try:
-        deadline = time.monotonic() + _STARTS_WITHIN_SECONDS
-        while not ready.exists():
-            assert process.poll() is None, errors.read_text()
-            assert time.monotonic() < deadline, errors.read_text()
-            time.sleep(_PAUSE_SECONDS)
+        eventually(lambda: ready.exists() or process.poll() is not None, _STARTS_WITHIN_SECONDS)
+        assert process.poll() is None, errors.read_text()
         at = json.loads(ready.read_text())
         yield Product(
             folder,
@@ -96,17 +89,6 @@ def running(folder: Path, *flags: str, config: str = CONFIG) -> Iterator[Product
         process.terminate()
         process.wait(_ENDS_WITHIN_SECONDS)
     assert process.returncode == 0, errors.read_text()
-
-
-def eventually(look: Callable[[], T], seconds: float = 60.0) -> T:
-    """What `look` finds once it is something; fails when it finds nothing for so long."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"nothing came within {seconds:g} s: {found!r}"
-        time.sleep(_PAUSE_SECONDS)
 
 
 def _statsd_port(log: Path) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.product import eventually
 from tests.e2e.programs import beside, path_of
 from tests.notify.servers import http_receiver
+from tests.waiting import eventually
 
 
 @contextmanager

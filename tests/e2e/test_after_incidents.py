@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.client import Answer, Client
-from tests.e2e.product import Product, eventually, running
+from tests.e2e.product import Product, running
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.product import eventually, running
+from tests.e2e.product import running
 from tests.e2e.programs import output_of, path_of
 from tests.e2e.real_alertmanager import alertmanager
 from tests.notify.servers import Mails, Taken, http_receiver, mail_server
+from tests.waiting import eventually, stays
 
 pytestmark = pytest.mark.slow
 
@@ -175,7 +175,8 @@ def told(url: str, taken: Taken, mails: Mails) -> tuple[list[tuple[str, bytes]],
     eventually(lambda: len(taken.requests) >= 3 and mails.envelopes)
     post(url, RESOLVED)
     eventually(lambda: len(taken.requests) >= 6 and len(mails.envelopes) >= 2)
-    time.sleep(2.5)  # one more interval, in which nothing may come
+    # One more interval, in which nothing may come.
+    assert stays(lambda: len(taken.requests) == 6 and len(mails.envelopes) == 2, 2.5)
     return sorted(taken.requests), [_mail(envelope.content) for envelope in mails.envelopes]
 
 

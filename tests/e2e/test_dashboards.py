@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.dashboard.grafana_files import HOST
-from tests.e2e.product import Product, eventually, running
+from tests.e2e.product import Product, running
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,8 @@ from datadog_api_client.v2.model.metric_series import MetricSeries
 
 from tests.e2e.client import labels
 from tests.e2e.conftest import Guarded
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.e2e.client import Client
 from tests.e2e.conftest import Guarded
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

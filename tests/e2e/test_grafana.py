@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.conftest import Guarded
-from tests.e2e.product import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

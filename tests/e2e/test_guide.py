@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Guarded
-from tests.e2e.product import eventually
 from tests.e2e.programs import path_of
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

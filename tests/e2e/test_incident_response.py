@@ -13,8 +13,9 @@ import pytest
 
 from tests.app.slack_stand_in import TOKEN, slack_server
 from tests.e2e.client import Client
-from tests.e2e.product import CONFIG, eventually, running
+from tests.e2e.product import CONFIG, running
 from tests.notify.servers import http_receiver, mail_server
+from tests.waiting import eventually
 from tocsin.notify.slack_incident import ACK, ESCALATE
 
 pytestmark = pytest.mark.slow

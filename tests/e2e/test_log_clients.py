@@ -20,7 +20,8 @@ from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 
 from tests.e2e import programs
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.client import Client
-from tests.e2e.product import eventually, running
+from tests.e2e.product import running
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

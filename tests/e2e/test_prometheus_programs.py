@@ -10,8 +10,9 @@ import pytest
 
 from tests.e2e.client import Client, labels
 from tests.e2e.conftest import Guarded
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
 from tests.e2e.programs import beside, output_of, path_of
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_
 
 from tests.e2e.client import labels
 from tests.e2e.conftest import Guarded
-from tests.e2e.product import eventually
 from tests.e2e.programs import beside, path_of
 from tests.e2e.test_opentelemetry import Telling
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

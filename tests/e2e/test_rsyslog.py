@@ -17,7 +17,8 @@ from tests.e2e import programs
 from tests.e2e.client import Client
 from tests.e2e.first_login import first_login
 from tests.e2e.real_rsyslog import Rsyslog, shipping
-from tests.resilience.serving import Serving, eventually, serving
+from tests.resilience.serving import Serving, serving
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +56,7 @@ class Shipped:
         async def is_whole() -> bool:
             return set(self.said[source]) <= set(await self.messages(source))
 
-        await eventually(is_whole)
+        await until(is_whole)
 
     async def streams(self) -> None:
         """Returns when the first of the lines that were said last is there."""
@@ -64,7 +65,7 @@ class Shipped:
         async def has_begun() -> bool:
             return first in await self.messages(STREAM)
 
-        await eventually(has_begun)
+        await until(has_begun)
 
     async def messages(self, source: str) -> list[str]:
         """Every line's text."""

@@ -22,7 +22,8 @@ from prometheus_client import (
 )
 
 from tests.e2e.client import labels
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,8 @@ from tests.e2e.alerting_stage import (
     receivers,
     redirected,
 )
-from tests.e2e.product import eventually, running
+from tests.e2e.product import running
+from tests.waiting import eventually
 from tocsin.cli.main import app
 from tocsin.demo.switches import Switches
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,10 +30,11 @@ from tests.e2e.alerting_stage import (
     redirected,
     without_values,
 )
-from tests.e2e.product import eventually, running
+from tests.e2e.product import running
 from tests.e2e.programs import path_of
 from tests.e2e.real_alertmanager import alertmanager
 from tests.e2e.test_seed_alerting import is_inhibited_by_the_critical_one, post, warning
+from tests.waiting import eventually
 from tocsin.demo.switches import Switches
 
 pytestmark = pytest.mark.slow
@@ -146,9 +146,8 @@ def _mapped(body: dict[str, object], change: Callable[[str], str]) -> dict[str, 
 
 def agree(ours: Told, theirs: Told) -> None:
     """Waits until the newest messages are the same; shows what differs when they stay different."""
-    deadline = time.monotonic() + AGREE_SECONDS
-    while newest(ours) != newest(theirs) and time.monotonic() < deadline:
-        time.sleep(0.2)
+    with suppress(AssertionError):  # what differs is shown below
+        eventually(lambda: newest(ours) == newest(theirs), AGREE_SECONDS)
     assert newest(ours) == newest(theirs)
 
 

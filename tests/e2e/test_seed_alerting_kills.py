@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import time
@@ -12,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.notify.servers import Taken, http_receiver
-from tests.resilience.serving import eventually, serving
+from tests.resilience.serving import serving
+from tests.waiting import some_moment, until
 
 KILLS = 10
 ALERTS = 40
@@ -58,18 +58,16 @@ async def test_ten_kills_lose_no_page_and_no_end(tmp_path: Path) -> None:
         file.write_text(rules(first, fire=True))
         async with serving(tmp_path, config=CONFIG.format(url=f"{taken.url}/")) as tocsin:
             for _ in range(KILLS):
-                await asyncio.sleep(chance.uniform(0.0, LONGEST_LIFE_SECONDS))
+                await some_moment(chance, most=LONGEST_LIFE_SECONDS)
                 await tocsin.kill()
                 await tocsin.start()
-            await eventually(
-                lambda: told(taken, "firing").keys() == wanted, limit=TOLD_WITHIN_SECONDS
-            )
+            await until(lambda: told(taken, "firing").keys() == wanted, seconds=TOLD_WITHIN_SECONDS)
             before_the_end = told(taken, "firing")
             file.write_text(rules(first, fire=False))
             # A life that never saw an alert of its rules fire cannot know its end: then it is over
             # four minutes after it was last told of, as with Prometheus. Here all are known.
-            await eventually(
-                lambda: told(taken, "resolved").keys() == wanted, limit=TOLD_WITHIN_SECONDS
+            await until(
+                lambda: told(taken, "resolved").keys() == wanted, seconds=TOLD_WITHIN_SECONDS
             )
     # Once more at the most for each kill that met a message on its way.
     assert max(before_the_end.values()) <= 1 + KILLS

@@ -19,7 +19,8 @@ import pytest
 from tests.e2e import programs
 from tests.e2e.client import Answer, Client
 from tests.e2e.conftest import Guarded
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from tests.e2e.client import Client
-from tests.e2e.product import CONFIG, eventually, running
+from tests.e2e.product import CONFIG, running
 from tests.notify.servers import mail_server
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -23,7 +23,8 @@ from opentelemetry.sdk.trace.export import (
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from tests.e2e.client import labels
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

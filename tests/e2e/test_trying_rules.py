@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.product import Product, eventually, running
+from tests.e2e.product import Product, running
 from tests.notify.servers import Taken, http_receiver
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

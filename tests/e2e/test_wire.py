@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
 from tests.e2e.programs import output_of, path_of
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

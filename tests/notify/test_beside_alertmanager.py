@@ -14,11 +14,11 @@ from typing import cast
 
 import pytest
 
-from tests.e2e.product import eventually
 from tests.e2e.real_alertmanager import alertmanager
 from tests.notify.making import EXTERNAL_URL
 from tests.notify.secure_proxy import secure_proxy
 from tests.notify.servers import Seen, Taken, http_receiver
+from tests.waiting import eventually
 from tocsin.kit.clock import SystemClock
 from tocsin.kit.document import Document
 from tocsin.kit.sigv4 import Signer

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence, Sized
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import cramjam
@@ -16,11 +16,11 @@ import msgspec
 import psutil
 
 from tests.ingest.write_messages import message
+from tests.waiting import until
 
 START_SECONDS = 600.0
 """So patient that only what hangs is too slow, however loaded the machine is: ending sooner is
 noticed at once, and nothing here says how fast a start is."""
-_POLL_SECONDS = 0.05
 
 Sample = tuple[int, float]
 """Milliseconds since the epoch, and the value."""
@@ -57,9 +57,7 @@ class Serving:
                 *self.command("--ready-file", str(ready)), stdout=log, stderr=log
             )
         process = self.process
-        await eventually(
-            lambda: ready.exists() or process.returncode is not None, limit=START_SECONDS
-        )
+        await until(lambda: ready.exists() or process.returncode is not None, seconds=START_SECONDS)
         assert ready.exists(), self.said()
         self.url = msgspec.json.decode(ready.read_bytes())["http"]
 
@@ -164,15 +162,18 @@ async def serving(
         await one.close()
 
 
-async def eventually(
-    holds: Callable[[], bool] | Callable[[], Awaitable[bool]], *, limit: float = 300.0
-) -> None:
-    """Return once it holds; raises TimeoutError after `limit` seconds."""
-    async with asyncio.timeout(limit):
-        while True:
-            found = holds()
-            if not isinstance(found, bool):
-                found = await found
-            if found:
-                return
-            await asyncio.sleep(_POLL_SECONDS)
+class Acknowledged(Protocol):
+    """Who sends, and remembers what was acknowledged."""
+
+    @property
+    def acknowledged(self) -> Sized: ...
+
+
+async def acknowledged_again(senders: Sequence[Acknowledged]) -> None:
+    """Returns when each of them was told of one more."""
+    before = [len(sender.acknowledged) for sender in senders]
+    await until(
+        lambda: all(
+            len(sender.acknowledged) > count for sender, count in zip(senders, before, strict=True)
+        )
+    )

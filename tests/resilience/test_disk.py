@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.resilience.serving import Serving, eventually, serving
+from tests.resilience.serving import Serving, serving
 from tests.resilience.test_log_kill import Shipper, is_whole
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -64,10 +65,10 @@ async def test_a_full_disk_refuses_writes_while_queries_go_on(small_disk: Path) 
         assert (await tocsin.write({"a": (first, 1.0)}))[0] < 300
         shipper = Shipper(0, tocsin, pause_seconds=0.2)
         shipping = asyncio.create_task(shipper.run())
-        await eventually(lambda: len(shipper.acknowledged) > 0)
+        await until(lambda: len(shipper.acknowledged) > 0)
         ballast = _fill(small_disk, leave=30 << 20)
-        await eventually(lambda: _refused(tocsin))
-        await eventually(lambda: shipper.repeated > 0)
+        await until(lambda: _refused(tocsin))
+        await until(lambda: shipper.repeated > 0)
         assert (first, 1.0) in (await tocsin.samples("kept[10m]"))["a"]
         assert (await tocsin.get("/health"))[0] == 200
         _fill(small_disk, leave=0)
@@ -79,12 +80,12 @@ async def test_a_full_disk_refuses_writes_while_queries_go_on(small_disk: Path) 
         async def taken() -> bool:
             return (await tocsin.write({"b": (time.time_ns() // 1_000_000, 3.0)}))[0] < 300
 
-        await eventually(taken)
+        await until(taken)
         before = len(shipper.acknowledged)
-        await eventually(lambda: len(shipper.acknowledged) > before)
+        await until(lambda: len(shipper.acknowledged) > before)
         shipper.ended.set()
         await shipping
-        await eventually(lambda: is_whole(tocsin, sorted(shipper.acknowledged)))
+        await until(lambda: is_whole(tocsin, sorted(shipper.acknowledged)))
         assert "disk_full" in tocsin.said()
         assert "disk_has_room" in tocsin.said()
         assert await tocsin.stop() == 0

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from tests.resilience.inside import SetClock, inside
-from tests.resilience.serving import eventually, write_body
+from tests.resilience.serving import write_body
+from tests.waiting import until
 from tocsin.app.product import Tocsin
 
 pytestmark = pytest.mark.slow
@@ -72,11 +73,11 @@ async def test_a_client_that_leaves_ends_its_query_in_the_engine(loaded: Tocsin)
     async def ended() -> bool:
         return await _reading(loaded) == 0
 
-    await eventually(begun)
+    await until(begun)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    await eventually(ended)
+    await until(ended)
 
 
 async def test_ingest_goes_on_beside_queries_that_are_too_much(loaded: Tocsin) -> None:

@@ -13,7 +13,8 @@ from random import Random
 import aiohttp
 import pytest
 
-from tests.resilience.serving import Sample, Serving, eventually, serving
+from tests.resilience.serving import Sample, Serving, acknowledged_again, serving
+from tests.waiting import some_moment, until
 
 SENDERS, SERIES, KILLS = 3, 20, 20
 
@@ -75,7 +76,7 @@ async def test_everything_acknowledged_survives_twenty_kills_of_either_process(
         running = [asyncio.create_task(sender.run()) for sender in senders]
         killed = {"main": 0, "engine": 0}
         for _ in range(KILLS):
-            await asyncio.sleep(random.uniform(0.2, 1.2))
+            await some_moment(random, least=0.2, most=1.2)
             if random.random() < 0.5:
                 killed["main"] += 1
                 await tocsin.kill()
@@ -83,8 +84,8 @@ async def test_everything_acknowledged_survives_twenty_kills_of_either_process(
             else:
                 killed["engine"] += 1
                 # Writes are answered before it is back, so it may be on its way still.
-                await eventually(tocsin.kill_engine)
-            await _acknowledged_again(senders)
+                await until(tocsin.kill_engine)
+            await acknowledged_again(senders)
         for sender in senders:
             sender.ended.set()
         await asyncio.gather(*running)
@@ -97,15 +98,6 @@ async def test_everything_acknowledged_survives_twenty_kills_of_either_process(
         assert await tocsin.stop() == 0
         await tocsin.start()
         await _check_all(tocsin, senders)
-
-
-async def _acknowledged_again(senders: list[Sender]) -> None:
-    before = [len(sender.acknowledged) for sender in senders]
-    await eventually(
-        lambda: all(
-            len(sender.acknowledged) > count for sender, count in zip(senders, before, strict=True)
-        ),
-    )
 
 
 async def _check_all(tocsin: Serving, senders: list[Sender]) -> None:
@@ -133,7 +125,7 @@ async def test_a_hung_engine_is_killed_and_its_writes_are_answered(tmp_path: Pat
         async def writes() -> bool:
             return (await tocsin.write({"a": (now + 2, 3.0)}))[0] < 300
 
-        await eventually(writes)
+        await until(writes)
         kept = dict((await tocsin.samples("kept[15m]"))["a"])
         assert kept[now] == 1.0
         assert kept[now + 2] == 3.0

@@ -14,7 +14,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from tests.resilience.serving import Serving, eventually, serving
+from tests.resilience.serving import Serving, acknowledged_again, serving
+from tests.waiting import some_moment, until
 
 SENDERS, LINES, KILLS = 3, 200, 8
 
@@ -73,28 +74,22 @@ async def test_no_acknowledged_line_is_lost_or_doubled_by_kills_of_either_proces
         shippers = [Shipper(number, tocsin) for number in range(SENDERS)]
         running = [asyncio.create_task(shipper.run()) for shipper in shippers]
         for _ in range(KILLS):
-            await asyncio.sleep(random.uniform(0.2, 1.5))
+            await some_moment(random, least=0.2, most=1.5)
             if random.random() < 0.5:
                 await tocsin.kill()
                 await tocsin.start()
             else:
-                await eventually(tocsin.kill_engine)
-            before = [len(shipper.acknowledged) for shipper in shippers]
-            await eventually(
-                lambda before=before: all(
-                    len(shipper.acknowledged) > count
-                    for shipper, count in zip(shippers, before, strict=True)
-                )
-            )
+                await until(tocsin.kill_engine)
+            await acknowledged_again(shippers)
         for shipper in shippers:
             shipper.ended.set()
         await asyncio.gather(*running)
         sent = sorted(line for shipper in shippers for line in shipper.acknowledged)
         sys.stdout.write(f"{len(sent)} lines, {[one.repeated for one in shippers]} repeated\n")
-        await eventually(lambda: is_whole(tocsin, sent))
+        await until(lambda: is_whole(tocsin, sent))
         assert await tocsin.stop() == 0
         await tocsin.start()
-        await eventually(lambda: _answers(tocsin))
+        await until(lambda: _answers(tocsin))
         found = await _kept(tocsin)
         assert len(found) == len(sent)
         assert _hash(found) == _hash(sent)

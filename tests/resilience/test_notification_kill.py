@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.resilience.serving import Serving, eventually, serving
+from tests.resilience.serving import Serving, serving
+from tests.waiting import stays, until
 
+TWO_TURNS_SECONDS = 11.0
 CONFIG = """
 scrape: {{host: false, itself: false}}
 alertmanager:
@@ -77,19 +79,21 @@ async def test_a_kill_between_recorded_and_sent_tells_once_more_and_never_nothin
         async with serving(tmp_path, config=CONFIG.format(url=url)) as tocsin:
             await _fire(tocsin)
             if is_listening:
-                await eventually(lambda: len(receiver.bodies) == 1)
-            await eventually(lambda: _is_recorded(tocsin))
+                await until(lambda: len(receiver.bodies) == 1)
+            await until(lambda: _is_recorded(tocsin))
             await tocsin.kill()
             receiver.may_answer.set()
             url = f"http://127.0.0.1:{receiver.port}/"
             tocsin.config.write_text(CONFIG.format(url=url))
             await tocsin.start()
             before = int(is_listening)
-            await eventually(lambda: len(receiver.bodies) == before + 1)
-            await eventually(lambda: _is_sent(tocsin))
+            await until(lambda: len(receiver.bodies) == before + 1)
+            await until(lambda: _is_sent(tocsin))
             assert "unknown" in await _states(tocsin)
             # Two more turns of the group tell nothing again.
-            await asyncio.sleep(11)
+            await asyncio.to_thread(
+                stays, lambda: len(receiver.bodies) == before + 1, TWO_TURNS_SECONDS
+            )
             assert len(receiver.bodies) == before + 1
             assert {one["alerts"][0]["status"] for one in receiver.bodies} == {"firing"}
 

@@ -15,7 +15,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from tests.resilience.serving import Serving, eventually, serving
+from tests.resilience.serving import Serving, acknowledged_again, serving
+from tests.waiting import some_moment, until
 
 SENDERS, SPANS, KILLS = 3, 50, 4
 
@@ -83,28 +84,22 @@ async def test_no_acknowledged_span_is_lost_or_doubled_by_kills_of_either_proces
         exporters = [Exporter(number, tocsin) for number in range(SENDERS)]
         running = [asyncio.create_task(exporter.run()) for exporter in exporters]
         for number in range(KILLS):
-            await asyncio.sleep(random.uniform(0.2, 1.0))
+            await some_moment(random, least=0.2, most=1.0)
             if number % 2:
-                await eventually(tocsin.kill_engine)
+                await until(tocsin.kill_engine)
             else:
                 await tocsin.kill()
                 await tocsin.start()
-            before = [len(exporter.acknowledged) for exporter in exporters]
-            await eventually(
-                lambda before=before: all(
-                    len(exporter.acknowledged) > count
-                    for exporter, count in zip(exporters, before, strict=True)
-                )
-            )
+            await acknowledged_again(exporters)
         for exporter in exporters:
             exporter.ended.set()
         await asyncio.gather(*running)
         sent = {trace: SPANS for exporter in exporters for trace in exporter.acknowledged}
         sys.stdout.write(f"{len(sent)} traces, {[one.repeated for one in exporters]} repeated\n")
-        await eventually(lambda: _is_whole(tocsin, sent))
+        await until(lambda: _is_whole(tocsin, sent))
         assert await tocsin.stop() == 0
         await tocsin.start()
-        await eventually(lambda: _answers(tocsin))
+        await until(lambda: _answers(tocsin))
         found = await _kept(tocsin)
         assert len(found) == len(sent)
         assert _hash(found) == _hash(sent)

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 import tocsin.app.run  # noqa: F401 - registers every metric
-from tests.resilience.serving import eventually, serving
+from tests.resilience.serving import serving
 from tests.resilience.test_backup import tocsin_command
+from tests.waiting import until
 from tocsin.cli.exits import Exit
 from tocsin.kit.gauge import REGISTRY
 
@@ -65,12 +66,12 @@ async def test_the_api_makes_a_backup_and_tells_how_it_went(tmp_path: Path) -> N
         async def ended() -> bool:
             return (await ask("GET"))[1]["state"] != "running"
 
-        await eventually(ended)
+        await until(ended)
         _, answer = await ask("GET")
         assert answer["state"] == "done", answer
         assert (target / "manifest.json").is_file()
         await ask("POST", {"target": str(target)})
-        await eventually(ended)
+        await until(ended)
         _, answer = await ask("GET")
         assert answer["state"] == "failed"
         assert "holds a backup already" in str(answer["error"])

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.resilience.serving import Sample, eventually, serving
+from tests.resilience.serving import Sample, serving
+from tests.waiting import until
 from tocsin.kit.clock import SystemClock
 from tocsin.store.child import EngineChild
 from tocsin.store.client import Store
@@ -61,6 +62,6 @@ async def test_a_clickhouse_that_comes_back_finds_what_was_acknowledged(tmp_path
                 status, answer = await one.get("/api/v1/query", query="count(kept)")
                 return status == 200 and answer["data"]["result"][0]["value"][1] == "2"
 
-            await eventually(is_whole)
+            await until(is_whole)
     finally:
         await engine.stop()

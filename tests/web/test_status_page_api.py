@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.client import Client
-from tests.e2e.product import CONFIG, Product, eventually, running
+from tests.e2e.product import CONFIG, Product, running
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

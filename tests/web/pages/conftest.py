@@ -8,13 +8,15 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.e2e.product import Product, running
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """A Tocsin without login that scrapes itself."""
+    """A Tocsin without login that scrapes itself, and has done so."""
     with running(tmp_path_factory.mktemp("tocsin"), "--auth", "off") as product:
         product.scrape(product.http.removeprefix("http://"))
+        eventually(lambda: product.client.query('scrape_duration_seconds{job="apps"}'))
         yield product
 
 

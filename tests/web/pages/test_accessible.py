@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.product import Product
 from tests.web.pages.paths import PATHS
+from tests.web.pages.visiting import visit
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +36,7 @@ def test_axe_finds_nothing_in_either_theme(chromium: Browser, product: Product, 
         pytest.skip("axe is not installed: npm ci --ignore-scripts")
     context = chromium.new_context(base_url=product.http, reduced_motion="reduce")
     page = context.new_page()
-    page.goto(path, wait_until="networkidle")
+    visit(page, path)
     found = []
     for theme in _THEMES:
         page.emulate_media(color_scheme=theme)
@@ -46,7 +47,7 @@ def test_axe_finds_nothing_in_either_theme(chromium: Browser, product: Product, 
 
 
 def test_the_first_step_of_the_keyboard_skips_to_the_page(page: Page) -> None:
-    page.goto("/", wait_until="networkidle")
+    visit(page, "/")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
     page.keyboard.press("Enter")
@@ -54,7 +55,7 @@ def test_the_first_step_of_the_keyboard_skips_to_the_page(page: Page) -> None:
 
 
 def test_focus_goes_through_the_page_in_the_order_of_reading(page: Page) -> None:
-    page.goto("/targets", wait_until="networkidle")
+    visit(page, "/targets")
     tops = []
     for _ in range(60):
         page.keyboard.press("Tab")
@@ -70,7 +71,7 @@ def test_focus_goes_through_the_page_in_the_order_of_reading(page: Page) -> None
 
 
 def test_whatever_has_the_focus_shows_it(page: Page) -> None:
-    page.goto("/explore", wait_until="networkidle")
+    visit(page, "/explore")
     for _ in range(12):
         page.keyboard.press("Tab")
         shown = page.evaluate(
@@ -84,8 +85,7 @@ def test_a_chart_is_read_by_keyboard(page: Page) -> None:
     page.goto("/explore?a=up&from=now-5m")
     page.locator("tc-chart canvas").wait_for()
     plot = page.get_by_role("group", name=re.compile("up: "))
-    plot.focus()
-    page.keyboard.press("End")
+    plot.press("End")
     expect(page.locator("tc-chart .tip")).to_be_visible()
     last = page.locator("tc-chart .tip .when").inner_text()
     page.keyboard.press("ArrowLeft")
@@ -98,18 +98,16 @@ def test_a_series_is_isolated_and_another_added_by_keyboard(page: Page) -> None:
     page.goto("/explore?a=scrape_duration_seconds or up&from=now-5m")
     rows = page.locator(".legend tbody tr")
     rows.nth(1).wait_for()
-    rows.nth(0).focus()
-    page.keyboard.press("Enter")
+    rows.nth(0).press("Enter")
     expect(page.locator(".legend tr.off")).to_have_count(rows.count() - 1)
-    rows.nth(1).focus()
-    page.keyboard.press("Control+Enter")
+    rows.nth(1).press("Control+Enter")
     expect(page.locator(".legend tr.off")).to_have_count(rows.count() - 2)
 
 
 def test_nothing_moves_for_those_who_want_it_still(chromium: Browser, product: Product) -> None:
     context = chromium.new_context(base_url=product.http, reduced_motion="reduce")
     page = context.new_page()
-    page.goto("/ui", wait_until="networkidle")
+    visit(page, "/ui")
     moving = page.evaluate(
         "() => document.getAnimations().filter((one) => one.playState === 'running').length"
     )

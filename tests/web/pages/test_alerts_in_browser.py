@@ -9,11 +9,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.product import Product, eventually, running
+from tests.e2e.product import Product, running
+from tests.waiting import eventually
 from tests.web.pages.alert_world import CONFIG, ROUTES, RULES
 from tests.web.pages.conftest import complaints_of
 from tests.web.pages.test_accessible import AXE
 from tests.web.pages.test_accessible import _problems as problems
+from tests.web.pages.visiting import visit
 
 pytestmark = pytest.mark.browser
 
@@ -85,11 +87,15 @@ def test_an_alert_is_looked_at_acknowledged_and_silenced(page: Page, shop: Produ
     row.get_by_role("link", name="Silence").click()
     expect(page.locator("#silence-preview")).to_contain_text("Hides 1 alert now")
     page.get_by_role("button", name="Silence", exact=True).click()
+    expect(page.get_by_role("heading", name="Silenced on the page")).to_be_visible()
     page.goto("/alerts")
     expect(page.locator(".alert-group .alert-row")).to_have_count(1)
     expect(page.locator("#held")).to_contain_text("silenced by local")
     page.goto("/silences")
-    page.get_by_role("button", name="End now").first.click()
+    ends = page.get_by_role("button", name="End now")
+    expect(ends).to_have_count(1)
+    ends.click()
+    expect(ends).to_have_count(0)
     page.goto("/alerts")
     expect(page.locator(".alert-group .alert-row").filter(has_text="a has a")).to_have_count(1)
 
@@ -102,7 +108,7 @@ def test_the_list_follows_what_happens_without_being_loaded_again(
     name = f"Outside{page.viewport_size['width'] if page.viewport_size else 0}"
     shop.client.post_json("/api/v2/alerts", [{"labels": {"alertname": name, "job": "x"}}])
     row = page.locator(".alert-row").filter(has_text=name)
-    expect(row).to_be_visible(timeout=45_000)
+    expect(row).to_be_visible(timeout=120_000)
     assert page.evaluate("window.sameDocument")
     row.get_by_role("link", name="job=x").click()
     expect(page).to_have_url(re.compile("q=job%3D%22x%22"))
@@ -145,11 +151,11 @@ def test_a_query_becomes_an_alert_that_fires_and_can_be_taken_to_git(
     page.get_by_label("Severity").fill("info")
     page.get_by_label("Must hold for").fill("0s")
     page.get_by_label("Message").fill("{{ $labels.node }} is busy")
-    expect(page.locator("#rule-trial")).to_contain_text("in the last 7 days", timeout=45_000)
+    expect(page.locator("#rule-trial")).to_contain_text("in the last 7 days", timeout=120_000)
     page.get_by_role("button", name="Make the alert").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page.goto(f"/alerts?q={name}")
-    expect(page.locator(".alert-row")).to_contain_text("b is busy", timeout=45_000)
+    expect(page.locator(".alert-row")).to_contain_text("b is busy", timeout=120_000)
     assert name in shop.client.get("/api/v1/rules").text
     assert f"alert: {name}" in shop.client.get("/api/rules/made.yml").text
     page.goto(f"/rules/made here/{name}")
@@ -180,7 +186,7 @@ def test_axe_finds_nothing_on_pages_that_are_full(page: Page, path: str) -> None
     if not AXE.exists():
         pytest.skip("axe is not installed: npm ci --ignore-scripts")
     page.emulate_media(reduced_motion="reduce")
-    page.goto(path, wait_until="networkidle")
+    visit(page, path)
     if path == "/alerts":
         assert problems(page) == []
         page.locator(".alert-row a.name").first.click()

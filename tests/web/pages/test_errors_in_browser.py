@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -116,6 +117,7 @@ def test_rows_are_walked_and_resolved_by_keyboard_and_merged_by_choice(
     for kind in ("KeyLost", "CartEmpty", "CartGone"):
         _send(product, _event(kind, "for the keyboard"))
         _listed(page, kind, "/errors?q=keyboard")
+    expect(page.locator(".issue-row")).to_have_count(3)
     page.keyboard.press("j")
     expect(page.locator(".issue-row:focus")).to_contain_text("CartGone")
     page.keyboard.press("j")
@@ -148,6 +150,7 @@ def test_what_somebody_else_did_meanwhile_is_said_and_not_overwritten(
     with browser.new_context(base_url=product.http) as other:
         late = other.new_page()
         late.goto(page.url)
+        late.locator("tc-errors:defined").wait_for()
         late.evaluate("clearInterval(document.querySelector('tc-errors').timer)")
         page.locator("summary", has_text="Ignore").click()
         page.get_by_role("button", name="Until 100 more events").click()

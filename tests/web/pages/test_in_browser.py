@@ -6,9 +6,10 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, TimeoutError
+from playwright.sync_api import Page, TimeoutError, expect
 
 from tests.web.pages.paths import PATHS
+from tests.web.pages.visiting import scrape_now, visit
 from tocsin.web.pages import filters
 
 pytestmark = pytest.mark.browser
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_fits_a_screen_and_a_phone_and_nothing_complains(page: Page, path: str) -> None:
-    page.goto(path, wait_until="networkidle")
-    assert page.locator("h1").count() == 1
+    visit(page, path)
+    expect(page.locator("h1")).to_have_count(1)
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 844})
         _fits(page, width)
@@ -45,7 +46,7 @@ def test_a_query_is_typed_completed_and_drawn(page: Page) -> None:
     page.get_by_role("option", name="scrape_duration_seconds").first.click()
     editor.press("Control+Enter")
     page.locator("tc-chart canvas").wait_for()
-    assert "a=sum%28scrape_duration_seconds%29" in page.url
+    expect(page).to_have_url(re.compile(re.escape("a=sum%28scrape_duration_seconds%29")))
 
 
 def test_a_wrong_query_says_where(page: Page) -> None:
@@ -63,53 +64,46 @@ def test_a_wrong_query_says_where(page: Page) -> None:
     )
     page.get_by_role("textbox", name="PromQL query").press_sequentially("sum((up")
     page.keyboard.press("Control+Enter")
-    problem = page.get_by_role("alert")
-    problem.wait_for()
-    assert "1:5: parse error" in (problem.text_content() or "")
+    expect(page.get_by_role("alert")).to_contain_text("1:5: parse error")
 
 
 def test_the_palette_goes_to_a_page_and_finds_a_metric(page: Page) -> None:
-    page.goto("/", wait_until="networkidle")
+    visit(page, "/")
     page.keyboard.press("Control+k")
     page.keyboard.type("scrape_duration")
     page.get_by_role("option", name="scrape_duration_seconds").first.click()
     page.wait_for_url("**/browse?metric=scrape_duration_seconds*")
-    heading = page.get_by_role("heading", name="scrape_duration_seconds").first
-    heading.wait_for()
-    assert heading.is_visible()
+    expect(page.get_by_role("heading", name="scrape_duration_seconds").first).to_be_visible()
 
 
 def test_the_keyboard_goes_to_pages_and_moves_through_rows(page: Page) -> None:
-    page.goto("/", wait_until="networkidle")
+    visit(page, "/")
     page.keyboard.press("g")
     page.keyboard.press("t")
     page.wait_for_url("**/targets*")
-    page.wait_for_load_state("networkidle")
+    page.locator("tc-table:defined tbody tr").first.wait_for()
     page.keyboard.press("j")
-    assert page.evaluate("document.activeElement.tagName") == "TR"
+    expect(page.locator("tc-table tbody tr:focus")).to_have_count(1)
 
 
 def test_a_target_is_scraped_at_once(page: Page) -> None:
-    page.goto("/targets", wait_until="networkidle")
-    page.get_by_role("button", name="Scrape now").first.click()
-    said = page.get_by_text("samples in")
-    said.wait_for()
-    assert re.search(r"[1-9][\d,]* samples in", said.text_content() or "")
+    visit(page, "/targets")
+    scrape_now(page)
 
 
 def test_a_drop_rule_is_made_and_taken_back(page: Page) -> None:
-    page.goto("/browse/cardinality", wait_until="networkidle")
+    visit(page, "/browse/cardinality")
     page.get_by_label("Selector of a new drop rule").fill('{__name__="not_there"}')
     page.get_by_role("button", name="Drop what this matches").click()
     page.get_by_role("button", name="Take it again").click()
     page.get_by_text('Takes {__name__="not_there"} again.').wait_for()
     page.get_by_role("button", name="Take it again").wait_for(state="detached")
-    page.reload(wait_until="networkidle")
-    assert "not_there" not in (page.locator("main").text_content() or "")
+    visit(page, "/browse/cardinality")
+    expect(page.locator("main")).not_to_contain_text("not_there")
 
 
 def test_the_time_range_is_one_for_the_product_and_goes_back(page: Page) -> None:
-    page.goto("/explore?a=up&from=now-5m", wait_until="networkidle")
+    visit(page, "/explore?a=up&from=now-5m")
     chart = page.locator("tc-chart .u-over")
     chart.wait_for()
     box = chart.bounding_box()
@@ -119,7 +113,7 @@ def test_the_time_range_is_one_for_the_product_and_goes_back(page: Page) -> None
     page.mouse.move(box["x"] + 500, box["y"] + 80, steps=4)
     page.mouse.up()
     page.wait_for_url("**from=1*")
-    assert "from=1" in (page.locator("a[data-go=t]").get_attribute("href") or "")
+    expect(page.locator("a[data-go=t]")).to_have_attribute("href", re.compile("from=1"))
     page.go_back()
     page.wait_for_url("**from=now-5m*")
 
@@ -127,9 +121,11 @@ def test_the_time_range_is_one_for_the_product_and_goes_back(page: Page) -> None
 def test_the_theme_is_chosen_and_kept(page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="Light or dark").first.click()
-    chosen = page.evaluate("document.documentElement.dataset.theme")
+    html = page.locator("html")
+    expect(html).to_have_attribute("data-theme", re.compile("^(light|dark)$"))
+    chosen = html.get_attribute("data-theme") or ""
     page.goto("/targets")
-    assert page.evaluate("document.documentElement.dataset.theme") == chosen
+    expect(html).to_have_attribute("data-theme", chosen)
 
 
 UNITS = {

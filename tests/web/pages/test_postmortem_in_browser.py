@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 from tests.web.pages.conftest import complaints_of
 
 pytestmark = pytest.mark.browser
@@ -94,6 +95,7 @@ def test_things_to_do_are_made_and_done_on_a_phone(
     phone.get_by_label("Owner").fill("ana")
     phone.get_by_label("Due").fill("2020-01-02")
     phone.get_by_role("button", name="Add").click()
+    eventually(lambda: product.client.get("/api/action-items", owner="ana").json)
     phone.goto("/postmortems/items?overdue=1&owner=ana")
     row = phone.locator("tr", has_text=number)
     expect(row).to_contain_text("2020-01-02 overdue")

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.product import CONFIG, Product, running
 from tests.web.pages.conftest import complaints_of
 from tests.web.pages.test_accessible import AXE, _problems
+from tests.web.pages.visiting import visit
 
 pytestmark = pytest.mark.browser
 
@@ -80,7 +81,7 @@ def test_axe_finds_nothing_on_a_full_page(chromium: Browser, routed: Product, th
     context = chromium.new_context(base_url=routed.http, reduced_motion="reduce")
     page = context.new_page()
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    page.goto("/routing?labels=severity%3Dlow&at=Sunday+03:00&for=3d", wait_until="networkidle")
+    visit(page, "/routing?labels=severity%3Dlow&at=Sunday+03:00&for=3d")
     found = _problems(page)
     context.close()
     assert not found, "\n".join(f"{rule}: {nodes}" for rule, nodes in found)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.product import CONFIG, Product, eventually, running
+from tests.e2e.product import CONFIG, Product, running
+from tests.waiting import eventually
 from tests.web.pages.conftest import complaints_of
 from tests.web.pages.test_accessible import _RULES as RULES
 from tests.web.pages.test_accessible import AXE
@@ -35,7 +36,7 @@ status_page:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder = tmp_path_factory.mktemp("status")
     with running(folder, "--auth", "off", config=CONFIG + PAGE) as product:
-        eventually(lambda: product.client.get("/status").status == 200)
+        eventually(lambda: "Major outage" in product.client.get("/status").text)
         yield product
 
 

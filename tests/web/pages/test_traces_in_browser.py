@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.product import Product, eventually
+from tests.e2e.product import Product
+from tests.waiting import eventually
 from tests.web.pages.test_accessible import AXE, _problems
+from tests.web.pages.visiting import visit
 
 pytestmark = pytest.mark.browser
 
@@ -95,7 +97,7 @@ def traced(product: Product) -> Product:
 
 
 def test_from_the_list_to_the_span_to_its_lines_and_back(page: Page, traced: Product) -> None:
-    page.goto("/traces?q=db.sql.table:orders", wait_until="networkidle")
+    visit(page, "/traces?q=db.sql.table:orders")
     row = page.locator("#traces tbody tr").filter(has_text="GET /order")
     expect(row).to_contain_text("INSERT 400 ms")
     row.get_by_role("link").first.click()
@@ -104,6 +106,7 @@ def test_from_the_list_to_the_span_to_its_lines_and_back(page: Page, traced: Pro
     panel = page.locator("[data-detail]")
     expect(panel).to_contain_text("db.sql.table")
     rows = page.get_by_role("row")
+    page.locator("tc-trace.live").wait_for()
     expect(rows).to_have_count(4)
     expect(page.locator(".wf-row.active")).to_contain_text("INSERT")
     page.keyboard.press("k")
@@ -127,7 +130,8 @@ def test_from_the_list_to_the_span_to_its_lines_and_back(page: Page, traced: Pro
 def test_thousands_of_spans_are_walked_and_searched_without_drawing_all(
     page: Page, traced: Product
 ) -> None:
-    page.goto(f"/traces/{BIG}", wait_until="networkidle")
+    visit(page, f"/traces/{BIG}")
+    page.locator("tc-trace.live").wait_for()
     grid = page.get_by_role("treegrid")
     expect(grid).to_have_attribute("aria-rowcount", "5000")
     assert page.get_by_role("row").count() < 120
@@ -145,7 +149,7 @@ def test_thousands_of_spans_are_walked_and_searched_without_drawing_all(
 
 
 def test_the_palette_opens_a_trace_by_its_id(page: Page, traced: Product) -> None:
-    page.goto("/", wait_until="networkidle")
+    visit(page, "/")
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="Search or run a command").fill(TRACE)
     expect(page.get_by_role("option", name=TRACE)).to_be_visible()
@@ -154,7 +158,7 @@ def test_the_palette_opens_a_trace_by_its_id(page: Page, traced: Product) -> Non
 
 
 def test_services_are_drawn_and_lead_to_their_operations(page: Page, traced: Product) -> None:
-    page.goto("/traces/services", wait_until="networkidle")
+    visit(page, "/traces/services")
     page.get_by_role("link", name=re.compile(r"^orders\s*0\.")).click()
     expect(page.locator("#operations")).to_contain_text("POST /orders")
     page.get_by_role("link", name="POST /orders").click()
@@ -167,7 +171,7 @@ def test_axe_finds_nothing_where_there_are_traces(chromium: Browser, traced: Pro
     context = chromium.new_context(base_url=traced.http, reduced_motion="reduce")
     page = context.new_page()
     for path in ("/traces", f"/traces/{TRACE}", "/traces/services?service=orders"):
-        page.goto(path, wait_until="networkidle")
+        visit(page, path)
         for theme in ("light", "dark"):
             page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
             found = _problems(page)

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_
 
 from tests.e2e.product import running
 from tests.web.pages.conftest import complaints_of
+from tests.web.pages.visiting import scrape_now
 
 pytestmark = pytest.mark.browser
 
@@ -96,14 +97,14 @@ def _see_the_application(visit: Visit) -> None:
     page.goto("/?refresh=5s")
     # On a machine that is busy with other tests a first scrape may fail: the verdict may say so.
     words = re.compile("All is well|needs? a look|broken")
-    expect(page.locator(".verdict")).to_contain_text(words, timeout=45_000)
+    expect(page.locator(".verdict")).to_contain_text(words, timeout=120_000)
     row = page.locator("#service-list tbody tr").filter(has_text="apps")
-    expect(row).to_contain_text("1 of 1 up", timeout=45_000)
+    expect(row).to_contain_text("1 of 1 up", timeout=120_000)
 
 
 def _ask_and_share(visit: Visit) -> None:
     page = visit.page
-    page.goto("/explore?from=now-5m")
+    page.goto("/explore?from=now-30m")
     editor = page.get_by_role("textbox", name="PromQL query")
     editor.press_sequentially("shop_order_seconds_bucket")
     page.keyboard.press("Escape")
@@ -116,7 +117,7 @@ def _ask_and_share(visit: Visit) -> None:
     page.get_by_role("button", name=re.compile("Exemplar 300 ms")).first.click()
     expect(page.locator(".exemplar-card")).to_contain_text(TRACE)
     page.get_by_role("button", name="Copy trace_id").click()
-    assert page.evaluate("navigator.clipboard.readText()") == TRACE
+    page.wait_for_function(f"async () => await navigator.clipboard.readText() === '{TRACE}'")
     page.get_by_role("button", name="Share").click()
     page.get_by_text("Copied a link to exactly this").wait_for()
     link = page.evaluate("navigator.clipboard.readText()")
@@ -158,8 +159,7 @@ def _drop_and_take_back(visit: Visit) -> None:
 
 def _scrape_at_once(visit: Visit) -> None:
     visit.go("Targets")
-    visit.page.get_by_role("button", name="Scrape now").first.click()
-    visit.page.get_by_text("samples in").wait_for()
+    scrape_now(visit.page)
 
 
 def _use_a_key_and_revoke_it(visit: Visit) -> None:
