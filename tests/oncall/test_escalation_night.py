@@ -243,3 +243,46 @@ async def test_a_start_by_hand_keeps_no_later_start_from_happening(tmp_path: Pat
         await one.book.set_severity(incident.number, "P0", BO)
         await one.passes(1)
         assert one.phones.people() == ["cem", "ben", "ben"], "P0's policy begins"
+
+
+async def test_rules_may_ring_the_same_phone_again_and_again(tmp_path: Path) -> None:
+    dora = person(
+        "dora", "push", "call", rules=(("push", 0), ("push", 3), ("push", 6), ("call", 7))
+    )
+    async with night(tmp_path, roster((dora,)), P0=policy("person:dora")) as one:
+        await one.open()
+        await one.passes(10)
+        assert one.phones.calls == [
+            (0.0, "dora", "push"),
+            (3.0, "dora", "push"),
+            (6.0, "dora", "push"),
+            (7.0, "dora", "call"),
+        ]
+
+
+async def test_a_phone_that_fails_is_not_waited_for_until_it_is_tried_again(tmp_path: Path) -> None:
+    dora = person("dora", "push", rules=(("push", 0), ("push", 9)))
+    async with night(tmp_path, roster((dora, CEM)), P0=policy("person:dora", "person:cem")) as one:
+        one.phones.broken["push"] = Permanent("gone")
+        await one.open()
+        await one.passes(1)
+        assert one.phones.calls == [(0.0, "cem", "email")]
+
+
+@pytest.mark.parametrize("on_call", ["", "ana"], ids=["nobody is on call", "no phone works"])
+async def test_that_a_channel_was_told_keeps_nobody_waiting(tmp_path: Path, on_call: str) -> None:
+    steps = policy("schedule:primary+channel:slack", "person:cem")
+    async with night(tmp_path, roster(TEAM, on_call), P0=steps) as one:
+        for way in ("push", "sms", "call"):
+            one.phones.broken[way] = Permanent("out of order")
+        await one.open()
+        await one.passes(1)
+        assert one.phones.people() == ["slack", "cem"]
+
+
+async def test_hurrying_before_the_first_step_was_done_passes_nobody_over(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ben", "ana"), P0=MATRIX) as one:
+        incident = await one.open()
+        await one.escalation.hurry(incident.number, "ben")
+        await one.passes(1)
+        assert one.phones.people() == ["ben"]

@@ -21,7 +21,7 @@ from tocsin.oncall.escalation.policy import Policy, patience_ms
 from tocsin.oncall.escalation.state import called_by
 from tocsin.oncall.paging.address_book import AddressBook
 from tocsin.oncall.paging.caller import Caller, Message
-from tocsin.oncall.paging.page import Page, next_in_turn
+from tocsin.oncall.paging.page import Page, next_in_turn, words_of_key
 from tocsin.oncall.paging.rules import methods_of, ways
 from tocsin.oncall.roster import Roster
 from tocsin.state.errands import CANCELLED, ErrandTable
@@ -124,15 +124,16 @@ class AlertCalls:
                 if name in seen or name not in people:
                     continue
                 seen.add(name)
-                for method, after_ms in ways(people[name], "high"):
+                for way in ways(people[name], "high"):
                     page = AlertPage(
                         turn=f"{notice.at_ms}/{number}",
                         person=name,
-                        method=method.name,
+                        method=way.method.name,
+                        nth=way.nth,
                         message=msgspec.structs.replace(message, person=name),
                         fingerprints=prints,
                     )
-                    found.append(_errand(page, subject, due_ms + after_ms))
+                    found.append(_errand(page, subject, due_ms + way.after_ms))
             due_ms += step.timeout_ms or patience_ms("")
         return found
 
@@ -171,10 +172,9 @@ class AlertCalls:
 
 
 def _errand(page: AlertPage, subject: str, due_ms: int) -> Errand:
-    hurry = "/now" if page.instead_of else ""
     return Errand(
         kind=ALERT_PAGE,
-        key=f"{ALERT_PAGE}/{subject}/{page.turn}/{page.person}/{page.method}{hurry}",
+        key=f"{ALERT_PAGE}/{subject}/{words_of_key(page)}",
         subject=subject,
         due_ms=due_ms,
         content=msgspec.json.encode(page),

@@ -20,7 +20,7 @@ from tocsin.app.attention import Attention
 from tocsin.app.config import Loaded
 from tocsin.app.notifications import Notifications
 from tocsin.app.receipts import KeptFlaps, KeptReceipts
-from tocsin.app.receivers import receivers_of
+from tocsin.app.receivers import receivers_alone, receivers_of
 from tocsin.kit.clock import Clock
 from tocsin.kit.tasks import Tasks
 from tocsin.model.labels import Labels
@@ -165,14 +165,16 @@ class Alerting:
         found = receivers_of(
             loaded, self._fetcher, self._clock, external_url, talk, lambda: self.calls
         )
-        self.answered.apply(loaded.config, found.senders if found else {})
         self._fetcher.folder = loaded.alertmanager_folder
         config = loaded.config.alerting
         if found is None:
+            alone = receivers_alone(loaded, self._fetcher, self._clock, external_url, talk)
+            self.answered.apply(loaded.config, alone.senders)
             self._warnings = ()
-            self.notifications.configure({}, Fallbacks(), config, external_url)
+            self.notifications.configure(alone.integrations, Fallbacks(), config, external_url)
             self.dispatcher.configure(None, {}, config)
             return
+        self.answered.apply(loaded.config, found.senders)
         self._warnings = found.warnings
         fallbacks = found.plan.fallbacks
         self.notifications.configure(found.integrations, fallbacks, config, external_url)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tocsin.alert.checking.route_advice import route_advice
 from tocsin.alert.delivering.delivery import Integration
-from tocsin.alert.policy.policy_routes import with_policy
+from tocsin.alert.policy.policy_routes import channels_alone, with_policy
 from tocsin.alert.policy.severity import read_levels
 from tocsin.alert.routing.alertmanager_config import RoutingPlan, read_routing
 from tocsin.app.alert_calls import AlertCalls, Called
@@ -71,12 +71,33 @@ def receivers_of(
     folders = loaded.alertmanager_folder, loaded.folder
     tools = _Tools(fetcher, clock, external_url, talk or Conversation())
     made = _made(plan, folders, own, tools)
+    if not own <= plan.receivers.keys():
+        alone = receivers_alone(loaded, fetcher, clock, external_url, tools.talk)
+        made = replace(
+            made,
+            integrations={**alone.integrations, **made.integrations},
+            senders={**alone.senders, **made.senders},
+        )
     called = {
         name: (Integration(name, "oncall", 0, Called(name, calls), sends_resolved=True),)
         for name in names_called(loaded, read_levels(loaded.config.severities))
         if name in plan.receivers and not plan.receivers[name]
     }
     return replace(made, integrations={**made.integrations, **called})
+
+
+def receivers_alone(
+    loaded: Loaded, fetcher: Fetcher, clock: Clock, external_url: str, talk: Conversation
+) -> Receivers:
+    """The channels of a configuration without levels: no alert is routed to them, but pages and
+    actions name them.
+
+    Raises ConfigError with the place of the first mistake.
+    """
+    plan = channels_alone(loaded.config.alerting, loaded.document)
+    tools = _Tools(fetcher, clock, external_url, talk)
+    own = frozenset(loaded.config.alerting.channels)
+    return _made(plan, (loaded.alertmanager_folder, loaded.folder), own, tools)
 
 
 def read_receivers(

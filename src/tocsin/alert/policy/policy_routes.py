@@ -47,11 +47,11 @@ def with_policy(
     a receiver without integrations, which the caller makes. Raises ConfigError for a channel,
     level or time interval that is not there."""
     intervals = _intervals(plan, alerting, document)
-    if not levels:
-        return None if plan is None else replace(plan, intervals=intervals)
     channels = alerting.channels
     own = {name: channel_parts(name, part) for name, part in channels.items()}
     _refuse_doubles(plan, channels, own)
+    if not levels:
+        return None if plan is None else replace(plan, intervals=intervals)
     called = dict.fromkeys(callable_names, ())
     receivers = {**called, **(plan.receivers if plan else {}), **own, NOBODY: ()}
     above = plan.root if plan else _bare_root()
@@ -74,6 +74,13 @@ def with_policy(
         warnings=(*base.warnings, *maker.warnings),
         fallbacks=_fallbacks(levels),
     )
+
+
+def channels_alone(alerting: AlertingConfig, document: Document) -> RoutingPlan:
+    """A plan that tells nobody by itself, with the channels as receivers: pages and actions reach
+    them without a level that names them. Raises ConfigError for a channel that is none."""
+    own = {name: channel_parts(name, part) for name, part in alerting.channels.items()}
+    return replace(_bare_plan(document, _bare_root()), receivers=own)
 
 
 def _bare_plan(document: Document, root: Route) -> RoutingPlan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -95,7 +95,9 @@ class EscalationHandler:
             raise Rejected(f"nothing escalates for {number}: it is over, or no policy is at work")
         # The turn that waits is the next one: what hurries stands before it.
         following = _state(waiting)
-        position = max(0, following.position - 1)
+        if following.position == 0:
+            return  # the first step is on its way: going beyond it would call nobody of it
+        position = following.position - 1
         before = msgspec.structs.replace(following, position=position, by=by)
         plan = await self._moved(waiting, before, Event.HURRY)
         plan = msgspec.structs.replace(plan, cancel=(*plan.cancel, waiting.key))
@@ -128,10 +130,7 @@ class EscalationHandler:
         """Go on at once when every page of that turn failed and it has not gone on already."""
         turn = msgspec.json.decode(errand.content, type=_Unreached).unreached
         found = await self._table.find(subject=errand.subject, kinds=(PAGE, ESCALATION))
-        pages = [one for one in found if one.kind == PAGE and page_of(one).turn == turn]
-        if any(one.state in (WAITING, DONE) for one in pages):
-            return NOTHING
-        if not any(one.state == FAILED for one in pages):
+        if not _has_reached_nobody(found, turn):
             return NOTHING
         epoch, _, position = turn.rpartition("/")
         following = f"escalation/{errand.subject}/{epoch}/{int(position) + 1}"
@@ -140,6 +139,20 @@ class EscalationHandler:
             return NOTHING
         before = msgspec.structs.replace(_state(waiting), position=int(position))
         return await self._moved(errand, before, Event.UNREACHED)
+
+
+def _has_reached_nobody(errands: Sequence[Errand], turn: str) -> bool:
+    """Whether every way of that turn failed. That a channel was told wakes nobody where people were
+    to be called; and a way that failed is not waited for because it is to be tried again later."""
+    pages = [(page_of(one), one.state) for one in errands if one.kind == PAGE]
+    ours = [(page, state) for page, state in pages if page.turn == turn]
+    called = [one for one in ours if one[0].person] or ours
+    failed = {(page.person, page.method) for page, state in called if state == FAILED}
+    is_hoped = any(
+        state == DONE or (state == WAITING and (page.person, page.method) not in failed)
+        for page, state in called
+    )
+    return bool(failed) and not is_hoped
 
 
 def _state(errand: Errand) -> State:

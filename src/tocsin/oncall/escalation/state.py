@@ -153,12 +153,13 @@ def _turn(state: State, now_ms: int, people: People) -> Moved:
             state, Plan(put=tuple(called.errands)), (*called.said, Said("escalated", words))
         )
     wait = found.timeout_ms or patience_ms(state.severity)
-    due_ms = now_ms + wait if called.errands else now_ms
+    due_ms = now_ms + wait if called.is_waited_for else now_ms
     plan = Plan(put=(*called.errands, errand_at(following, due_ms)))
     data = {"policy": state.policy.name, "step": str(number + 1), "round": str(rounds + 1)}
     words = f"{_listed(called.whom)} ({state.words}). Waiting {wait // 60_000} min for an answer."
-    if not called.errands:
-        words = f"Nobody can be paged ({state.words}): it goes on at once."
+    if not called.is_waited_for:
+        told = f" Only {', '.join(called.whom)} is told." if called.whom else ""
+        words = f"Nobody can be paged ({state.words}): it goes on at once.{told}"
     said = Said("escalated", words, {**data, "people": ", ".join(called.whom)})
     return Moved(following, plan, (*called.said, said))
 
@@ -196,6 +197,9 @@ class _Called:
         self.errands: list[Errand] = []
         self.whom: list[str] = []
         self.said: list[Said] = []
+        self.is_waited_for = False
+        """Whether somebody may answer: one of those who were to be called can be. Channels count
+        where nobody else was to be told."""
         self._state = state
         self._now_ms = now_ms
         self._people = people
@@ -210,10 +214,12 @@ class _Called:
 
     def step(self, step: Step) -> None:
         """Everybody whom the step names."""
+        is_channels_alone = all(target.kind == "channel" for target in step.notify)
         for target in step.notify:
             if target.kind == "channel":
                 page = msgspec.structs.replace(self._page, method=target.name)
                 self._add(f"the channel {target.name}", [self._errand(page)])
+                self.is_waited_for |= is_channels_alone
             else:
                 for name in self.names(target):
                     self._named(name, target)
@@ -223,6 +229,7 @@ class _Called:
         if person.name not in self.whom:
             pages = pages_for(person, self._page, self._state.number, self._now_ms)
             self._add(person.name, pages)
+            self.is_waited_for |= bool(pages)
 
     def _named(self, name: str, target: Target) -> None:
         person = self._people.people.get(name)

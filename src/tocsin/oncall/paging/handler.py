@@ -36,7 +36,7 @@ def unreached_errand(failed: Page, errand: Errand, now_ms: int) -> Errand:
     whom = failed.person or CHANNEL
     return Errand(
         kind="escalation",
-        key=f"unreached/{errand.subject}/{failed.turn}/{whom}/{failed.method}",
+        key=f"unreached/{errand.subject}/{failed.turn}/{whom}/{failed.method}/{failed.nth}",
         subject=errand.subject,
         due_ms=now_ms,
         content=msgspec.json.encode({UNREACHED: failed.turn}),

@@ -26,6 +26,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     severity: str = ""
     step: str = ""
     """The turn as people are told of it: "step 2, round 1"."""
+    nth: int = 1
+    """Which page by this method in its turn it is: rules may ring a phone again and again."""
     instead_of: str = ""
     """The key of the page that this one hurries, because one before it failed."""
 
@@ -43,13 +45,18 @@ def page_of(errand: Errand) -> Page:
     return msgspec.json.decode(errand.content, type=Page)
 
 
+def words_of_key(page: Page) -> str:
+    """What tells a page from the others about its subject: the end of its errand's key."""
+    whom = f"{page.person}/{page.method}" if page.person else f"{CHANNEL}:{page.method}"
+    again = f"/{page.nth}" if page.nth > 1 else ""
+    return f"{page.turn}/{whom}{again}{'/now' if page.instead_of else ''}"
+
+
 def errand_of(page: Page, subject: str, due_ms: int) -> Errand:
     """The errand of a page. Its key says what it does, so that a second one is none."""
-    whom = f"{page.person}/{page.method}" if page.person else f"{CHANNEL}:{page.method}"
-    hurry = "/now" if page.instead_of else ""
     return Errand(
         kind=PAGE,
-        key=f"page/{subject}/{page.turn}/{whom}{hurry}",
+        key=f"page/{subject}/{words_of_key(page)}",
         subject=subject,
         due_ms=due_ms,
         content=msgspec.json.encode(page),
@@ -60,11 +67,11 @@ def pages_for(person: Person, page: Page, subject: str, now_ms: int) -> list[Err
     """Every page that calls a person by his or her own rules; none when there is no way."""
     return [
         errand_of(
-            msgspec.structs.replace(page, person=person.name, method=method.name),
+            msgspec.structs.replace(page, person=person.name, method=way.method.name, nth=way.nth),
             subject,
-            now_ms + after_ms,
+            now_ms + way.after_ms,
         )
-        for method, after_ms in ways(person, page.urgency)
+        for way in ways(person, page.urgency)
     ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+
 from tocsin.model.people import ContactMethod, NotifyStep, Person
 
 HIGH, LOW = "high", "low"
@@ -14,24 +17,38 @@ def methods_of(person: Person) -> tuple[ContactMethod, ...]:
     return (ContactMethod(name="email", kind="email", address=person.email),)
 
 
-def ways(person: Person, urgency: str) -> tuple[tuple[ContactMethod, int], ...]:
-    """The ways in order, and after how many ms each; empty when there is none at all.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How somebody is called so long after the page; `nth` of those by the same method."""
+
+    method: ContactMethod
+    after_ms: int
+    nth: int = 1
+
+
+def ways(person: Person, urgency: str) -> tuple[Way, ...]:
+    """The ways in order; empty when there is none at all.
 
     What is urgent goes by the rules for it, else by every way at once; what is not by its own
-    rules, else by the first way alone. A rule for a way that is gone does not count.
+    rules, else by the first way alone. A rule for a way that is gone does not count, nor does one
+    that says the same twice; one that names a way again later rings it again.
     """
     methods = {one.name: one for one in methods_of(person)}
     rules = person.low_rules if urgency == LOW else person.rules
-    found = [(methods[rule.method], rule.after_ms) for rule in rules if rule.method in methods]
+    found = {(rule.after_ms, rule.method): None for rule in rules if rule.method in methods}
     if found:
-        return tuple(sorted(found, key=lambda way: way[1]))
+        seen: Counter[str] = Counter()
+        made = []
+        for after_ms, name in sorted(found, key=lambda way: way[0]):
+            seen[name] += 1
+            made.append(Way(methods[name], after_ms, seen[name]))
+        return tuple(made)
     most = 1 if urgency == LOW else len(methods)
-    return tuple((one, 0) for one in list(methods.values())[:most])
+    return tuple(Way(one, 0) for one in list(methods.values())[:most])
 
 
 def steps_of(person: Person, urgency: str) -> tuple[NotifyStep, ...]:
     """What holds for a person, as rules."""
     return tuple(
-        NotifyStep(method=method.name, after_ms=after_ms)
-        for method, after_ms in ways(person, urgency)
+        NotifyStep(method=way.method.name, after_ms=way.after_ms) for way in ways(person, urgency)
     )
