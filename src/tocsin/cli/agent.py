@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,32 +17,46 @@ if TYPE_CHECKING:
     from tocsin.agent.config import AgentConfig
 
 
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The agent's configuration, YAML.")
+]
+FileOption = Annotated[
+    list[str] | None,
+    typer.Option("--file", "-f", help="Files to read, a glob; - is standard input. Repeat it."),
+]
+JournaldOption = Annotated[bool, typer.Option("--journald", help="Read the systemd journal.")]
+DockerOption = Annotated[
+    bool, typer.Option("--docker", help="Read the files of Docker's containers.")
+]
+ToOption = Annotated[
+    str | None, typer.Option("--to", envvar="TOCSIN_URL", help="Address of Tocsin.")
+]
+KeyFileOption = Annotated[
+    str | None, typer.Option("--key-file", help="File with a key of the scope ingest.")
+]
+StateOption = Annotated[str | None, typer.Option("--state", help="Where positions are kept.")]
+ServiceOption = Annotated[str, typer.Option(help="Whose lines the files have.")]
+EnvironmentOption = Annotated[str, typer.Option(help="Such as production.")]
+FromEndOption = Annotated[
+    bool, typer.Option("--from-end", help="Begin at the end of files, the first time.")
+]
+CheckOption = Annotated[bool, typer.Option("--check", help="Say what is wrong, and end.")]
+LogFormatOption = Annotated[str, typer.Option(help="console or json.")]
+
+
 def agent(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The agent's configuration, YAML.")
-    ] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", "-f", help="Files to read, a glob; - is standard input. Repeat it."),
-    ] = None,
-    journald: Annotated[bool, typer.Option("--journald", help="Read the systemd journal.")] = False,
-    docker: Annotated[
-        bool, typer.Option("--docker", help="Read the files of Docker's containers.")
-    ] = False,
-    to: Annotated[
-        str | None, typer.Option("--to", envvar="TOCSIN_URL", help="Address of Tocsin.")
-    ] = None,
-    key_file: Annotated[
-        str | None, typer.Option("--key-file", help="File with a key of the scope ingest.")
-    ] = None,
-    state: Annotated[str | None, typer.Option("--state", help="Where positions are kept.")] = None,
-    service: Annotated[str, typer.Option(help="Whose lines the files have.")] = "",
-    environment: Annotated[str, typer.Option(help="Such as production.")] = "",
-    from_end: Annotated[
-        bool, typer.Option("--from-end", help="Begin at the end of files, the first time.")
-    ] = False,
-    check: Annotated[bool, typer.Option("--check", help="Say what is wrong, and end.")] = False,
-    log_format: Annotated[str, typer.Option(help="console or json.")] = "console",
+    config: ConfigOption = None,
+    file: FileOption = None,
+    journald: JournaldOption = False,
+    docker: DockerOption = False,
+    to: ToOption = None,
+    key_file: KeyFileOption = None,
+    state: StateOption = None,
+    service: ServiceOption = "",
+    environment: EnvironmentOption = "",
+    from_end: FromEndOption = False,
+    check: CheckOption = False,
+    log_format: LogFormatOption = "console",
 ) -> None:
     """Send what files, containers and the journal say, and remember how far that went.
 
@@ -57,25 +73,30 @@ def agent(
     """
     # Here, not above: other commands should not wait for it.
     from tocsin.agent.configured import Asked, configured
-    from tocsin.kit import log
 
     flags = {"to": to, "key_file": key_file, "state": state}
-    try:
-        asked = Asked(
-            files=tuple(file or ()),
-            journald=journald,
-            docker=docker,
-            service=service,
-            environment=environment,
-            from_end=from_end,
-        )
-        given = {name: value for name, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value is not None}
+    asked = Asked(
+        files=tuple(file or ()),
+        journald=journald,
+        docker=docker,
+        service=service,
+        environment=environment,
+        from_end=from_end,
+    )
+    with _told():
         found = configured(config, given, asked)
         if check:
             typer.echo("the configuration is right")
-            return
-        log.configure(as_json=log_format == "json")
-        _run(found)
+        else:
+            _run(found, as_json=log_format == "json")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong is one line on the error output and an exit code."""
+    try:
+        yield
     except Permanent as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.HELD) from None
@@ -84,10 +105,12 @@ def agent(
         raise typer.Exit(Exit.WRONG) from None
 
 
-def _run(config: AgentConfig) -> None:
+def _run(config: AgentConfig, *, as_json: bool) -> None:
     from tocsin.agent.agent import Agent
+    from tocsin.kit import log
     from tocsin.kit.clock import SystemClock
 
+    log.configure(as_json=as_json)
     running = Agent(config, SystemClock())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: running.stop())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import aiohttp
@@ -17,73 +17,56 @@ from rich.console import Console
 from rich.text import Text
 
 from tocsin.cli.exits import Exit
-from tocsin.cli.log_lines import FORMATS, head, spark, written
+from tocsin.cli.log_asker import LogAsker
+from tocsin.cli.log_lines import FORMATS
 from tocsin.cli.moments import moment_seconds
 from tocsin.kit.fault import Rejected, Temporary
-from tocsin.model.shown_line import ShownLine
 
 _ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-_AGAIN_SECONDS = 2.0
-_OVERLAP_NS = 10_000_000_000
-"""How much is asked for again when a connection begins anew: lines come in no strict order."""
-_REMEMBERED = 20_000
-_decode = msgspec.json.Decoder(ShownLine).decode
 
-
-class _Bar(msgspec.Struct):
-    start: int
-    level: str
-    count: int
-
-
-class _Bars(msgspec.Struct):
-    step: int
-    bars: list[_Bar]
-
-
-class _Counted(msgspec.Struct):
-    count: int
-
-
-class _Lost(msgspec.Struct):
-    lines: int
-
-
-class _Problem(msgspec.Struct):
-    error: str = ""
+QuestionArgument = Annotated[
+    str, typer.Argument(help='What to look for: level:error service:api "timed out"')
+]
+SinceOption = Annotated[str, typer.Option(help="How far back: 15m, 1h, 7d, or a time.")]
+UntilOption = Annotated[str, typer.Option(help="Up to when: now, now-5m, RFC 3339.")]
+LimitOption = Annotated[
+    int, typer.Option("--limit", "-n", min=0, help="At most so many lines; 0 is all of them.")
+]
+FollowOption = Annotated[
+    bool, typer.Option("--follow", "-f", help="Go on with lines as they come.")
+]
+OutputOption = Annotated[
+    str, typer.Option("--output", "-o", help="pretty, json (one a line), csv or raw.")
+]
+OldestOption = Annotated[
+    bool, typer.Option("--oldest", help="The first lines of the range, not its last.")
+]
+CountOption = Annotated[bool, typer.Option("--count", help="Only how many lines there are.")]
+HistogramOption = Annotated[
+    bool, typer.Option("--histogram", help="Only how many there were when, by level.")
+]
+ColorOption = Annotated[
+    bool | None, typer.Option("--color/--no-color", help="By itself on a terminal alone.")
+]
+UrlOption = Annotated[str, typer.Option(envvar="TOCSIN_URL", help="Address of Tocsin.")]
+TokenOption = Annotated[
+    str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
+]
 
 
 def logs(
-    question: Annotated[
-        str, typer.Argument(help='What to look for: level:error service:api "timed out"')
-    ] = "",
-    since: Annotated[str, typer.Option(help="How far back: 15m, 1h, 7d, or a time.")] = "1h",
-    until: Annotated[str, typer.Option(help="Up to when: now, now-5m, RFC 3339.")] = "now",
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, help="At most so many lines; 0 is all of them.")
-    ] = 200,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with lines as they come.")
-    ] = False,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="pretty, json (one a line), csv or raw.")
-    ] = "pretty",
-    oldest: Annotated[
-        bool, typer.Option("--oldest", help="The first lines of the range, not its last.")
-    ] = False,
-    count: Annotated[bool, typer.Option("--count", help="Only how many lines there are.")] = False,
-    histogram: Annotated[
-        bool, typer.Option("--histogram", help="Only how many there were when, by level.")
-    ] = False,
-    color: Annotated[
-        bool | None, typer.Option("--color/--no-color", help="By itself on a terminal alone.")
-    ] = None,
-    url: Annotated[
-        str, typer.Option(envvar="TOCSIN_URL", help="Address of Tocsin.")
-    ] = "http://127.0.0.1:7777",
-    token: Annotated[
-        str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
-    ] = "",
+    question: QuestionArgument = "",
+    since: SinceOption = "1h",
+    until: UntilOption = "now",
+    limit: LimitOption = 200,
+    follow: FollowOption = False,
+    output: OutputOption = "pretty",
+    oldest: OldestOption = False,
+    count: CountOption = False,
+    histogram: HistogramOption = False,
+    color: ColorOption = None,
+    url: UrlOption = "http://127.0.0.1:7777",
+    token: TokenOption = "",
 ) -> None:
     """Print log lines, the newest last.
 
@@ -98,11 +81,10 @@ def logs(
     Exit codes: 0 lines were found, 1 the question is wrong, 2 Tocsin cannot be reached, 3 nothing
     was found.
     """
-    if output not in FORMATS:
-        _ERR.print(Text("error:", "red"), f"-o is one of {', '.join(FORMATS)}, not {output!r}")
-        raise typer.Exit(Exit.WRONG)
-    asker = _Asker(url.rstrip("/"), token, output, _is_coloured(color))
-    try:
+    with _told(url):
+        if output not in FORMATS:
+            raise Rejected(f"-o is one of {', '.join(FORMATS)}, not {output!r}")
+        asker = LogAsker(url.rstrip("/"), token, output, coloured=_is_coloured(color))
         span = _span(since, until)
         if count:
             found = asyncio.run(asker.count(question, span))
@@ -111,6 +93,16 @@ def logs(
         else:
             found = asyncio.run(asker.lines(question, span, limit, oldest=oldest, follow=follow))
         sys.stdout.buffer.flush()
+    if not found and not follow:
+        _ERR.print("no lines: nothing matches in that range")
+        raise typer.Exit(Exit.NOTHING)
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """What goes wrong is one line on the error output and an exit code."""
+    try:
+        yield
     except Rejected as error:
         _ERR.print(Text("error:", "red"), str(error))
         raise typer.Exit(Exit.WRONG) from None
@@ -123,9 +115,6 @@ def logs(
         raise typer.Exit(0) from None
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
-    if not found and not follow:
-        _ERR.print("no lines: nothing matches in that range")
-        raise typer.Exit(Exit.NOTHING)
 
 
 def _is_coloured(wanted: bool | None) -> bool:
@@ -146,151 +135,3 @@ def _span(since: str, until: str) -> dict[str, str]:
     # A line that comes this very moment belongs to what was said until now.
     last = int(end * 1e9) + (1_000_000_000 if until == "now" else 0)
     return {"from": str(int(start * 1e9)), "to": str(last)}
-
-
-class _Printed:
-    """Which lines were printed lately, so that none is twice when a tail begins anew."""
-
-    def __init__(self, since_ns: int) -> None:
-        self._since_ns = since_ns
-        self._newest_ns = 0
-        self._ids: dict[str, None] = {}
-
-    def is_new(self, line: ShownLine) -> bool:
-        """Whether it was not printed yet; it is from now on."""
-        if line.id in self._ids:
-            return False
-        self._ids[line.id] = None
-        if len(self._ids) > _REMEMBERED:
-            del self._ids[next(iter(self._ids))]
-        self._newest_ns = max(self._newest_ns, line.ts_ns)
-        return True
-
-    def go_on(self) -> None:
-        """From here on only what is newer is wanted: of what was before, enough was printed."""
-        self._since_ns = max(self._since_ns, self._newest_ns)
-
-    @property
-    def since_ns(self) -> int:
-        """From when on lines are asked for again."""
-        return max(self._since_ns, self._newest_ns - _OVERLAP_NS)
-
-
-class _Asker:
-    """One command's questions to a running Tocsin."""
-
-    def __init__(self, url: str, token: str, output: str, coloured: bool) -> None:
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._output = output
-        self._coloured = coloured
-        self._out = sys.stdout.buffer
-
-    async def count(self, question: str, span: dict[str, str]) -> int:
-        """Print how many lines there are."""
-        body = b"".join([part async for part in self._parts("count", {"q": question, **span})])
-        found = msgspec.json.decode(body, type=_Counted).count
-        self._write(f"{found}\n")
-        return found
-
-    async def histogram(self, question: str, span: dict[str, str]) -> int:
-        """Print a bar of blocks for each level."""
-        body = b"".join([part async for part in self._parts("histogram", {"q": question, **span})])
-        bars = msgspec.json.decode(body, type=_Bars)
-        start, end = (int(one) // 10**9 for one in span.values())
-        counts: dict[str, dict[int, int]] = {}
-        for bar in bars.bars:
-            counts.setdefault(bar.level, {})[bar.start] = bar.count
-        for text in spark(counts, start, end, bars.step, coloured=self._coloured):
-            self._write(text + "\n")
-        return sum(bar.count for bar in bars.bars)
-
-    async def lines(
-        self, question: str, span: dict[str, str], limit: int, *, oldest: bool, follow: bool
-    ) -> int:
-        """Print lines, then those that come."""
-        if self._output == "csv":
-            self._write(head())
-        newest_first = limit > 0 and not oldest
-        params = {"q": question, **span, "order": "desc" if newest_first else "asc"}
-        if limit:
-            params["limit"] = str(limit)
-        found: list[ShownLine] = []
-        printed, known = 0, _Printed(int(span["from"]))
-        async for raw in self._rows("export", params):
-            line = _decode(raw)
-            known.is_new(line)
-            if newest_first:
-                found.append(line)
-            else:
-                self._print(line)
-            printed += 1
-        for line in reversed(found):
-            self._print(line)
-        self._out.flush()
-        if follow:
-            known.go_on()
-            await self._follow(question, known)
-        return printed
-
-    async def _follow(self, question: str, known: _Printed) -> None:
-        """Print what comes, and ask again when the connection ends; until interrupted."""
-        while True:
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError, Temporary):
-                name = ""
-                params = {"q": question, "since": str(known.since_ns)}
-                async for raw in self._rows("tail", params):
-                    if raw.startswith(b"event: "):
-                        name = raw[7:].decode().strip()
-                    elif raw.startswith(b"data: "):
-                        self._told(name, raw[6:], known)
-            await asyncio.sleep(_AGAIN_SECONDS)
-
-    def _told(self, event: str, data: bytes, known: _Printed) -> None:
-        if event == "line":
-            line = _decode(data)
-            if known.is_new(line):
-                self._print(line)
-                self._out.flush()
-        elif event == "lost":
-            lost = msgspec.json.decode(data, type=_Lost).lines
-            _ERR.print(Text(f"({lost} lines came too fast to be shown)", "yellow"))
-
-    def _print(self, line: ShownLine) -> None:
-        self._write(written(line, self._output, coloured=self._coloured))
-
-    def _write(self, text: str) -> None:
-        self._out.write(text.encode("utf-8", "replace"))
-
-    async def _rows(self, path: str, params: dict[str, str]) -> AsyncIterator[bytes]:
-        """The answer line by line; lines may be of any length."""
-        rest = b""
-        async for part in self._parts(path, params):
-            *whole, rest = (rest + part).split(b"\n")
-            for row in whole:
-                if row:
-                    yield row
-        if rest:
-            yield rest
-
-    async def _parts(self, path: str, params: dict[str, str]) -> AsyncIterator[bytes]:
-        limit = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
-        address = f"{self._url}/api/logs/{path}"
-        async with (
-            aiohttp.ClientSession(timeout=limit, headers=self._headers) as session,
-            session.get(address, params=params) as answer,
-        ):
-            if answer.status >= 400:
-                raise self._refused(answer.status, await answer.read())
-            async for part in answer.content.iter_any():
-                yield part
-
-    def _refused(self, status: int, body: bytes) -> Rejected | Temporary:
-        try:
-            words = msgspec.json.decode(body, type=_Problem).error
-        except msgspec.DecodeError:
-            words = ""
-        words = words or f"it answers status {status}"
-        if status in (401, 403):
-            return Rejected(f"{words}; pass --token or set TOCSIN_TOKEN")
-        return Rejected(words) if status < 500 and status != 429 else Temporary(words)
