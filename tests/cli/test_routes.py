@@ -68,6 +68,7 @@ def test_the_tree_is_drawn(file: Path) -> None:
     assert '    severity="critical" → pager\n' in text
     assert "muted during sundays" in text
     assert "told by pagerduty\n" in text
+    assert text.index("told by webhook") < text.index("severity="), "who has routes below, too"
 
 
 def test_the_tree_of_a_policy_is_drawn_and_told_to_programs(tmp_path: Path) -> None:

@@ -196,3 +196,66 @@ def test_the_server_s_words_reach_the_terminal(peer: Peer) -> None:
     assert "set TOCSIN_TOKEN" in run(peer, "silence", "add", "a=b")[1]
     peer.answers["POST", "/api/v2/silences"] = 503, {"error": "busy"}
     assert run(peer, "silence", "add", "a=b")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(
+            ["--every", "MON 02:00-04:00", "--for", "2h"], "--for", id="every has a length"
+        ),
+        pytest.param(["--every", "MON 02:00-04:00", "--start", "now"], "--start", id="and a start"),
+        pytest.param(
+            ["--every", "MON 02:00", "--rule", "FREQ=DAILY"], "--rule", id="one of the two"
+        ),
+        pytest.param(["--rule", "FREQ=DAILY", "--author", "ann"], "--author", id="whose key it is"),
+        pytest.param(["--name", "Vacuum"], "--name", id="a silence has no name"),
+        pytest.param(["--start", "soonish"], "soonish", id="no time"),
+        pytest.param(["--zone", "Mars/Base"], "Mars/Base", id="no zone"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(
+    peer: Peer, words: list[str], said: str
+) -> None:
+    code, output = run(peer, "silence", "add", "a=b", *words)
+    assert code == 1
+    assert said in output
+    assert peer.asked == []
+
+
+def test_a_silence_begins_by_the_clocks_of_its_zone(peer: Peer) -> None:
+    peer.answers["POST", "/api/v2/silences"] = 200, {"silenceID": "s1"}
+    words = ("--start", "2027-07-31 02:00", "--zone", "Europe/Berlin", "--for", "1h")
+    assert run(peer, "silence", "add", "a=b", *words) == (0, "s1\n")
+    ((_, _, body, _),) = peer.asked
+    assert isinstance(body, dict)
+    assert body["startsAt"] == "2027-07-31T00:00:00.000+00:00"
+    assert body["endsAt"] == "2027-07-31T01:00:00.000+00:00"
+
+
+def test_a_list_says_when_what_why_and_by_whom_however_narrow(peer: Peer) -> None:
+    hard = {"name": "a b", "value": 'say "x"', "isRegex": True, "isEqual": False}
+    pending = {**SILENCE, "id": "s2", "status": {"state": "pending"}, "matchers": [hard]}
+    over = {**SILENCE, "id": "s3", "status": {"state": "expired"}, "comment": "", "createdBy": ""}
+    peer.answers["GET", "/api/v2/silences"] = 200, [SILENCE, pending, over]
+    peer.answers["GET", "/api/maintenance"] = 200, [WINDOW]
+    code, output = run(peer, "silence", "list", "--all")
+    assert code == 0
+    assert [line.rstrip() for line in output.splitlines()] == [
+        "s1  active until 2027-01-01 01:00:00Z",
+        '    a="b"',
+        "    disks, by ann",
+        "s2  pending from 2027-01-01 00:00:00Z until 2027-01-01 01:00:00Z",
+        r'    "a b"!~"say \"x\""',
+        "    disks, by ann",
+        "s3  expired since 2027-01-01 01:00:00Z",
+        '    a="b"',
+        "w1  pending from 2027-01-01 00:00:00Z until 2027-01-01 01:00:00Z",
+        '    a="b"',
+        "    Vacuum (Monday 02:00-04:00 UTC), by ann",
+    ]
+
+
+def test_giving_back_takes_neither_words_nor_a_length(peer: Peer) -> None:
+    assert run(peer, "ack", "Down", "--clear", "--for", "2h")[0] == 1
+    assert peer.asked == []

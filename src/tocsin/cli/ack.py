@@ -8,11 +8,10 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
 from tocsin.cli.exits import Exit
+from tocsin.cli.silence_lines import moment
 from tocsin.kit.fault import Fault, Rejected
 
 _OUT = Console(highlight=False, markup=False, soft_wrap=True)
@@ -69,6 +68,8 @@ def ack(
         if not which:
             _list(calls, as_json=as_json, asks_more=bool(note or length or clear))
             return
+        if clear and (note or length):
+            raise Rejected("--note and --for are for taking on; --clear gives back")
         method = "DELETE" if clear else "POST"
         body = {**_named(which), "note": note, "until": length, "source": "cli"}
         made = calls.read(method, "/api/acknowledgements", _Made, body=body)
@@ -78,8 +79,7 @@ def ack(
         _OUT.out(msgspec.json.encode(made).decode(), highlight=False)
         return
     for one in made.acknowledged:
-        until = f"until {one.until}" if one.until else "until it resolves"
-        _OUT.print(f"acknowledged {_words(one.labels)} {until}")
+        _OUT.print(f"acknowledged {_words(one.labels)} {_until(one)}")
     for fingerprint in made.cleared:
         _OUT.print(f"given back {fingerprint}")
 
@@ -105,14 +105,15 @@ def _list(calls: Calls, *, as_json: bool, asks_more: bool) -> None:
     if not found:
         _OUT.print("nothing is acknowledged")
         raise typer.Exit(Exit.NOTHING)
-    shown = Table(box=None, pad_edge=False)
-    for column in ("fingerprint", "alert", "by", "since", "until", "note"):
-        shown.add_column(column, overflow="fold", no_wrap=column == "fingerprint")
     for one in found:
-        until = one.until or "it resolves"
-        row = (one.fingerprint, _words(one.labels), one.by, one.at, until, one.note)
-        shown.add_row(*(Text(cell) for cell in row))
-    _OUT.print(shown)
+        _OUT.print(f"{one.fingerprint}  {_words(one.labels)}")
+        _OUT.print(f"    by {one.by} since {moment(one.at)}, {_until(one)}")
+        if one.note:
+            _OUT.print(f"    {one.note}")
+
+
+def _until(one: _Ack) -> str:
+    return f"until {moment(one.until)}" if one.until else "until it resolves"
 
 
 def _words(labels: dict[str, str]) -> str:

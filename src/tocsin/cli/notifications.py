@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tocsin.cli.calls import DEFAULT_URL, Calls, UrlOption, ended
 from tocsin.cli.exits import Exit
 from tocsin.cli.moments import duration_seconds
-from tocsin.kit.fault import Rejected
+from tocsin.kit.fault import Fault, Temporary
 
 _OUT = Console(highlight=False, markup=False, soft_wrap=True)
 _ERR = Console(stderr=True, highlight=False, markup=False)
-_LIMIT_SECONDS = 30.0
 _COLOURS = {"sent": "green", "failed": "red", "retrying": "yellow", "unknown": "yellow"}
 
 
@@ -49,9 +46,7 @@ class Answer(msgspec.Struct):
 
 
 def notifications(
-    url: Annotated[
-        str, typer.Option(envvar="TOCSIN_URL", help="Address of Tocsin.")
-    ] = "http://127.0.0.1:7777",
+    url: UrlOption = DEFAULT_URL,
     token: Annotated[
         str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read.")
     ] = "",
@@ -75,32 +70,39 @@ def notifications(
     Exit codes: 0 listed, 1 the question is wrong or a channel keeps failing, 2 Tocsin cannot be
     reached, 3 nothing was found.
     """
+    wanted = {"limit": str(limit), "receiver": receiver, "alert": alert}
+    wanted["state"] = "troubled" if failed else ""
     try:
-        after = time.time() - duration_seconds(since)
-        asked = {"since": f"{after:.0f}", "limit": str(limit), "receiver": receiver, "alert": alert}
-        asked["state"] = "troubled" if failed else ""
-        query = urlencode({key: value for key, value in asked.items() if value})
-        body = asyncio.run(_ask(f"{url.rstrip('/')}/api/notifications?{query}", token))
+        body = _answered(Calls(url, token), since, wanted)
         answer = msgspec.json.decode(body, type=Answer)
-    except Rejected as error:
-        _ERR.print(Text("error:", "red"), str(error))
-        raise typer.Exit(Exit.WRONG) from None
-    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-        _ERR.print(Text("error:", "red"), f"{url} does not answer as expected: {error!r}")
-        raise typer.Exit(Exit.UNREACHABLE) from None
+    except Fault as error:
+        ended(error)
+    except msgspec.DecodeError as error:
+        ended(Temporary(f"{url} does not answer as expected: {error}"))
     if as_json:
         typer.echo(body.decode())
     elif answer.notifications:
         _OUT.print(_table(answer.notifications))
-    for channel, since_ms in answer.failing.items():
-        _ERR.print(Text("failing:", "red"), f"{channel} since {_time(since_ms)}")
-    for channel, count in answer.waiting.items():
-        _ERR.print(Text("waiting:", "yellow"), f"{count} messages to {channel} wait for its digest")
+    _warn(answer)
     if answer.failing:
         raise typer.Exit(Exit.WRONG)
     if not answer.notifications:
         _ERR.print(f"no message in the last {since}")
         raise typer.Exit(Exit.NOTHING)
+
+
+def _answered(calls: Calls, since: str, wanted: dict[str, str]) -> bytes:
+    """The API's answer as it came. Raises as `Calls`, and Rejected when `since` is no length."""
+    asked = {"since": f"{time.time() - duration_seconds(since):.0f}", **wanted}
+    return calls.content("/api/notifications", query=[one for one in asked.items() if one[1]])
+
+
+def _warn(answer: Answer) -> None:
+    """Which channels keep failing, and which wait for a digest."""
+    for channel, since_ms in answer.failing.items():
+        _ERR.print(Text("failing:", "red"), f"{channel} since {_time(since_ms)}")
+    for channel, count in answer.waiting.items():
+        _ERR.print(Text("waiting:", "yellow"), f"{count} messages to {channel} wait for its digest")
 
 
 def _table(found: list[Message]) -> Table:
@@ -123,21 +125,3 @@ def _table(found: list[Message]) -> Table:
 
 def _time(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-async def _ask(url: str, token: str) -> bytes:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    limit = aiohttp.ClientTimeout(total=_LIMIT_SECONDS)
-    async with (
-        aiohttp.ClientSession(timeout=limit, headers=headers) as session,
-        session.get(url) as response,
-    ):
-        body = await response.read()
-    if response.status in (401, 403):
-        raise Rejected(
-            "Tocsin wants a token with the scope read: make one on the page Settings, "
-            "then pass --token or set TOCSIN_TOKEN"
-        )
-    if response.status >= 400:
-        raise Rejected(body.decode(errors="replace")[:300])
-    return body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -65,34 +66,44 @@ def show(config: _ConfigOption = None, as_json: _JsonOption = False) -> None:
                 typer.echo(f"{'    ' * depth}  {line}")
 
 
+_AtOption = Annotated[
+    str, typer.Option(help="When it begins: now, now+2h, 'Sunday 03:00', 22:30, or ISO 8601.")
+]
+_ZoneOption = Annotated[
+    str, typer.Option(help="Time zone, such as Europe/Berlin, or local for this machine's.")
+]
+_ForOption = Annotated[str, typer.Option("--for", help="How long it fires, up to 14d.")]
+_WhileOption = Annotated[
+    list[str] | None,
+    typer.Option("--while", help="Labels of another alert that fires meanwhile: 'a=b c=d'."),
+]
+_VerifyOption = Annotated[
+    str,
+    typer.Option("--verify.receivers", "--verify", help="Fail unless these are its receivers."),
+]
+_TreeOption = Annotated[
+    bool, typer.Option("--tree", help="Tell the times and channels of its routes too.")
+]
+_UrlOption = Annotated[
+    str, typer.Option(help="Ask the Tocsin at this address, with what is silenced and fires now.")
+]
+_TokenOption = Annotated[
+    str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read, for --url.")
+]
+
+
 @app.command("test")
 def try_out(
     labels: Annotated[list[str], typer.Argument(help="The alert's labels: severity=critical …")],
     config: _ConfigOption = None,
-    at: Annotated[
-        str,
-        typer.Option(help="When it begins: now, now+2h, 'Sunday 03:00', 22:30, or ISO 8601."),
-    ] = "now",
-    zone: Annotated[str, typer.Option(help="Time zone, such as Europe/Berlin, or local.")] = "UTC",
-    lasts: Annotated[str, typer.Option("--for", help="How long it fires, up to 14d.")] = "6h",
-    others: Annotated[
-        list[str] | None,
-        typer.Option("--while", help="Labels of another alert that fires meanwhile: 'a=b c=d'."),
-    ] = None,
-    verify: Annotated[
-        str,
-        typer.Option("--verify.receivers", "--verify", help="Fail unless these are its receivers."),
-    ] = "",
-    tree: Annotated[
-        bool, typer.Option("--tree", help="Tell the times and channels of its routes too.")
-    ] = False,
-    url: Annotated[
-        str,
-        typer.Option(help="Ask the Tocsin at this address, with what is silenced and fires now."),
-    ] = "",
-    token: Annotated[
-        str, typer.Option(envvar="TOCSIN_TOKEN", help="API token with the scope read, for --url.")
-    ] = "",
+    at: _AtOption = "now",
+    zone: _ZoneOption = "UTC",
+    lasts: _ForOption = "6h",
+    others: _WhileOption = None,
+    verify: _VerifyOption = "",
+    tree: _TreeOption = False,
+    url: _UrlOption = "",
+    token: _TokenOption = "",
     as_json: _JsonOption = False,
 ) -> None:
     """Say who is told of an alert, when and why: the messages to come, on virtual time.
@@ -111,12 +122,16 @@ def try_out(
     else:
         root, answer = _tried_here(trial, config)
     _print_trial(root, answer, zone, as_json=as_json, with_tree=tree)
-    wanted = [name.strip() for name in verify.split(",") if name.strip()]
-    if wanted and sorted(wanted) != sorted(answer.receivers):
-        said = f"expected the receivers {','.join(wanted)}, found {','.join(answer.receivers)}"
-        raise _wrong(said)
+    _verify(verify, answer.receivers)
     if not answer.forecast.messages:
         raise typer.Exit(Exit.NOTHING)
+
+
+def _verify(wanted: str, receivers: Sequence[str]) -> None:
+    """Ends the command when these are not the receivers that are wanted, separated by commas."""
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    if names and sorted(names) != sorted(receivers):
+        raise _wrong(f"expected the receivers {','.join(names)}, found {','.join(receivers)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,9 +327,8 @@ def _details(node: RouteNode) -> list[str]:
         words += f"; muted during {', '.join(node.mute)}"
     if node.active:
         words += f"; only during {', '.join(node.active)}"
-    told = (
-        [] if node.routes else [f"told by {', '.join(node.via) or 'nothing: nobody hears of it'}"]
-    )
+    via = ", ".join(node.via) or "nothing: nobody hears of it"
+    told = [] if node.passes_on else [f"told by {via}"]
     if node.instead and told:
         told[0] += f"; if that fails: {', '.join(node.instead)}"
     return [*([node.words] if node.words else []), words, *told]

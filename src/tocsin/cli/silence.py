@@ -4,72 +4,37 @@ from __future__ import annotations
 
 import getpass
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tocsin.alert.routing.matchers import parse_matchers
+from tocsin.alert.routing.moment import moment_ms, zone_of
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
 from tocsin.cli.exits import Exit
 from tocsin.cli.moments import duration_seconds, moment_seconds
+from tocsin.cli.silence_lines import (
+    Condition,
+    ListedSilence,
+    ListedWindow,
+    silence_lines,
+    window_lines,
+)
 from tocsin.kit.fault import Fault, Rejected
 
 app = typer.Typer(help="Hold alerts back, and see what that hides.", no_args_is_help=True)
+_USUALLY = "2h"
 _OUT = Console(highlight=False, markup=False, soft_wrap=True)
 _MATCHERS = typer.Argument(metavar="CONDITION…", help="Such as 'service=\"db\"'; all must hold.")
 
 
-class _Status(msgspec.Struct):
-    state: str
-
-
-class _Matcher(msgspec.Struct):
-    name: str
-    value: str
-    isRegex: bool = False  # noqa: N815 - the API's own spelling
-    isEqual: bool = True  # noqa: N815 - the API's own spelling
-
-    def __str__(self) -> str:
-        op = {(True, True): "=~", (True, False): "!~", (False, True): "="}.get(
-            (self.isRegex, self.isEqual), "!="
-        )
-        return f'{self.name}{op}"{self.value}"'
-
-
-class _Silence(msgspec.Struct):
-    id: str
-    status: _Status
-    matchers: list[_Matcher]
-    startsAt: str  # noqa: N815 - the API's own spelling
-    endsAt: str  # noqa: N815 - the API's own spelling
-    createdBy: str  # noqa: N815 - the API's own spelling
-    comment: str
-
-
 class _SilenceId(msgspec.Struct):
     silenceID: str  # noqa: N815 - the API's own spelling
-
-
-class _Span(msgspec.Struct):
-    start: str
-    end: str
-
-
-class _Window(msgspec.Struct):
-    id: str
-    name: str
-    state: str
-    matchers: list[str]
-    words: str
-    created_by: str
-    start: str
-    end: str
-    next: _Span | None = None
 
 
 class _Preview(msgspec.Struct):
@@ -78,23 +43,35 @@ class _Preview(msgspec.Struct):
     alerts: dict[str, dict[str, str]]
 
 
+_LengthOption = Annotated[str, typer.Option("--for", help="How long, e.g. 30m, 2h, 1d; else 2h.")]
+_StartOption = Annotated[
+    str, typer.Option(help="From when: now, now+1h or '2027-01-31 02:00'; else now.")
+]
+_EveryOption = Annotated[
+    str, typer.Option(help="Again and again: 'MON 02:00-04:00 Europe/Berlin'.")
+]
+_RuleOption = Annotated[
+    str, typer.Option(help="Again and again by iCalendar's rule: 'FREQ=MONTHLY;BYDAY=1SU'.")
+]
+_ZoneOption = Annotated[
+    str, typer.Option(help="By whose clocks --start, --every and --rule are; else UTC.")
+]
+_NameOption = Annotated[str, typer.Option(help="What a recurring one is called.")]
+_CommentOption = Annotated[str, typer.Option("--comment", "-c", help="Why.")]
+_AuthorOption = Annotated[str, typer.Option(help="In whose name; default: who you are here.")]
+
+
 @app.command()
 def add(
     conditions: Annotated[list[str], _MATCHERS],
-    length: Annotated[str, typer.Option("--for", help="How long, e.g. 30m, 2h, 1d.")] = "2h",
-    start: Annotated[
-        str, typer.Option(help="From when: now, now+1h, or a time such as '2027-01-31 02:00'.")
-    ] = "now",
-    every: Annotated[
-        str, typer.Option(help="Again and again: 'MON 02:00-04:00 Europe/Berlin'.")
-    ] = "",
-    rule: Annotated[
-        str, typer.Option(help="Again and again by iCalendar's rule: 'FREQ=MONTHLY;BYDAY=1SU'.")
-    ] = "",
-    zone: Annotated[str, typer.Option(help="By whose clocks --every and --rule are.")] = "UTC",
-    name: Annotated[str, typer.Option(help="What a recurring one is called.")] = "",
-    comment: Annotated[str, typer.Option("--comment", "-c", help="Why.")] = "",
-    author: Annotated[str, typer.Option(help="In whose name; default: who you are here.")] = "",
+    length: _LengthOption = "",
+    start: _StartOption = "",
+    every: _EveryOption = "",
+    rule: _RuleOption = "",
+    zone: _ZoneOption = "",
+    name: _NameOption = "",
+    comment: _CommentOption = "",
+    author: _AuthorOption = "",
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = "",
 ) -> None:
@@ -108,40 +85,75 @@ def add(
 
     Exit codes: 0 done, 1 refused, 2 Tocsin cannot be reached.
     """
+    asked = _Asked(conditions, length, start, every, rule, zone, name, comment, author)
     calls = Calls(url, token)
     try:
-        matchers = _parsed(conditions)
         if every or rule:
-            again: dict[str, object] = {
-                "name": name or comment or "Maintenance",
-                "matchers": conditions,
-                "time_zone": zone,
-                "comment": comment,
-                "every": every,
-                **(_by_rule(rule, start, length) if rule else {}),
-            }
-            made = calls.read("POST", "/api/maintenance", _Window, body=again)
+            made = calls.read("POST", "/api/maintenance", ListedWindow, body=_again(asked))
             _OUT.print(made.id)
             typer.echo(f"{made.name}: {made.words}", err=True)
-            return
-        starts = moment_seconds(start, time.time())
-        once = {
-            "matchers": [msgspec.to_builtins(one) for one in matchers],
-            "startsAt": _iso(starts),
-            "endsAt": _iso(starts + duration_seconds(length)),
-            "createdBy": author or _me(),
-            "comment": comment or "tocsin silence add",
-        }
-        _OUT.print(calls.read("POST", "/api/v2/silences", _SilenceId, body=once).silenceID)
+        else:
+            body = _once(asked)
+            _OUT.print(calls.read("POST", "/api/v2/silences", _SilenceId, body=body).silenceID)
     except Fault as error:
         ended(error)
 
 
-def _by_rule(rule: str, start: str, length: str) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be held back, as it was typed; empty is not given."""
+
+    conditions: list[str]
+    length: str
+    start: str
+    every: str
+    rule: str
+    zone: str
+    name: str
+    comment: str
+    author: str
+
+
+def _once(asked: _Asked) -> dict[str, object]:
+    """A silence, as Alertmanager's API takes it. Raises Rejected."""
+    if asked.name:
+        raise Rejected("--name is for --every and --rule; say why with --comment")
+    matchers = _parsed(asked.conditions)
+    starts = moment_ms(asked.start, time.time_ns() // 1_000_000, zone_of(asked.zone)) / 1000
+    return {
+        "matchers": [msgspec.to_builtins(one) for one in matchers],
+        "startsAt": _iso(starts),
+        "endsAt": _iso(starts + duration_seconds(asked.length or _USUALLY)),
+        "createdBy": asked.author or _me(),
+        "comment": asked.comment or "tocsin silence add",
+    }
+
+
+def _again(asked: _Asked) -> dict[str, object]:
+    """A maintenance window, as Tocsin's own API takes it. Raises Rejected."""
+    _parsed(asked.conditions)
+    if asked.every and asked.rule:
+        raise Rejected("--every and --rule say the same in two ways; give one of them")
+    if asked.every and (asked.length or asked.start):
+        raise Rejected("--every has its times in itself; --for and --start are for --rule")
+    if asked.author:
+        raise Rejected("what recurs is in the name of whose key it is; leave --author out")
+    return {
+        "name": asked.name or asked.comment or "Maintenance",
+        "matchers": asked.conditions,
+        "time_zone": asked.zone or "UTC",
+        "comment": asked.comment,
+        "every": asked.every,
+        **(_by_rule(asked) if asked.rule else {}),
+    }
+
+
+def _by_rule(asked: _Asked) -> dict[str, object]:
     """A time without an offset is by the clocks of --zone, which Tocsin knows."""
+    start = asked.start or "now"
     is_relative = start.strip().startswith("now")
     begins = _iso(moment_seconds(start, time.time())) if is_relative else start
-    return {"rule": rule, "start": begins, "duration": length}
+    return {"rule": asked.rule, "start": begins, "duration": asked.length or _USUALLY}
 
 
 @app.command("list")
@@ -161,8 +173,8 @@ def list_(
     calls = Calls(url, token)
     query = [("filter", one) for one in conditions or ()]
     try:
-        silences = calls.read("GET", "/api/v2/silences", list[_Silence], query=query)
-        windows = [] if query else calls.read("GET", "/api/maintenance", list[_Window])
+        silences = calls.read("GET", "/api/v2/silences", list[ListedSilence], query=query)
+        windows = [] if query else calls.read("GET", "/api/maintenance", list[ListedWindow])
     except Fault as error:
         ended(error)
     silences = [one for one in silences if all_ or one.status.state != "expired"]
@@ -171,7 +183,9 @@ def list_(
         found = {"silences": silences, "maintenance": windows}
         _OUT.out(msgspec.json.encode(found).decode(), highlight=False)
     elif silences or windows:
-        _OUT.print(_table(silences, windows))
+        lines = chain(*map(silence_lines, silences), *map(window_lines, windows))
+        for line in lines:
+            _OUT.print(line)
     if not silences and not windows:
         typer.echo("nothing is silenced", err=True)
         raise typer.Exit(Exit.NOTHING)
@@ -227,21 +241,21 @@ def preview(
 
 
 def _expire(calls: Calls, one: str, *, remove: bool) -> None:
-    windows = calls.read("GET", "/api/maintenance", list[_Window])
+    windows = calls.read("GET", "/api/maintenance", list[ListedWindow])
     if all(window.id != one for window in windows):
         calls.read("DELETE", f"/api/v2/silence/{one}", object)
     elif remove:
         calls.read("DELETE", f"/api/maintenance/{one}", object)
     else:
-        calls.read("POST", f"/api/maintenance/{one}/end", _Window)
+        calls.read("POST", f"/api/maintenance/{one}/end", ListedWindow)
 
 
-def _parsed(conditions: list[str]) -> list[_Matcher]:
+def _parsed(conditions: list[str]) -> list[Condition]:
     found = [matcher for text in conditions for matcher in parse_matchers(text)]
     if not found:
         raise Rejected("name the alerts by a condition, such as 'service=\"db\"'")
     return [
-        _Matcher(
+        Condition(
             name=one.name,
             value=one.value,
             isRegex=one.op.value in ("=~", "!~"),
@@ -249,22 +263,6 @@ def _parsed(conditions: list[str]) -> list[_Matcher]:
         )
         for one in found
     ]
-
-
-def _table(silences: list[_Silence], windows: list[_Window]) -> Table:
-    shown = Table(box=None, pad_edge=False)
-    for column in ("id", "state", "conditions", "until", "by", "why"):
-        shown.add_column(column, overflow="fold", no_wrap=column in ("id", "until"))
-    for one in silences:
-        conditions = ", ".join(map(str, one.matchers))
-        row = (one.id, one.status.state, conditions, one.endsAt, one.createdBy, one.comment)
-        shown.add_row(*(Text(cell) for cell in row))
-    for window in windows:
-        until = window.next.end if window.next else window.end
-        why = window.name if window.words == "once" else f"{window.name} ({window.words})"
-        cells = (window.id, window.state, ", ".join(window.matchers), until, window.created_by, why)
-        shown.add_row(*(Text(cell) for cell in cells))
-    return shown
 
 
 def _iso(seconds: float) -> str:
