@@ -13,11 +13,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
+from tests.settling import settle
 from tests.side_by_side import long_first
 from tests.store.shelf import Shelf
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.store.child import EngineChild
 from tocsin.store.client import Store
+
+FakeClock.settle = settle
 
 
 @pytest.fixture(scope="session")

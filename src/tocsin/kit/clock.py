@@ -6,8 +6,8 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Sized
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sized
+from typing import ClassVar, Protocol
 
 _LEAST_TURNS, _MOST_TURNS = 10, 10_000
 
@@ -45,7 +45,13 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that moves only when told to; sleepers wake in order as it passes their time."""
+    """A clock that moves only when told to; sleepers wake in order as it passes their time.
+
+    `settle` returns when what a moment set off is over. It knows of tasks; where threads take part
+    that nobody else uses, as in tests, another one may wait for those, too.
+    """
+
+    settle: ClassVar[Callable[[], Awaitable[None]]]
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._now = start
@@ -77,22 +83,22 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Pass time, waking each sleeper at its own moment and letting it run."""
         end = self._monotonic + seconds
-        await _let_others_run()
+        await FakeClock.settle()
         while self._sleepers and self._sleepers[0][0] <= end:
             due, _, woken = heapq.heappop(self._sleepers)
             self._move_to(due)
             if not woken.done():
                 woken.set_result(None)
-            await _let_others_run()
+            await FakeClock.settle()
         self._move_to(end)
-        await _let_others_run()
+        await FakeClock.settle()
 
     def _move_to(self, moment: float) -> None:
         self._now += moment - self._monotonic
         self._monotonic = moment
 
 
-async def _let_others_run() -> None:
+async def let_others_run() -> None:
     """Ten turns of the loop, and more as long as anything is ready to run: what a moment sets off
     is over before the next moment comes, however many steps it takes."""
     ready: Sized = getattr(asyncio.get_running_loop(), "_ready", ())
@@ -100,3 +106,6 @@ async def _let_others_run() -> None:
         await asyncio.sleep(0)
         if turn >= _LEAST_TURNS and not ready:
             return
+
+
+FakeClock.settle = let_others_run
