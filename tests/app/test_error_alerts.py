@@ -86,6 +86,17 @@ async def test_a_flood_of_new_issues_is_bounded_and_a_failure_is_tried_again(
     assert len(await told(tmp_path, *flood, failures=2)) == 60
 
 
+async def test_the_flood_of_a_project_keeps_no_other_quiet(tmp_path: Path) -> None:
+    flood = [change("new", number=number, project="noisy") for number in range(400)]
+    alerts = await told(tmp_path, *flood, change("new", project="shop"))
+    assert [get(one.labels, "project") for one in alerts].count("shop") == 1
+
+
+async def test_many_projects_together_are_bounded_too(tmp_path: Path) -> None:
+    flood = [change("new", number=number, project=f"p{number}") for number in range(500)]
+    assert len(await told(tmp_path, *flood)) == 300
+
+
 async def test_projects_keep_their_numbers(tmp_path: Path) -> None:
     clock = FakeClock()
     async with database_in(tmp_path) as database:

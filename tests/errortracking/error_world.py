@@ -25,6 +25,7 @@ from tocsin.state.error_issues import ErrorIssueTable
 from tocsin.state.projects import ProjectTable
 from tocsin.store.client import Store
 from tocsin.store.error_writer import ErrorWriter
+from tocsin.store.errors import DiskFull
 from tocsin.store.wal_journal import Journal
 
 DAY_SECONDS = 86_400.0
@@ -45,7 +46,8 @@ class ErrorDesk:
     ) -> None:
         self.clock = SystemClock()
         self.table = ErrorIssueTable(database)
-        self.journal = Journal(store, folder, self.clock)
+        self.full = False
+        self.journal = Journal(store, folder, self.clock, check_room=self._check_room)
         self.writer = ErrorWriter(store, self.clock, self.journal)
         self.counting = Counting(self.table, self.clock)
         self.search = EventSearch(store, self.writer)
@@ -65,6 +67,10 @@ class ErrorDesk:
         self.changes: list[IssueChange] = []
         self.intake.subscribe(self.changes.append)
         self.book.subscribe(self.changes.append)
+
+    def _check_room(self) -> None:
+        if self.full:
+            raise DiskFull("the disk is full")
 
     async def open(self) -> int:
         """Ready; of how many prints an earlier desk had not counted something."""

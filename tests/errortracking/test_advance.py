@@ -105,6 +105,7 @@ def test_an_act_that_changes_nothing_says_nothing() -> None:
     [
         Act(kind="comment", text="  "),
         Act(kind="ignore", until_ms=NOW - 1),
+        Act(kind="ignore", until_ms=10**18),
         Act(kind="ignore", times=-1),
         Act(kind="resolve", release="next"),
     ],

@@ -15,7 +15,7 @@ from tocsin.errortracking.answers import Act, Feedback, IssuesAsked
 from tocsin.errortracking.config import ErrorsConfig
 from tocsin.errortracking.found_errors import may_hold, of_line
 from tocsin.incident.names import Names
-from tocsin.kit.fault import NotFound, Rejected, Temporary
+from tocsin.kit.fault import Fault, NotFound, Rejected, Temporary
 from tocsin.model.errors import Issue, IssueState
 from tocsin.model.logs import LogRecord
 from tocsin.state.error_issues import StaleIssue
@@ -176,6 +176,58 @@ async def test_a_deleted_issue_begins_anew_and_a_discarded_one_does_not(desk: Er
     assert (await desk.book.find(ASKED)).total == 0
     with pytest.raises(NotFound):
         await desk.book.get(issue.id)
+
+
+async def test_an_issue_whose_errors_cannot_be_deleted_stays_to_be_deleted_again(
+    desk: ErrorDesk, store: Store
+) -> None:
+    await desk.take(event())
+    issue = await only(desk)
+    await desk.writer.settle()
+    await store.command("RENAME TABLE errors TO errors_away", {})
+    for discard in (False, True):
+        with pytest.raises(Fault):
+            await desk.book.delete(issue.id, "ann", discard=discard)
+        assert (await only(desk)).id == issue.id
+    await store.command("RENAME TABLE errors_away TO errors", {})
+    await desk.book.delete(issue.id, "ann")
+    assert (await desk.book.find(ASKED)).total == 0
+
+
+@pytest.mark.parametrize("number", [0, -1, 1 << 31, 1 << 63, 10**30])
+async def test_no_issue_has_such_a_number(desk: ErrorDesk, number: int) -> None:
+    with pytest.raises(NotFound):
+        await desk.book.get(number)
+    told = await desk.book.act_on([number], Act(kind="resolve"), "ann")
+    assert told == {number: f"there is no issue {number}"}
+
+
+async def test_who_saw_an_issue_before_it_came_back_changes_nothing(desk: ErrorDesk) -> None:
+    await desk.take(event())
+    issue = await only(desk)
+    seen = await desk.book.act(issue.id, Act(kind="resolve"), "ann")
+    await desk.take(event(timestamp=desk.clock.now() + 1))
+    assert (await only(desk)).state is IssueState.OPEN
+    with pytest.raises(StaleIssue):
+        await desk.book.act(issue.id, Act(kind="ignore"), "ann", version=seen.version)
+
+
+async def test_who_leaves_before_an_error_is_kept_may_send_it_again(
+    store: Store, tmp_path: Path
+) -> None:
+    async with database_in(tmp_path) as database:
+        desk = ErrorDesk(database, store, tmp_path / "wal", ErrorsConfig())
+        await desk.open()
+        raw = event(event_id="a" * 32)
+        first = asyncio.create_task(desk.take(raw))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait((first,))
+        task = asyncio.create_task(desk.intake.run())
+        assert await desk.take(raw) == 1
+        assert await desk.intake.drain()
+        await task
 
 
 async def test_an_ignored_issue_wakes_by_itself(desk: ErrorDesk) -> None:

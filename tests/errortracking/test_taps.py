@@ -11,6 +11,7 @@ import pytest
 from tests.errortracking.error_world import ErrorDesk, desk_in
 from tocsin.errortracking.answers import IssuesAsked
 from tocsin.errortracking.taps import Taps
+from tocsin.kit.fault import Temporary
 from tocsin.model.logs import LogBatch, LogRecord
 from tocsin.model.spans import Span, SpanBatch, SpanEvent
 from tocsin.store.client import Store
@@ -82,6 +83,18 @@ async def test_an_exception_that_passes_through_spans_counts_once(desk: ErrorDes
     await taps.settle()
     (issue,) = (await desk.book.find(IssuesAsked())).issues
     assert (issue.times, issue.project, issue.culprit) == (1, "default", "pay")
+
+
+async def test_what_could_not_be_kept_is_taken_in_as_soon_as_it_can(desk: ErrorDesk) -> None:
+    taps = Taps(desk.intake, desk.projects, desk.clock)
+    await taps.saw(SpanBatch(spans=(span(desk, "b" * 16),), key=1, taken_ms=1))
+    desk.full = True
+    with pytest.raises(Temporary):
+        await taps.settle()
+    desk.full = False
+    await taps.settle()
+    (issue,) = (await desk.book.find(IssuesAsked())).issues
+    assert issue.times == 1
 
 
 async def test_a_flood_leaves_some_out_and_holds_nobody_up(desk: ErrorDesk) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from tocsin.errortracking.answers import IssueChange
 from tocsin.errortracking.projects import Projects
+from tocsin.errortracking.rate import MinuteRate
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault
@@ -24,7 +25,7 @@ _told = gauge.counter(
 _QUIET_MS = 300_000
 """The alert is over by itself after that time: what is told is that it happened."""
 _WAITING = 1_000
-_PER_MINUTE = 60
+_OF_PROJECT_PER_MINUTE, _PER_MINUTE = 60, 300
 _PUT_SECONDS = 5.0
 _PAUSE_SECONDS = 1.0
 _FATAL = 21
@@ -33,8 +34,8 @@ Put = Callable[[Sequence[Alert]], Awaitable[None]]
 
 
 class ErrorAlerts:
-    """Turns changes of issues into alerts; what comes faster than one a second waits, or is
-    counted and not told."""
+    """Turns changes of issues into alerts. Beyond 60 of a project in a minute, or 300 of all of
+    them, they are counted and not told."""
 
     def __init__(self, put: Put, projects: Projects, clock: Clock) -> None:
         self._put = put
@@ -43,8 +44,7 @@ class ErrorAlerts:
         self._external_url: Callable[[], str] = str
         self._waiting: deque[Alert] = deque()
         self._arrived = asyncio.Event()
-        self._until = 0.0
-        self._count = 0
+        self._rate = MinuteRate(clock)
 
     def link_with(self, external_url: Callable[[], str]) -> None:
         """Where links lead."""
@@ -57,18 +57,17 @@ class ErrorAlerts:
         config = self._projects.config(change.issue.project)
         if change.kind not in config.alert_on:
             return
-        if len(self._waiting) >= _WAITING or not self._may():
+        if len(self._waiting) >= _WAITING or not self._may(change.issue.project):
             _told.labels("too_many").inc()
             return
         self._waiting.append(self._alert(change, config.severity))
         self._arrived.set()
 
-    def _may(self) -> bool:
-        now = self._clock.monotonic()
-        if now >= self._until:
-            self._until, self._count = now + 60.0, 0
-        self._count += 1
-        return self._count <= _PER_MINUTE
+    def _may(self, project: str) -> bool:
+        """The flood of one project takes no other's room."""
+        if self._rate.admit(f"of {project}", 1, _OF_PROJECT_PER_MINUTE):
+            return False
+        return not self._rate.admit("all", 1, _PER_MINUTE)
 
     def _alert(self, change: IssueChange, severity: str) -> Alert:
         issue, now = change.issue, self._clock.now_ms()

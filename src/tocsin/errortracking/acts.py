@@ -15,6 +15,8 @@ from tocsin.model.errors import Issue, IssueEntry, IssueState
 
 _LONGEST = 10_000
 _MOST = 10**12
+_LAST_MS = 253_402_300_799_000
+"""The end of the year 9999, in milliseconds since 1970."""
 
 Done = tuple[Issue, tuple[IssueEntry, ...]]
 
@@ -88,6 +90,8 @@ def _ignored(issue: Issue, act: Act, now_ms: int) -> tuple[Issue, str]:
         raise Rejected("the time until which it is to be ignored has passed already")
     if min(act.times, act.people, act.until_ms) < 0 or max(act.times, act.people) > _MOST:
         raise Rejected("times and people are counts, until_ms milliseconds since 1970")
+    if act.until_ms > _LAST_MS:
+        raise Rejected("until_ms lies beyond the year 9999: it is milliseconds since 1970")
     after = replace(
         reopened(issue),
         state=IssueState.IGNORED,

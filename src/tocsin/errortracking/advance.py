@@ -100,7 +100,8 @@ def advanced(kept: KeptIssue, seen: Sighting, now_ms: int) -> tuple[KeptIssue, s
     after = counted(kept, seen)
     issue = after.issue
     if kind:
-        issue = reopened(issue)
+        # Who saw it as it was has not seen that it came back.
+        issue = replace(reopened(issue), version=issue.version + 1)
     if kind == "regressed":
         issue = replace(issue, regressed_ms=now_ms)
     return replace(after, issue=issue), kind, why

@@ -185,6 +185,8 @@ class IssueBook:
         ids = [one for one in dict.fromkeys(others) if one != target]
         if not ids:
             raise Rejected("name the issues that are to be merged into it")
+        if len(ids) > _BULK:
+            raise Rejected(f"at most {_BULK:,} issues can be merged at once, not {len(ids):,}")
         now = self._clock.now_ms()
         kept = await self._table.change(
             (target, *ids), lambda found: merging.merged(found, target, ids, author, now)
@@ -210,7 +212,10 @@ class IssueBook:
     async def delete(self, issue_id: int, author: str, *, discard: bool = False) -> None:
         """Forget it with its events; with `discard`, those to come are not kept either."""
         kept = await self._kept(issue_id)
-        its_id = kept.issue.id
+        its_id, of = kept.issue.id, _of(kept)
+        # First its errors: where they cannot be deleted the issue stays, to be deleted again, and
+        # does not come back by itself at the next start.
+        await self._writer.forget(of.project, of.numbers)
         if discard:
             now = self._clock.now_ms()
             await self._table.change(
@@ -220,8 +225,6 @@ class IssueBook:
             await self._table.delete(its_id)
         self.tell(IssueChange(kind="discarded" if discard else "deleted", issue=kept.issue))
         _log.info("issue_deleted", issue=its_id, discard=discard, by=author)
-        of = _of(kept)
-        await self._writer.forget(of.project, of.numbers)
 
     async def acts(self, issue_id: int) -> list[ActEntry]:
         """Its history, the oldest first."""
@@ -390,7 +393,7 @@ def _woken(found: Mapping[int, KeptIssue], now_ms: int) -> list[Write]:
         why = is_waited_out(kept.issue, now_ms)
         if why and kept.issue.state is IssueState.IGNORED:
             entry = IssueEntry(at_ms=now_ms, kind="unignored", author=TOCSIN, text=why)
-            issue = reopened(kept.issue)
+            issue = replace(reopened(kept.issue), version=kept.issue.version + 1)
             writes.append(Write(kept=replace(kept, issue=issue), entries=(entry,)))
     return writes
 

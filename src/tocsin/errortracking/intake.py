@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TypeVar
 
 import msgspec
@@ -26,7 +27,7 @@ from tocsin.errortracking.texts import text
 from tocsin.ingest.logs.scrub import Scrubber, ScrubConfig
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Fault, Temporary
+from tocsin.kit.fault import Temporary
 from tocsin.model.errors import ErrorEvent
 from tocsin.store.error_writer import ErrorWriter
 from tocsin.store.group import GroupCommit, WriterConfig
@@ -49,6 +50,14 @@ class _Coming(msgspec.Struct, frozen=True):
 
     sighting: Sighting
     event: ErrorEvent | None
+
+
+class _Taken(msgspec.Struct, frozen=True):
+    """What is remembered of errors before they are kept, so that who comes meanwhile hears of it:
+    their ids, and what they are the first of their traces to tell."""
+
+    ids: tuple[str, ...]
+    traces: list[str]
 
 
 class ErrorIntake:
@@ -169,36 +178,43 @@ class ErrorIntake:
 
     async def _keep(self, fresh: Sequence[Report], size_bytes: int) -> None:
         over = asyncio.Event()
-        names = [one.event.event_id for one in fresh]
-        self._flying.update(dict.fromkeys(names, over))
-        try:
-            await self._put(fresh, size_bytes)
-        except Fault:
-            for name in names:
-                self._ids.pop(name, None)
-            raise
-        finally:
-            for name in names:
-                self._flying.pop(name, None)
-            over.set()
+        taken = _Taken(tuple(one.event.event_id for one in fresh), [])
+        self._flying.update(dict.fromkeys(taken.ids, over))
+        with ExitStack() as ended, ExitStack() as undo:
+            ended.callback(self._landed, taken, over)
+            # Whoever is refused, or leaves, may send them again: rather twice than never.
+            undo.callback(self._forgotten, taken)
+            await self._put(fresh, size_bytes, taken.traces)
+            undo.pop_all()
         for one in fresh:
             _taken.labels(one.event.source).inc()
 
-    async def _put(self, fresh: Sequence[Report], size_bytes: int) -> None:
+    def _landed(self, taken: _Taken, over: asyncio.Event) -> None:
+        for name in taken.ids:
+            self._flying.pop(name, None)
+        over.set()
+
+    def _forgotten(self, taken: _Taken) -> None:
+        for name in taken.ids:
+            self._ids.pop(name, None)
+        for key in taken.traces:
+            self._of_traces.pop(key, None)
+
+    async def _put(self, fresh: Sequence[Report], size_bytes: int, traces: list[str]) -> None:
         much = size_bytes if len(fresh) <= _ON_LOOP else _ON_LOOP_BYTES + 1
-        coming = await self.thought(lambda: self._coming(fresh), much)
+        coming = await self.thought(lambda: self._coming(fresh, traces), much)
         size = sum(1_000 if one.event is None else len(one.event.content) for one in coming)
         if coming:
             await self._lane.put(coming, len(coming), size)
 
-    def _coming(self, reports: Sequence[Report]) -> list[_Coming]:
+    def _coming(self, reports: Sequence[Report], traces: list[str]) -> list[_Coming]:
         found: list[_Coming] = []
         for one in reports:
             print_ = grouped(one.subject)
             if print_.hash in self._counting.discarded:
                 _left_out.labels("discarded").inc()
                 continue
-            if self._is_told(one.event, print_.hash):
+            if self._is_told(one.event, print_.hash, traces):
                 _left_out.labels("told_already").inc()
                 continue
             kind = self._kinds.of(one.event.project, print_)
@@ -206,13 +222,16 @@ class ErrorIntake:
             found.append(self._prepared(told, kind))
         return found
 
-    def _is_told(self, event: ErrorEvent, print_hash: str) -> bool:
+    def _is_told(self, event: ErrorEvent, print_hash: str, traces: list[str]) -> bool:
         """Whether a line or span tells an error of a trace that came already: an SDK, the log and
-        each span that an exception passes through may all tell the same one."""
+        each span that an exception passes through may all tell the same one. What was not told
+        before is added to `traces`."""
         if not event.trace_id:
             return False
         key = f"{event.trace_id} {print_hash}"
         was = key in self._of_traces
+        if not was:
+            traces.append(key)
         self._of_traces[key] = None
         while len(self._of_traces) > _TRACES:
             self._of_traces.popitem(last=False)

@@ -104,12 +104,13 @@ class ErrorSeries:
         """Write them as they are now."""
         now_ms = self._clock.now_ms()
         rows: list[tuple[int, int, float]] = []
+        new: list[Labels] = []
         for labels, value in self._values.items():
             ref = refs.ref(labels)
             if ref < 0:
                 continue
             if labels not in self._told:
-                self._told.add(labels)
+                new.append(labels)
                 rows.append((ref, now_ms - round(_SECONDS * 1000), 0.0))
             rows.append((ref, now_ms, value))
         if not rows:
@@ -122,4 +123,6 @@ class ErrorSeries:
         try:
             await samples.accept(PROTOCOL, batch)
         except Fault as fault:
-            _log.warning("error_counts_left_out", reason=str(fault))
+            _log.warning("error_counts_later", reason=str(fault))
+            return
+        self._told.update(new)

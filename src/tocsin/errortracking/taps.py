@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 
 from tocsin.errortracking import found_errors
 from tocsin.errortracking.intake import ErrorIntake
@@ -13,7 +14,7 @@ from tocsin.errortracking.projects import Projects
 from tocsin.errortracking.sentry_event import Report
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Fault
+from tocsin.kit.fault import Fault, Temporary
 from tocsin.model.logs import LogBatch, line_id
 from tocsin.model.spans import SpanBatch
 
@@ -74,8 +75,8 @@ class Taps:
             try:
                 async with self._turn:
                     await self._take_some()
-            except Fault as fault:
-                _log.warning("found_errors_left_out", reason=str(fault))
+            except Temporary as fault:
+                _log.warning("found_errors_wait", reason=str(fault))
                 await self._clock.sleep(_PAUSE_SECONDS)
 
     async def settle(self) -> None:
@@ -85,8 +86,16 @@ class Taps:
                 await self._take_some()
 
     async def _take_some(self) -> None:
-        some = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+        """Take the oldest in. Raises Temporary when they cannot be kept now: they wait on."""
+        some = list(islice(self._waiting, _AT_ONCE))
+        found = await asyncio.to_thread(lambda: [find() for find in some])
+        try:
+            await self._intake.take([one for one in found if one is not None])
+        except Temporary:
+            raise
+        except Fault as fault:
+            _log.error("found_errors_left_out", errors=len(some), reason=str(fault))
+        for _ in some:
+            self._waiting.popleft()
         if not self._waiting:
             self._arrived.clear()
-        found = await asyncio.to_thread(lambda: [find() for find in some])
-        await self._intake.take([one for one in found if one is not None])

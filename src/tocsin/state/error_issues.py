@@ -18,6 +18,7 @@ from tocsin.state.tables import ERROR_ACTS, ERROR_ISSUES, ERROR_PRINTS
 _ATTEMPTS = 5
 _IN_ONE = 400
 _WORDS = 8_000
+_LARGEST_ID = (1 << 31) - 1
 _SHOWN = ("open", "resolved", "ignored")
 
 
@@ -170,12 +171,6 @@ class ErrorIssueTable:
         async with self._database.reading() as connection:
             return [row[0] for row in await connection.execute(question)]
 
-    async def prints_of(self, issue_id: int) -> list[str]:
-        """The prints that belong to it."""
-        question = select(ERROR_PRINTS.c.hash).where(ERROR_PRINTS.c.issue_id == issue_id)
-        async with self._database.reading() as connection:
-            return [row[0] for row in await connection.execute(question.limit(1_000))]
-
     async def entries(self, issue_id: int, limit: int = 1_000) -> list[IssueEntry]:
         """Its history, the oldest first."""
         table = ERROR_ACTS.c
@@ -217,6 +212,8 @@ class ErrorIssueTable:
     ) -> dict[int, KeptIssue]:
         found: dict[int, KeptIssue] = {}
         table = ERROR_ISSUES.c
+        # What people write in addresses may be larger than databases take for a number.
+        ids = [one for one in ids if 0 < one <= _LARGEST_ID]
         for place in range(0, len(ids), _IN_ONE):
             some = ids[place : place + _IN_ONE]
             question = select(table.id, table.version, table.content).where(table.id.in_(some))

@@ -173,6 +173,8 @@ async def acts(request: Request) -> Response:
 async def act_on(request: Request) -> Response:
     """One act on several issues."""
     body = await body_of(request, IssuesActBody)
+    if body.act.version:
+        raise Rejected("a version belongs to one issue: leave it out where several are changed")
     author = identity(request).name
     told = await services(request).issues.act_on(body.ids, body.act.act(), author)
     return as_json(ActedOn(told))
@@ -254,8 +256,10 @@ async def trend(request: Request) -> Response:
     until = _number(request, "to", services(request).clock.now_ms())
     start = _number(request, "from", until - _DAY_MS)
     step = _number(request, "step", _HOUR_MS)
-    found = await services(request).issues.trend((_id(request),), start, until, step)
-    return as_json(Trend(start, step, found[_id(request)]))
+    book = services(request).issues
+    its_id = (await book.get(_id(request))).id
+    found = await book.trend((its_id,), start, until, step)
+    return as_json(Trend(start, step, found[its_id]))
 
 
 async def projects(request: Request) -> Response:
