@@ -61,6 +61,8 @@ from tocsin.store.source import MetricSource
 from tocsin.store.wal_flush import FlushConfig
 from tocsin.store.wal_journal import Journal
 from tocsin.store.writer import Writer
+from tocsin.uptime.prober import BUILT_IN as MONITORS
+from tocsin.uptime.prober import Prober
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.people import People
 from tocsin.web.services import WebConfig
@@ -97,6 +99,7 @@ async def _parts(kept: Kept, loaded: Loaded, clock: Clock) -> Parts:
         alerting.dispatcher,
     )
     following = _following(kept, loaded, clock, (settings, alerting, engine))
+    prober = Prober(clock)
     traces = trace_keeping(config, kept.store, guard, clock)
     beside = Beside(traces.intake, logs.intake, telemetry.source, alerting.dispatcher.put)
     errors = error_keeping(config, kept, beside, clock)
@@ -110,7 +113,8 @@ async def _parts(kept: Kept, loaded: Loaded, clock: Clock) -> Parts:
         engine=engine,
         guard=guard,
         intake=intake,
-        scrape=ScrapeManager(writer, guard, clock),
+        scrape=ScrapeManager(writer, guard, clock, getters={MONITORS: prober}),
+        prober=prober,
         rules=rules,
         alerting=alerting,
         immediate=immediate,

@@ -25,7 +25,6 @@ FLAGS = "command line"
 _EMBEDDED = ("prometheus", "alertmanager")
 
 _LATER = {
-    "monitors": "uptime monitors",
     "reports": "reports",
 }
 

@@ -31,6 +31,7 @@ from tocsin.store.rollup import Rollup
 from tocsin.store.series import SeriesRegistry
 from tocsin.store.source import MetricSource
 from tocsin.store.writer import Writer
+from tocsin.uptime.prober import Prober
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.people import People
 
@@ -49,6 +50,7 @@ class Parts:
     guard: CardinalityGuard
     intake: Intake
     scrape: ScrapeManager
+    prober: Prober
     alerting: Alerting
     immediate: Immediate
     rules: RuleManager

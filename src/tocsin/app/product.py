@@ -303,7 +303,8 @@ class Tocsin:
     async def _scrape(self) -> None:
         own = self.http.url.removeprefix("http://")
         key = self.parts.authenticator.own_key
-        jobs = built_in_jobs(self.loaded.config.scrape, own, key, self._nearby)
+        self.parts.prober.configure(self.loaded.config.monitors, self.loaded.folder)
+        jobs = built_in_jobs(self.loaded.config, own, key, self._nearby)
         await self.parts.scrape.apply(self._plan, jobs)
 
     async def _evaluate(self) -> None:

@@ -14,6 +14,7 @@ from tocsin.alert.plain.slo import read_slos
 from tocsin.alert.plain.slo_rules import slo_groups, slo_warnings
 from tocsin.alert.rules.rule_file import Defaults, RuleFileError, RuleGroup, read
 from tocsin.app.config import Loaded
+from tocsin.app.uptime import monitor_groups
 from tocsin.kit.document import ConfigError
 from tocsin.kit.yaml import decode
 from tocsin.model import labels as model
@@ -65,7 +66,7 @@ def rule_plan(loaded: Loaded) -> RulePlan:
 
 
 def _own_groups(loaded: Loaded, interval_ms: int) -> list[RuleGroup]:
-    """The rules that `alerts` and `slos` come to."""
+    """The rules that `alerts`, `monitors` and `slos` come to."""
     config = loaded.config
     known = indicators(config.indicators)
     problems: list[ConfigError] = []
@@ -74,6 +75,7 @@ def _own_groups(loaded: Loaded, interval_ms: int) -> list[RuleGroup]:
         groups += plain_rules(config.alerts, known, interval_ms)
     except RuleFileError as error:
         problems += error.problems
+    groups += monitor_groups(loaded)
     try:
         groups += slo_groups(read_slos(config.slos))
     except RuleFileError as error:

@@ -50,6 +50,7 @@ def services_of(parts: Parts, running: Running) -> Services:
         errors=parts.errors,
         guard=parts.guard,
         scrape=parts.scrape,
+        prober=parts.prober,
         rules=parts.rules,
         alerts=parts.alerting.dispatcher,
         desk=parts.alerting.notifications.desk,

@@ -21,6 +21,7 @@ from tocsin.oncall.config import OnCallConfig
 from tocsin.state.config import AuthConfig, StateConfig
 from tocsin.statuspage.config import StatusPageConfig
 from tocsin.store.config import RetentionConfig, StoreConfig
+from tocsin.uptime.config import MonitorConfig
 
 
 class HostPort(str):
@@ -158,6 +159,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     dashboards: str = ""
     """Folder of dashboards as code: JSON and YAML files, Grafana's JSON too. Shown read-only, read
     again when one changes. Relative to the configuration file's folder."""
+    monitors: tuple[MonitorConfig, ...] = ()
+    """What is asked from outside every so often, whether it answers as it should."""
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()
     log: LogConfig = LogConfig()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from tocsin.scrape.config import Job, ScrapePlan
 from tocsin.scrape.discovery.group import DiscoveryState
 from tocsin.scrape.fetch import Fetcher
 from tocsin.scrape.host import HOST, HostGetter
-from tocsin.scrape.loop import SampleSink, ScrapeLoop, Surroundings, TargetState
+from tocsin.scrape.loop import Getter, SampleSink, ScrapeLoop, Surroundings, TargetState
 from tocsin.scrape.pool import Pool
 from tocsin.scrape.target import BUILT_IN, DroppedTarget
 
@@ -35,8 +35,12 @@ class ScrapeManager:
         clock: Clock,
         *,
         max_concurrent: int = 256,
+        getters: Mapping[str, Getter] | None = None,
     ) -> None:
+        """`getters` answer for targets within this process, by what stands before the colon in
+        their label `target.BUILT_IN`."""
         self._clock = clock
+        self._getters: dict[str, Getter] = {HOST: HostGetter(), **(getters or {})}
         self._tasks = Tasks(clock)
         self._fetcher = Fetcher(clock, Path(), connections=2 * max_concurrent)
         gate = asyncio.Semaphore(max_concurrent)
@@ -80,9 +84,10 @@ class ScrapeManager:
             await pool.change(job, self._of(job))
 
     def _of(self, job: Job) -> Surroundings:
-        groups = job.config.static_configs
-        if any(group.labels.get(BUILT_IN) == HOST for group in groups):
-            return replace(self._around, getter=HostGetter())
+        for group in job.config.static_configs:
+            getter = self._getters.get(group.labels.get(BUILT_IN, "").partition(":")[0])
+            if getter is not None:
+                return replace(self._around, getter=getter)
         return self._around
 
     async def stop(self) -> None:

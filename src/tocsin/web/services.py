@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from tocsin.store.retention import Retention
     from tocsin.store.series import SeriesRegistry
     from tocsin.store.writer import Writer
+    from tocsin.uptime.prober import Prober
     from tocsin.web.answer_doors import AnswerDoors
     from tocsin.web.pager import Pager
     from tocsin.web.response import Response
@@ -228,6 +229,7 @@ class Services:
     errors: ErrorParts
     guard: CardinalityGuard
     scrape: ScrapeManager
+    prober: Prober
     rules: RuleManager
     alerts: Dispatcher
     desk: Desk
