@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.product import CONFIG, running
-from tests.notify.servers import mail_server
+from tests.notify.servers import Taken, http_receiver, mail_server
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -28,6 +28,7 @@ status_page:
   components:
     - {{name: Shop, monitor: shop_up, services: [shop]}}
   mail: {{from: status@example.com, smarthost: "127.0.0.1:{port}", require_tls: false}}
+  subscriptions: {{allow_networks: [127.0.0.0/8]}}
 """
 
 
@@ -38,6 +39,7 @@ def _form(client: Client, path: str, **fields: str) -> int:
 def test_a_part_fails_the_public_reads_it_and_a_subscriber_hears(tmp_path: Path) -> None:
     with (
         mail_server() as mails,
+        http_receiver() as hook,
         running(tmp_path, "--auth", "off", config=CONFIG + PAGE.format(port=mails.port)) as product,
     ):
         client = product.client
@@ -57,6 +59,8 @@ def test_a_part_fails_the_public_reads_it_and_a_subscriber_hears(tmp_path: Path)
         assert client.get("/api/status-page/subscribers").json == {}  # a look confirms nothing
         assert _form(client, confirm) == 200
         assert client.get("/api/status-page/subscribers").json == {"email": 1}
+
+        _a_program_learns_its_secret(client, hook)
 
         incident = client.post_json("/api/incidents", {"severity": "P1", "title": "CANARY inside"})
         number = incident.json["number"] if incident.status < 300 else ""
@@ -84,7 +88,7 @@ def test_a_part_fails_the_public_reads_it_and_a_subscriber_hears(tmp_path: Path)
         assert "We look into it." in page
         assert "CANARY" not in page
         assert _form(client, _path(text, "unsubscribe"), **{"List-Unsubscribe": "One-Click"}) == 200
-        assert client.get("/api/status-page/subscribers").json == {}
+        assert client.get("/api/status-page/subscribers").json == {"webhook": 1}
 
         host = f"status.localhost:{urlsplit(product.http).port}"
         own = {"Host": host}
@@ -96,6 +100,15 @@ def test_a_part_fails_the_public_reads_it_and_a_subscriber_hears(tmp_path: Path)
             assert client.get("/status").status == 200
         kept = json.loads((product.folder / "data/status/summary.json").read_text())
         assert kept["incidents"][0]["name"] == "The shop is down"
+
+
+def _a_program_learns_its_secret(client: Client, hook: Taken) -> None:
+    """It takes no HTML, and the secret is told on confirming only."""
+    assert _form(client, "/status/subscribe", kind="webhook", address=f"{hook.url}/told") == 200
+    eventually(lambda: hook.seen)
+    confirm = f"/status{urlsplit(json.loads(hook.seen[0].body)['confirm_url']).path}"
+    said = client.send("POST", confirm, headers={"Accept": "*/*"}).text
+    assert re.search(r"^whsec_\S+$", said, re.MULTILINE), said
 
 
 def _kill_the_engine(folder: Path) -> None:

@@ -165,6 +165,8 @@ async def test_a_host_of_its_own_shows_the_page_and_nothing_else(here: World) ->
     assert (await visitor.get("/api/v2/status.json")).json["status"]["indicator"] == "none"
     for path in ("/login", "/api/v1/query", "/metrics", "/status-admin", "/alerts", "/@"):
         assert (await visitor.get(path)).status == 404, path
+    dotted = _visitor(here, "status.example.com.:8443")  # the same name, as DNS writes it
+    assert (await dotted.get("/login")).status == 404
     with pytest.raises(AssertionError, match="was asked"):
         await _visitor(here, "tocsin.test").get("/api/v2/status")
 

@@ -78,6 +78,7 @@ async def test_who_confirmed_gets_each_update_once_with_a_way_out(here: World) -
         "[Example status] Down – Resolved",
     ]
     assert "Affects: API" in mails[0].text
+    assert mails[0].html.endswith("Unsubscribe</a></p>\n</body></html>\n")
     headers = mails[0].headers
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     out = headers["List-Unsubscribe"]

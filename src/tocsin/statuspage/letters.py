@@ -56,9 +56,9 @@ def update_letter(
     lines.append(link)
     subject = f"{post.title} – {status}"
     text = "\n\n".join([post.title, *lines, f"{words['mail_unsubscribe']} {unsubscribe}"])
-    html = _html(look, post.title, lines, link)
-    html += f'<p style="font-size:12px"><a href="{escape(unsubscribe)}">'
-    html += f"{escape(words['unsubscribe'])}</a></p>"
+    leave = f'<p style="font-size:12px"><a href="{escape(unsubscribe)}">'
+    leave += f"{escape(words['unsubscribe'])}</a></p>"
+    html = _html(look, post.title, lines, link, leave)
     headers = {
         "List-Unsubscribe": f"<{unsubscribe}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -68,14 +68,14 @@ def update_letter(
     return Letter(address, f"[{look.title}] {subject}", text + "\n", html, headers)
 
 
-def _html(look: Look, title: str, lines: list[str], link: str) -> str:
+def _html(look: Look, title: str, lines: list[str], link: str, below: str = "") -> str:
     shown = [
         f'<p><a href="{escape(link)}">{escape(link)}</a></p>'
         if line == link
         else f"<p>{escape(line)}</p>".replace("\n", "<br>\n")
         for line in lines
     ]
-    body = "\n".join([f"<h1>{escape(title)}</h1>", *shown])
+    body = "\n".join([f"<h1>{escape(title)}</h1>", *shown, *([below] if below else [])])
     return f'<html lang="{escape(look.language)}"><body>\n{body}\n</body></html>\n'
 
 

@@ -99,7 +99,7 @@ def own_headers() -> dict[str, str]:
 def _with_path_below(scope: Scope, headers: Headers, board: Board) -> Scope:
     """The same request at `/status`, when it came to the page's own host name."""
     host = board.config.host
-    given = headers.get("host", "").lower()
+    given = _without_dot(headers.get("host", "").lower())
     if not host or (given not in (host, host.partition(":")[0]) and not _is_with_port(given, host)):
         return scope
     path: str = scope["path"]
@@ -107,6 +107,12 @@ def _with_path_below(scope: Scope, headers: Headers, board: Board) -> Scope:
         return scope
     below = BELOW if path == "/" else f"{BELOW}{path}"
     return {**scope, "path": below, "raw_path": below.encode(), _OWN_HOST: True}
+
+
+def _without_dot(given: str) -> str:
+    """A host name as it is written: `status.example.com.` is the same host (RFC 1034, 3.1)."""
+    name, colon, port = given.partition(":")
+    return f"{name.removesuffix('.')}{colon}{port}"
 
 
 def _is_with_port(given: str, host: str) -> bool:

@@ -138,9 +138,10 @@ def _sheet(
     secret: str = "",
     button: str = "",
 ) -> Response:
-    """Text for programs, a page for people."""
+    """Text for programs, where a secret has a line of its own; a page for people."""
     if "text/html" not in request.headers.get("accept", "text/html"):
-        return PlainTextResponse(f"{words}\n", status, own_headers())
+        told = f"{words}\n{secret}\n" if secret else f"{words}\n"
+        return PlainTextResponse(told, status, own_headers())
     base = "" if is_own_host(request.scope) else BELOW
     look = _desk(request).board.snapshot.look
     text = sheet(look, base, heading=heading, words=words, secret=secret, button=button)
