@@ -10,6 +10,7 @@ __all__ = ["peer"]
 
 NOW = {
     "schedule": "primary",
+    "timezone": "Europe/Berlin",
     "at": "2026-10-20T10:00:00.000Z",
     "person": "ana",
     "full_name": "Ana Lima",
@@ -24,6 +25,7 @@ NOBODY = dict.fromkeys(("person", "since", "until", "layer", "second", "next", "
 OVERRIDE = {
     "id": "0123456789ab",
     "schedule": "primary",
+    "timezone": "Europe/Berlin",
     "person": "bo",
     "start": "2026-10-20T10:00:00.000Z",
     "end": "2026-10-20T12:00:00.000Z",
@@ -33,6 +35,7 @@ OVERRIDE = {
 SWAP = {
     "id": "ba9876543210",
     "schedule": "primary",
+    "timezone": "Europe/Berlin",
     "asked_by": "ana",
     "start": "2026-10-21T07:00:00.000Z",
     "end": "2026-10-21T16:00:00.000Z",
@@ -49,11 +52,15 @@ def test_who_is_on_call_at_a_time_and_nobody_is_an_exit_code(peer: Peer) -> None
     code, output = run(peer, "oncall", "who", "-s", "primary", "--at", "now+2h")
     assert code == 0
     assert "ana (Ana Lima)" in output
+    assert "Mon 2026-10-26 09:00 CET  bo      bo" in output, "by the schedule's clocks"
     assert peer.asked[0][1] == "/api/oncall?at=now%2B2h&schedule=primary"
     peer.answers["GET", "/api/oncall"] = 200, [{**NOW, **NOBODY, "full_name": ""}]
     code, output = run(peer, "oncall", "who")
     assert code == 3
     assert "nobody is on call" in output
+    later = {**NOW, **NOBODY, "full_name": "", "next": "bo", "next_at": NOW["until"]}
+    peer.answers["GET", "/api/oncall"] = 200, [later]
+    assert "bo, from Mon 2026-10-26 09:00 CET" in run(peer, "oncall", "who")[1]
 
 
 def test_a_schedule_is_printed_with_its_gaps(peer: Peer) -> None:
@@ -66,12 +73,13 @@ def test_a_schedule_is_printed_with_its_gaps(peer: Peer) -> None:
     gap = {"start": "2026-10-26T08:00:00.000Z", "end": "2026-10-27T08:00:00.000Z", "reason": ""}
     peer.answers["GET", "/api/oncall/schedules/primary/shifts"] = (
         200,
-        {"shifts": [{**shift, **times}], "gaps": [gap]},
+        {"timezone": "Europe/Berlin", "shifts": [{**shift, **times}], "gaps": [gap]},
     )
-    code, output = run(peer, "oncall", "schedule", "--for", "2w")
+    code, output = run(peer, "oncall", "schedule", "--from", "2026-10-20 09:00", "--for", "2w")
+    assert peer.asked[1][1].endswith("/shifts?from=2026-10-20+09:00&duration=2w&rank=0")
     assert code == 0
     lines = output.splitlines()
-    assert "ana" in lines[1]
+    assert lines[1].startswith("Mon 2026-10-19 09:00 CEST  Mon 2026-10-26 09:00 CET  ana")
     assert "nobody" in lines[2]
     assert "nobody is on call at 1 time" in output
 
@@ -82,6 +90,7 @@ def test_somebody_takes_over_and_gives_back(peer: Peer) -> None:
     code, output = run(peer, "oncall", "override", "bo", "--for", "2h", "-c", "dentist")
     assert code == 0
     assert output.startswith("0123456789ab\n")
+    assert "from Tue 2026-10-20 12:00 CEST to Tue 2026-10-20 14:00 CEST" in output
     body = peer.asked[0][2]
     assert isinstance(body, dict)
     assert (body["person"], body["duration"], body["rank"]) == ("bo", "2h", 0)

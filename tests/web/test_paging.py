@@ -141,6 +141,7 @@ async def test_the_link_of_a_user_who_was_disabled_meanwhile_is_refused(house: H
 
 async def test_one_link_offers_both_and_does_what_is_chosen(house: House) -> None:
     incident = await house.world.open()
+    await house.world.passes(0)
     path = f"/page/{house.token(ANSWER, incident.number)}"
     assert (await house.browser.post(path, {})).status == 400
     answer = await house.browser.post(path, {"do": "escalate"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 from urllib.parse import quote
 
@@ -15,8 +14,7 @@ from rich.text import Text
 from tocsin.cli import oncall_swaps
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
 from tocsin.cli.exits import Exit
-from tocsin.cli.moments import duration_seconds, moment_seconds
-from tocsin.cli.oncall_tables import OUT, local, table
+from tocsin.cli.oncall_tables import OUT, clock, table
 from tocsin.kit.fault import Fault
 
 app = typer.Typer(help="Who is on call, when that changes, and taking over.", no_args_is_help=True)
@@ -30,6 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 class _Who(msgspec.Struct):
     schedule: str
+    timezone: str
     at: str
     person: str | None
     full_name: str
@@ -56,6 +55,7 @@ class _Gap(msgspec.Struct):
 
 
 class _Shifts(msgspec.Struct):
+    timezone: str
     shifts: list[_Shift]
     gaps: list[_Gap]
 
@@ -68,6 +68,7 @@ class _Schedule(msgspec.Struct):
 class _Override(msgspec.Struct):
     id: str
     schedule: str
+    timezone: str
     person: str
     start: str
     end: str
@@ -111,7 +112,12 @@ def who(
 @app.command()
 def schedule(
     name: Annotated[str, typer.Argument(help="Which one; the default one without it.")] = "",
-    start: Annotated[str, typer.Option("--from", help="From when, e.g. now or now-7d.")] = "now",
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", help="From when: now, now-7d, or '2027-01-31 09:00' by the schedule's clocks."
+        ),
+    ] = "now",
     length: Annotated[str, typer.Option("--for", help="How much of it, e.g. 2w.")] = "2w",
     rank: Annotated[int, typer.Option(help="0: who is first on call, 1: who is second.")] = 0,
     url: UrlOption = DEFAULT_URL,
@@ -125,12 +131,7 @@ def schedule(
     calls = Calls(url, token)
     try:
         chosen = name or _default(calls)
-        begins = moment_seconds(start, time.time())
-        query = [
-            ("from", f"{begins:.0f}"),
-            ("to", f"{begins + duration_seconds(length):.0f}"),
-            ("rank", str(rank)),
-        ]
+        query = [("from", start), ("duration", length), ("rank", str(rank))]
         path = f"/api/oncall/schedules/{quote(chosen, safe='')}/shifts"
         found = calls.read("GET", path, _Shifts, query=query)
     except Fault as error:
@@ -150,10 +151,13 @@ def override(
     person: Annotated[str, typer.Argument(help="Who takes over.")],
     schedule: ScheduleOption = "",
     start: Annotated[
-        str, typer.Option("--from", help="From when: now, or '2027-01-31 09:00' as clocks show.")
+        str,
+        typer.Option(
+            "--from", help="From when: now, or '2027-01-31 09:00' by the schedule's clocks."
+        ),
     ] = "now",
     length: Annotated[str, typer.Option("--for", help="How long, e.g. 2h.")] = "",
-    until: Annotated[str, typer.Option(help="Until when, instead of --for.")] = "",
+    until: Annotated[str, typer.Option(help="Until when, instead of --for; as --from.")] = "",
     second: Annotated[bool, typer.Option("--second", help="As second, not as first.")] = False,
     reason: Annotated[str, typer.Option("--reason", "-c", help="Why.")] = "",
     url: UrlOption = DEFAULT_URL,
@@ -179,8 +183,10 @@ def override(
     except Fault as error:
         ended(error)
     OUT.print(made.id)
-    words = f"{made.person} is on call for {made.schedule} from {local(made.start)} to "
-    typer.echo(words + local(made.end), err=True)
+    place = " as second" if second else ""
+    times = clock(made.start, made.timezone), clock(made.end, made.timezone)
+    words = f"{made.person} is on call for {made.schedule}{place} from {times[0]} to {times[1]}"
+    typer.echo(words, err=True)
 
 
 @app.command()
@@ -205,7 +211,7 @@ def overrides(
     elif found:
         shown = table("Id", "Schedule", "Person", "From", "To", "By", "Why")
         for one in found:
-            times = local(one.start), local(one.end)
+            times = clock(one.start, one.timezone), clock(one.end, one.timezone)
             shown.add_row(one.id, one.schedule, one.person, *times, one.made_by, one.reason)
         OUT.print(shown)
     if not found:
@@ -258,18 +264,25 @@ def _default(calls: Calls) -> str:
 
 
 def _who_table(found: list[_Who]) -> Table:
-    shown = table("Schedule", "On call", "Until", "Second", "Next", "From")
+    shown = table("Schedule", "On call", "Until", "Second", "Next")
     for one in found:
         name = f"{one.person} ({one.full_name})" if one.full_name else one.person
         shown.add_row(
             one.schedule,
             Text(name) if name else Text("nobody", "yellow"),
-            local(one.until),
+            clock(one.until, one.timezone),
             one.second or "",
-            one.next or ("nobody" if one.next_at else ""),
-            local(one.next_at),
+            _next(one),
         )
     return shown
+
+
+def _next(one: _Who) -> str:
+    """Who follows, and when, unless that is when the shift ends."""
+    if not one.next_at:
+        return ""
+    when = "" if one.next_at == one.until else f", from {clock(one.next_at, one.timezone)}"
+    return f"{one.next or 'nobody'}{when}"
 
 
 def _shift_table(found: _Shifts) -> Table:
@@ -279,7 +292,7 @@ def _shift_table(found: _Shifts) -> Table:
         (one.start, one.end, Text("nobody", "yellow"), one.reason or "a gap") for one in found.gaps
     ]
     for start, end, person, layer in sorted(rows, key=lambda row: row[0]):
-        shown.add_row(local(start), local(end), person, layer)
+        shown.add_row(clock(start, found.timezone), clock(end, found.timezone), person, layer)
     return shown
 
 

@@ -10,7 +10,7 @@ import typer
 
 from tocsin.cli.calls import DEFAULT_URL, Calls, TokenOption, UrlOption, ended
 from tocsin.cli.exits import Exit
-from tocsin.cli.oncall_tables import OUT, local, table
+from tocsin.cli.oncall_tables import OUT, clock, table
 from tocsin.kit.fault import Fault
 
 _ID = typer.Argument(metavar="ID", help="As `swaps` shows.")
@@ -20,6 +20,7 @@ _AS = typer.Option("--as", help="In whose name; yours without it.")
 class _Swap(msgspec.Struct):
     id: str
     schedule: str
+    timezone: str
     asked_by: str
     start: str
     end: str
@@ -54,10 +55,20 @@ def swaps(
     elif found:
         shown = table("Id", "Schedule", "Asked by", "From", "To", "Of", "In return", "State", "Why")
         for one in found:
-            back = f"{local(one.return_start)} to {local(one.return_end)}" if one.return_end else ""
-            times = local(one.start), local(one.end)
+            zone = one.timezone
+            back = f"{clock(one.return_start, zone)} to {clock(one.return_end, zone)}"
+            times = clock(one.start, zone), clock(one.end, zone)
             of = one.to or "anyone"
-            shown.add_row(one.id, one.schedule, one.asked_by, *times, of, back, one.state, one.note)
+            shown.add_row(
+                one.id,
+                one.schedule,
+                one.asked_by,
+                *times,
+                of,
+                back if one.return_end else "",
+                one.state,
+                one.note,
+            )
         OUT.print(shown)
     if not found:
         typer.echo("no swap waits for an answer", err=True)
@@ -114,7 +125,8 @@ def accept(
         found = Calls(url, token).read("POST", path, _Accepted, body={"person": person}).swap
     except Fault as error:
         ended(error)
-    typer.echo(f"{found.schedule} is changed from {local(found.start)} to {local(found.end)}")
+    times = clock(found.start, found.timezone), clock(found.end, found.timezone)
+    typer.echo(f"{found.schedule} is changed from {times[0]} to {times[1]}")
 
 
 def decline(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +19,17 @@ def table(*heads: str) -> Table:
     return made
 
 
-def local(text: str | None) -> str:
-    """A time of the API by the clocks of this machine; empty for None."""
-    return f"{datetime.fromisoformat(text).astimezone():%a %Y-%m-%d %H:%M}" if text else ""
+def clock(text: str | None, zone: str) -> str:
+    """A time of the API by that zone's clocks, which it names; by those of this machine when the
+    zone is empty or not known here. Empty for None."""
+    if not text:
+        return ""
+    at = datetime.fromisoformat(text).astimezone(_zone(zone))
+    return f"{at:%a %Y-%m-%d %H:%M %Z}"
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError):
+        return None

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.kit.fault import Rejected
+from tocsin.kit.quantity import Duration
 from tocsin.model.people import Shift
 from tocsin.oncall.handover import next_hand_off, sections
 from tocsin.oncall.roster import Roster
@@ -43,9 +44,11 @@ class PeopleShown(msgspec.Struct, frozen=True):
 
 class OnCallNow(msgspec.Struct, frozen=True, kw_only=True):
     """Who is on call for a schedule at a time: `person` null when nobody is. `next` is who comes
-    after the change at `next_at`, null when nobody follows, or nothing changes for months."""
+    after the change at `next_at`, null when nobody follows, or nothing changes for months.
+    `timezone` is the schedule's: times without an offset are read by its clocks."""
 
     schedule: str
+    timezone: str
     at: str
     person: str | None
     full_name: str
@@ -76,8 +79,9 @@ class GapShown(msgspec.Struct, frozen=True):
 
 
 class ShiftsShown(msgspec.Struct, frozen=True):
-    """The shifts of a range, and when nobody is on call in it."""
+    """The shifts of a range, and when nobody is on call in it; `timezone` is the schedule's."""
 
+    timezone: str
     shifts: list[ShiftShown]
     gaps: list[GapShown]
 
@@ -129,6 +133,7 @@ def who_at(roster: Roster, schedule: str, at_ms: int) -> OnCallNow:
     known = roster.people.get(shift.person) if shift else None
     return OnCallNow(
         schedule=chosen.name,
+        timezone=chosen.zone,
         at=iso(at_ms),
         person=shift.person if shift else None,
         full_name=known.full_name if known else "",
@@ -202,14 +207,16 @@ async def _schedules(request: Request) -> Response:
 
 
 async def _shifts(request: Request) -> Response:
-    """The shifts from `from` (now) to `to` (two weeks later), and when nobody is on call; `rank`
-    1 asks for who is second."""
+    """The shifts from `from` (now) to `to`, or for `duration` (two weeks), and when nobody is on
+    call; `rank` 1 asks for who is second."""
     used, query = services(request), request.query_params
     roster, now = used.oncall.rota.roster, used.clock.now_ms()
     chosen = roster.schedule(str(request.path_params["name"]))
     begins = time_ms(query.get("from", ""), chosen.zone, now)
-    wanted = query.get("to", "")
-    ends = time_ms(wanted, chosen.zone, now) if wanted else begins + _USUAL_MS
+    wanted, lasts = query.get("to", ""), query.get("duration", "")
+    if wanted and lasts:
+        raise Rejected("give either to or duration, not both")
+    ends = time_ms(wanted, chosen.zone, now) if wanted else begins + _length_ms(lasts)
     if not begins < ends <= begins + _LONGEST_MS:
         raise Rejected("to must be later than from, by 400 days at most")
     if query.get("rank", "0") not in ("0", "1"):
@@ -219,8 +226,14 @@ async def _shifts(request: Request) -> Response:
     shifts = await asyncio.to_thread(roster.shifts, chosen.name, begins, ends, rank=rank)
     gaps = [] if rank else await asyncio.to_thread(roster.gaps, chosen.name, begins, ends)
     return answer_json(
-        ShiftsShown([shown_shift(one) for one in shifts], [shown_gap(one) for one in gaps])
+        ShiftsShown(
+            chosen.zone, [shown_shift(one) for one in shifts], [shown_gap(one) for one in gaps]
+        )
     )
+
+
+def _length_ms(text: str) -> int:
+    return Duration.from_config(text.strip()).ms if text else _USUAL_MS
 
 
 async def _handover(request: Request) -> Response:

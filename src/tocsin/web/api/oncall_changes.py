@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from tocsin.kit.fault import Rejected
 from tocsin.oncall.override import Override, Swap
+from tocsin.oncall.roster import Roster
 from tocsin.web.api.alertmanager_json import iso
 from tocsin.web.api.maintenance import answer_json
 from tocsin.web.csrf import keep_body
@@ -30,10 +31,12 @@ T = TypeVar("T")
 
 
 class OverrideShown(msgspec.Struct, frozen=True, kw_only=True):
-    """Who takes over when; `swap` is the id of the swap that it comes from, empty without one."""
+    """Who takes over when; `swap` is the id of the swap that it comes from, empty without one.
+    `timezone` is the schedule's, empty when it is gone."""
 
     id: str
     schedule: str
+    timezone: str
     person: str
     start: str
     end: str
@@ -45,10 +48,12 @@ class OverrideShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SwapShown(msgspec.Struct, frozen=True, kw_only=True):
-    """An offer: `state` is offered, accepted, declined, withdrawn or expired."""
+    """An offer: `state` is offered, accepted, declined, withdrawn or expired. `timezone` is the
+    schedule's, empty when it is gone."""
 
     id: str
     schedule: str
+    timezone: str
     asked_by: str
     start: str
     end: str
@@ -67,11 +72,12 @@ class AcceptedShown(msgspec.Struct, frozen=True):
     overrides: list[OverrideShown]
 
 
-def shown_override(one: Override) -> OverrideShown:
+def shown_override(one: Override, roster: Roster) -> OverrideShown:
     """As the API tells it."""
     return OverrideShown(
         id=one.id,
         schedule=one.schedule,
+        timezone=_zone(roster, one.schedule),
         person=one.person,
         start=iso(one.starts_ms),
         end=iso(one.ends_ms),
@@ -83,11 +89,12 @@ def shown_override(one: Override) -> OverrideShown:
     )
 
 
-def shown_swap(one: Swap) -> SwapShown:
+def shown_swap(one: Swap, roster: Roster) -> SwapShown:
     """As the API tells it."""
     return SwapShown(
         id=one.id,
         schedule=one.schedule,
+        timezone=_zone(roster, one.schedule),
         asked_by=one.asked_by,
         start=iso(one.starts_ms),
         end=iso(one.ends_ms),
@@ -100,18 +107,23 @@ def shown_swap(one: Swap) -> SwapShown:
     )
 
 
+def _zone(roster: Roster, schedule: str) -> str:
+    known = roster.schedules.get(schedule)
+    return known.zone if known else ""
+
+
 async def _overrides(request: Request) -> Response:
     """Overrides in force and to come, of every schedule or of `schedule`."""
     rota = services(request).oncall.rota
     wanted = request.query_params.get("schedule", "")
     name = rota.roster.schedule(wanted).name if wanted else ""
-    return answer_json([shown_override(one) for one in rota.overrides(name)])
+    return answer_json([shown_override(one, rota.roster) for one in rota.overrides(name)])
 
 
 async def _override(request: Request) -> Response:
     """Put somebody on call for a time."""
     made = await take_over(request, await _body(request, OverrideBody))
-    return answer_json(shown_override(made), 201)
+    return answer_json(shown_override(made, _roster(request)), 201)
 
 
 async def _end(request: Request) -> Response:
@@ -123,27 +135,35 @@ async def _end(request: Request) -> Response:
 async def _swaps(request: Request) -> Response:
     """Swaps that wait for an answer; with `all=1` every one."""
     is_open = request.query_params.get("all", "") not in ("1", "true")
-    found = services(request).oncall.rota.swaps(is_open=is_open)
-    return answer_json([shown_swap(one) for one in found])
+    rota = services(request).oncall.rota
+    found = rota.swaps(is_open=is_open)
+    return answer_json([shown_swap(one, rota.roster) for one in found])
 
 
 async def _ask(request: Request) -> Response:
     """Ask to be replaced."""
     made = await ask_swap(request, await _body(request, SwapBody))
-    return answer_json(shown_swap(made), 201)
+    return answer_json(shown_swap(made, _roster(request)), 201)
 
 
 async def _accept(request: Request) -> Response:
     """Take over what was offered; it becomes overrides."""
     body = await _body(request, AnswerBody)
     swap, made = await accept_swap(request, _id(request), body.person)
-    return answer_json(AcceptedShown(shown_swap(swap), [shown_override(one) for one in made]))
+    roster = _roster(request)
+    overrides = [shown_override(one, roster) for one in made]
+    return answer_json(AcceptedShown(shown_swap(swap, roster), overrides))
 
 
 async def _decline(request: Request) -> Response:
     """Say no to an offer, or take one's own back."""
     body = await _body(request, AnswerBody)
-    return answer_json(shown_swap(await decline_swap(request, _id(request), body.person)))
+    declined = await decline_swap(request, _id(request), body.person)
+    return answer_json(shown_swap(declined, _roster(request)))
+
+
+def _roster(request: Request) -> Roster:
+    return services(request).oncall.rota.roster
 
 
 def _id(request: Request) -> str:
