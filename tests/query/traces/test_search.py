@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.query.traces.world import (
     HOUR_NS,
     MS,
     START_NS,
+    START_S,
     a_store,
     spans,
     trace_id,
@@ -224,6 +226,25 @@ async def test_rates_over_time_count_every_request_once(search: TraceSearch) -> 
     assert first.service == "worker"
     with pytest.raises(Rejected):
         await search.over_time(START_NS, END_NS, 90)
+
+
+async def test_points_are_told_of_the_busiest_services(engine: EngineChild, tmp_path: Path) -> None:
+    async with a_store(engine) as store, written(store, tmp_path, ()) as writer:
+        search = TraceSearch(store, writer, SystemClock())
+        await store.command(_counts(services=60, in_a_minute=400, rows=24_000))
+        points = await search.over_time(START_NS, END_NS, 3600)
+        assert {one.service for one in points} == {f"s{number}" for number in range(10, 60)}
+        await store.command(_counts(services=50, in_a_minute=10_000, rows=210_000))
+        with pytest.raises(Rejected, match="name a service"):
+            await search.over_time(START_NS, END_NS, 60)
+
+
+def _counts(*, services: int, in_a_minute: int, rows: int) -> str:
+    return (
+        f"INSERT INTO spans_1m SELECT toDateTime({START_S} + 60 * intDiv(number, {in_a_minute}),"
+        f" 'UTC'), concat('s', toString(number % {services})), '', '', 2,"
+        f" intDiv(number, {services}) % 200, 1 + number % {services}, 0, 1 FROM numbers({rows})"
+    )
 
 
 @pytest.mark.parametrize("step", [600, 7])

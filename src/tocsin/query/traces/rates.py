@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,11 @@ _ENTRIES = "(2, 5)"
 _MOST_OPERATIONS = 500
 _MOST_ROWS = 100_000
 _MOST_STEPS = 1_000
+_MOST_SERVICES = 50
+"""Of more services points are told of the busiest."""
+_MOST_POINT_ROWS = 200_000
+_ON_LOOP = 5_000
+"""More rows than that take longer to add up than the event loop can be held."""
 _QUANTILES = (0.5, 0.95, 0.99)
 
 
@@ -89,18 +95,32 @@ async def rates(
 async def over_time(
     asking: Asking, from_ns: int, until_ns: int, step_s: int, service: str, operation: str
 ) -> list[RatePoint]:
-    """RED by step; `step_s` is a multiple of 60, as the counts are by the minute."""
+    """RED by step of a service, or of the 50 busiest; `step_s` is a multiple of 60, as the counts
+    are by the minute. Raises Rejected for a range of too much."""
     if step_s < 60 or step_s % 60:
         raise Rejected("rates are kept by the minute: a step is a multiple of 60 seconds")
     if (until_ns - from_ns) // (step_s * 10**9) > _MOST_STEPS:
         raise Rejected(f"the range has more than {_MOST_STEPS:,} steps; use a longer step")
     is_entry = "1" if operation else f"kind IN {_ENTRIES}"
+    where = _where(from_ns, until_ns, service, operation)
+    if not service:
+        busiest = f"SELECT service FROM spans_1m WHERE {where} GROUP BY service"
+        where += f" AND service IN ({busiest} ORDER BY sum(requests) DESC LIMIT {_MOST_SERVICES})"
     sql = (
         f"SELECT toInt64(intDiv(toUnixTimestamp(minute), {step_s}) * {step_s}) AS at, service,"
         f" '', {is_entry} AS k, bucket, sum(requests), sum(failures), sum(total_ns) FROM spans_1m"
-        f" WHERE {_where(from_ns, until_ns, service, operation)} GROUP BY at, service, k, bucket"
+        f" WHERE {where} GROUP BY at, service, k, bucket LIMIT {_MOST_POINT_ROWS + 1}"
     )
-    rows = _entries(await asking.rows(sql, _Row))
+    rows = await asking.rows(sql, _Row)
+    if len(rows) > _MOST_POINT_ROWS:
+        raise Rejected("the range has too many durations; name a service, or use a longer step")
+    if len(rows) > _ON_LOOP:
+        return await asyncio.to_thread(_points, rows)
+    return _points(rows)
+
+
+def _points(told: Sequence[_Row]) -> list[RatePoint]:
+    rows = _entries(told)
     sums: dict[tuple[int, str], _Sum] = {}
     for row in rows:
         sums.setdefault((row.at, row.service), _Sum()).add(row)

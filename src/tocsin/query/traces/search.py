@@ -150,7 +150,8 @@ class TraceSearch:
     async def over_time(
         self, from_ns: int, until_ns: int, step_s: int, *, service: str = "", operation: str = ""
     ) -> list[RatePoint]:
-        """RED by step of each service, or of one operation; steps without spans are left out."""
+        """RED by step of the 50 busiest services, of one, or of one operation; steps without spans
+        are left out."""
         return await rates.over_time(self._asking, from_ns, until_ns, step_s, service, operation)
 
     async def heat(self, asked: TraceAsked, step_s: int) -> list[HeatCell]:
