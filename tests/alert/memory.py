@@ -28,11 +28,21 @@ class Shelf(Generic[K, V]):
     def __init__(self, key: Callable[[V], K]) -> None:
         self.things: dict[K, V] = {}
         self._key = key
+        self._changes = 0
+
+    async def mark(self) -> tuple[int, ...]:
+        return (self._changes,)
+
+    def touch(self) -> None:
+        """As when somebody else has changed something."""
+        self._changes += 1
 
     async def save(self, values: Iterable[V]) -> None:
+        self._changes += 1
         self.things.update({self._key(value): value for value in values})
 
     async def forget(self, keys: Iterable[K]) -> None:
+        self._changes += 1
         for key in keys:
             self.things.pop(key, None)
 

@@ -9,7 +9,9 @@ from tests.notify.servers import Taken, http_receiver
 from tests.state.fresh import state_file
 from tocsin.alert.attention.acknowledge import Acknowledgement
 from tocsin.alert.attention.maintenance_config import kept_matchers
+from tocsin.alert.attention.silence import Silence, Silences
 from tocsin.alert.attention.window import Window
+from tocsin.app.alerting import KeptSilences
 from tocsin.app.attention import Attention, HttpCaller
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.kit.fault import Permanent, Temporary
@@ -93,3 +95,44 @@ async def test_nobody_there_is_told_without_the_path(caller: HttpCaller) -> None
     with pytest.raises(Temporary) as error:
         await caller.call("GET", f"{free.url}/ping/secret", b"", 2.0)
     assert "secret" not in str(error.value)
+
+
+async def test_what_one_node_is_told_counts_on_the_other(
+    database: Database, clock: FakeClock
+) -> None:
+    here, there, now = Attention(database, clock), Attention(database, clock), clock.now_ms()
+    await there.load()
+    ack = Acknowledgement(
+        fingerprint="a" * 16, labels=(("alertname", "Down"),), by="ann", at_ms=now, source="page"
+    )
+    await here.acknowledgements.put(ack)
+    window = await here.maintenance.put(
+        Window(name="work", matchers=kept_matchers(["a=b"]), starts_ms=now, ends_ms=now + HOUR)
+    )
+    await there.acknowledgements.take_over()
+    await there.maintenance.take_over()
+    assert there.acknowledgements.of("a" * 16, now) == ack
+    assert there.maintenance.covering((("a", "b"),), now) == ["work"]
+    clock.jump(1.0)
+    await there.acknowledgements.clear("a" * 16, "bob")
+    await there.maintenance.remove(window.id)
+    await here.acknowledgements.take_over()
+    await here.maintenance.take_over()
+    assert here.acknowledgements.of("a" * 16, now) is None
+    assert here.maintenance.covering((("a", "b"),), now) == ()
+
+
+async def test_a_silence_of_one_node_holds_back_on_the_other(
+    database: Database, clock: FakeClock
+) -> None:
+    here, there = (Silences(KeptSilences(database), clock) for _ in range(2))
+    now, labels = clock.now_ms(), (("a", "b"),)
+    made = await here.set(
+        Silence(matchers=kept_matchers(["a=b"]), starts_ms=now, ends_ms=now + HOUR)
+    )
+    await there.take_over()
+    assert there.silenced_by(labels, now) == [made.id]
+    clock.jump(1.0)
+    await there.expire(made.id)
+    await here.take_over()
+    assert here.silenced_by(labels, clock.now_ms()) == []

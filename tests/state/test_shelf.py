@@ -56,3 +56,23 @@ async def test_no_number_is_given_twice(database: Database) -> None:
     assert await reserve(database, NOTIFICATIONS, 100, after=100) == 101
     if not database.is_sqlite:  # another node, which knows nothing of this one
         assert await reserve(database, NOTIFICATIONS, 100) == 201
+
+
+async def test_a_mark_differs_once_anything_has_changed(database: Database) -> None:
+    shelf = Shelf(database, ALERTS)
+    marks = [await shelf.mark()]
+    await shelf.save({"a": kept(b"1", 10), "b": kept(b"2", 30)})
+    marks.append(await shelf.mark())
+    await shelf.save({"a": kept(b"3", 20)})
+    marks.append(await shelf.mark())
+    assert await shelf.mark() == marks[-1]
+    await shelf.forget(["a"])
+    marks.append(await shelf.mark())
+    assert len(set(marks)) == 4
+
+
+async def test_a_mark_is_of_one_writer_s_things(database: Database) -> None:
+    flaps = Shelf(database, CHANNEL_STATES, kind="flap")
+    before = await flaps.mark()
+    await Shelf(database, CHANNEL_STATES, kind="channel").save({"same": kept(b"note")})
+    assert await flaps.mark() == before

@@ -82,6 +82,10 @@ class KeptSilences:
         """Every one."""
         return [msgspec.json.decode(one.content, type=Silence) for one in await self._shelf.all()]
 
+    async def mark(self) -> tuple[int, int, int]:
+        """What differs as soon as any of them does."""
+        return await self._shelf.mark()
+
 
 class KeptLog:
     """The notification log on its shelf."""

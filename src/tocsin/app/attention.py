@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ _log = log.get("attention")
 _PLAIN = HttpOptions()
 _LARGEST_ANSWER_BYTES = 1 << 20
 _TIDY_SECONDS = 600.0
+_TAKE_OVER_SECONDS = 5.0
 _PAST_MS = 31 * 86_400_000
 """How far back the calendar shows windows that the configuration gives in words."""
 
@@ -74,7 +76,13 @@ class KeptAcknowledgements:
     async def all(self) -> list[Acknowledgement]:
         """Every one."""
         kept = await self._shelf.all()
-        return [msgspec.json.decode(one.content, type=Acknowledgement) for one in kept]
+        return await asyncio.to_thread(
+            lambda: [msgspec.json.decode(one.content, type=Acknowledgement) for one in kept]
+        )
+
+    async def mark(self) -> tuple[int, int, int]:
+        """What differs as soon as any of them does."""
+        return await self._shelf.mark()
 
 
 class KeptWindows:
@@ -94,6 +102,10 @@ class KeptWindows:
     async def all(self) -> list[Window]:
         """Every one."""
         return [msgspec.json.decode(one.content, type=Window) for one in await self._shelf.all()]
+
+    async def mark(self) -> tuple[int, int, int]:
+        """What differs as soon as any of them does."""
+        return await self._shelf.mark()
 
 
 class HttpCaller:
@@ -174,10 +186,22 @@ class Watch:
         tasks.start("silence_announcer", self.announcer.run)
         tasks.start("heartbeat", self.heartbeat.run)
         tasks.start("attention", self._tidy)
+        tasks.start("attention_elsewhere", self._take_over)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._fetcher.close()
+
+    async def _take_over(self) -> None:
+        """What other nodes of the same database were told counts here too, within seconds."""
+        while True:
+            await self._clock.sleep(_TAKE_OVER_SECONDS)
+            try:
+                await self._attention.acknowledgements.take_over()
+                await self._attention.maintenance.take_over()
+                await self._dispatcher.silences.take_over()
+            except Temporary as error:
+                _log.warning("not_taken_over", error=str(error))
 
     async def _tidy(self) -> None:
         """Forget what is over, every ten minutes."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Table, select
+from sqlalchemy import Select, Table, func, select
 
 from tocsin.model.errands import NOTHING, Plan
 from tocsin.state.database import Database, replacing
@@ -13,6 +14,7 @@ from tocsin.state.errands import carry_out
 from tocsin.state.sessions import hash_of
 from tocsin.state.tables import SHARED
 
+_Row = TypeVar("_Row", bound=tuple[Any, ...])  # Any: a row of whatever is asked for
 _AT_ONCE = 500
 _HASH_LENGTH = 64
 
@@ -67,10 +69,7 @@ class Shelf:
 
     async def all(self) -> list[Kept]:
         """Everything, the oldest first."""
-        question = select(self._table).order_by(self._table.c.updated_at)
-        if self._kind:
-            is_ours = self._table.c.hash.startswith(f"{self._kind}:", autoescape=True)
-            question = question.where(is_ours)
+        question = self._ours(select(self._table).order_by(self._table.c.updated_at))
         async with self._database.reading() as connection:
             return [
                 Kept(content=bytes(row.content), updated_at=row.updated_at)
@@ -88,6 +87,21 @@ class Shelf:
                     kept = Kept(content=bytes(row.content), updated_at=row.updated_at)
                     found[by_hash[row.hash]] = kept
         return found
+
+    async def mark(self) -> tuple[int, int, int]:
+        """How many things there are, and the latest and the sum of their times: what differs once
+        anybody has changed one. Raises Temporary when the database does not answer."""
+        times = self._table.c.updated_at
+        latest, total = func.coalesce(func.max(times), 0), func.coalesce(func.sum(times), 0)
+        question = self._ours(select(func.count(), latest, total).select_from(self._table))
+        async with self._database.reading() as connection:
+            count, last, in_sum = (await connection.execute(question)).one()
+        return int(count), int(last), int(in_sum)
+
+    def _ours(self, question: Select[_Row]) -> Select[_Row]:
+        if not self._kind:
+            return question
+        return question.where(self._table.c.hash.startswith(f"{self._kind}:", autoescape=True))
 
     def _hash(self, key: str) -> str:
         if not self._kind:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from tocsin.alert.attention.held_copy import HeldCopy, Mark
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Rejected
@@ -90,16 +91,21 @@ class AckKeeper(Protocol):
     async def all(self) -> list[Acknowledgement]:
         """Every one."""
 
+    async def mark(self) -> Mark:
+        """What differs as soon as any of them does."""
+
 
 class Acknowledgements:
     """All acknowledgements, held in memory and kept before they count.
 
-    `run` tells the listeners; what changes while it does not run waits for it.
+    `run` tells the listeners; what changes while it does not run waits for it. What others change
+    where they are kept counts from the next `take_over` on; its listeners are theirs.
     """
 
     def __init__(self, keeper: AckKeeper, clock: Clock) -> None:
         self._keeper = keeper
         self._clock = clock
+        self._copy = HeldCopy(keeper)
         self._known: dict[str, Acknowledgement] = {}
         self._listeners: list[AckListener] = []
         self._waiting: asyncio.Queue[AckChange] = asyncio.Queue(_WAITING)
@@ -107,7 +113,14 @@ class Acknowledgements:
 
     async def load(self) -> None:
         """Read what an earlier process kept."""
-        self._known = {one.fingerprint: one for one in await self._keeper.all()}
+        self._known = _by_fingerprint(await self._keeper.all())
+
+    async def take_over(self) -> None:
+        """What another process of the same database has changed counts here too. Raises
+        Temporary when it cannot be read."""
+        found = await self._copy.news(_by_fingerprint)
+        if found is not None:
+            self._known = found
 
     def of(self, fingerprint: str, now_ms: int) -> Acknowledgement | None:
         """Who has taken the alert on; None when nobody has, or no longer."""
@@ -131,9 +144,10 @@ class Acknowledgements:
         fresh = [one for one in fresh if not _is_same(self.of(one.fingerprint, now), one)]
         if len(self._known.keys() | {one.fingerprint for one in fresh}) > _MOST:
             raise Rejected(f"{_MOST} alerts are acknowledged already; a silence holds more back")
-        await self._keeper.save(fresh)
+        with self._copy.changing():
+            await self._keeper.save(fresh)
+            self._known.update(_by_fingerprint(fresh))
         for one in fresh:
-            self._known[one.fingerprint] = one
             self._tell(AckChange.of(one), "set")
 
     async def clear(self, fingerprint: str, by: str, source: str = "page") -> None:
@@ -143,18 +157,21 @@ class Acknowledgements:
         if found is None:
             raise NotFound(f"nobody has acknowledged the alert {fingerprint}")
         change = AckChange(fingerprint, found.labels, by, source, now, None)
-        await self._keeper.give_back(change)
-        self._known.pop(fingerprint, None)
+        with self._copy.changing():
+            await self._keeper.give_back(change)
+            self._known.pop(fingerprint, None)
         self._tell(change, "cleared")
 
     async def forget(self, fingerprints: Iterable[str]) -> None:
         """These alerts have resolved: should they fire again, they are told as new. Listeners hear
         nothing, as the end itself is told."""
         gone = [one for one in fingerprints if one in self._known]
-        if gone:
+        if not gone:
+            return
+        with self._copy.changing():
             await self._keeper.forget(gone)
-        for one in gone:
-            self._known.pop(one, None)
+            for one in gone:
+                self._known.pop(one, None)
 
     async def tidy(self) -> None:
         """Forget what no longer counts."""
@@ -186,6 +203,10 @@ class Acknowledgements:
         except asyncio.QueueFull:
             _untold.inc()
             _log.error("acknowledgement_untold", alert=change.fingerprint, waiting=_WAITING)
+
+
+def _by_fingerprint(found: Iterable[Acknowledgement]) -> dict[str, Acknowledgement]:
+    return {one.fingerprint: one for one in found}
 
 
 def _checked(one: Acknowledgement, now_ms: int) -> Acknowledgement:

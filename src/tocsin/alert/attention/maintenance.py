@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from tocsin.alert.attention.held_copy import HeldCopy, Mark
 from tocsin.alert.attention.recurrence import wall
 from tocsin.alert.attention.window import EVER_MS, Occurrence, Schedule, Window
 from tocsin.alert.routing.matchers import matches_all
@@ -34,6 +35,9 @@ class WindowKeeper(Protocol):
     async def all(self) -> list[Window]:
         """Every one."""
 
+    async def mark(self) -> Mark:
+        """What differs as soon as any of them does."""
+
 
 class Maintenance:
     """All windows: those of the configuration, and those that people made, kept before they
@@ -42,6 +46,7 @@ class Maintenance:
     def __init__(self, keeper: WindowKeeper, clock: Clock) -> None:
         self._keeper = keeper
         self._clock = clock
+        self._copy = HeldCopy(keeper)
         self._made: dict[str, Schedule] = {}
         self._configured: dict[str, Schedule] = {}
         self._open: tuple[Schedule, ...] = ()
@@ -54,6 +59,15 @@ class Maintenance:
         windows = await self._keeper.all()
         self._made = await asyncio.to_thread(_scheduled, windows, self._clock.now_ms())
         self._forget_open()
+
+    async def take_over(self) -> None:
+        """What another process of the same database has changed counts here too. Raises
+        Temporary when it cannot be read."""
+        now = self._clock.now_ms()
+        found = await self._copy.news(lambda windows: _scheduled(windows, now))
+        if found is not None:
+            self._made = found
+            self._forget_open()
 
     async def configure(self, windows: Sequence[Window]) -> None:
         """Put the configuration's windows in force, instead of those before."""
@@ -123,9 +137,7 @@ class Maintenance:
         for schedule in schedules.values():
             if schedule.state(now) == "expired":
                 raise Rejected(f"the window {schedule.window.name!r} would be over already")
-        await self._keeper.save(fresh)
-        self._made.update(schedules)
-        self._forget_open()
+        await self._keep(fresh, schedules)
         return fresh
 
     async def import_all(self, windows: Sequence[Window]) -> list[Window]:
@@ -141,20 +153,14 @@ class Maintenance:
             named.append(msgspec.structs.replace(window, id=known.pop(0) if known else ""))
         kept = await self.put_all(named)
         gone = [key for keys in before.values() for key in keys]
-        if gone:
-            await self._keeper.forget(gone)
-        for key in gone:
-            self._made.pop(key, None)
-        self._forget_open()
+        await self._forget(gone)
         return kept
 
     async def remove(self, window_id: str) -> Window:
         """Remove one for good. Raises NotFound, and Rejected for one of the configuration."""
         self._refuse_configured(window_id)
         window = self.get(window_id).window
-        await self._keeper.forget([window_id])
-        self._made.pop(window_id, None)
-        self._forget_open()
+        await self._forget([window_id])
         return window
 
     async def end_now(self, window_id: str) -> Window:
@@ -173,9 +179,7 @@ class Maintenance:
             ended = msgspec.structs.replace(window, ends_ms=max(now, window.starts_ms + 1))
         ended = msgspec.structs.replace(ended, updated_ms=now)
         schedules = await asyncio.to_thread(_scheduled, [ended], now)
-        await self._keeper.save([ended])
-        self._made.update(schedules)
-        self._forget_open()
+        await self._keep([ended], schedules)
         return ended
 
     async def tidy(self) -> None:
@@ -188,10 +192,22 @@ class Maintenance:
             and not one.between(before, before + 1)
             and one.following(before) is None
         ]
-        if gone:
-            await self._keeper.forget(gone)
-        for key in gone:
-            self._made.pop(key, None)
+        await self._forget(gone)
+
+    async def _keep(self, windows: Sequence[Window], schedules: dict[str, Schedule]) -> None:
+        with self._copy.changing():
+            await self._keeper.save(windows)
+            self._made.update(schedules)
+        self._forget_open()
+
+    async def _forget(self, ids: Sequence[str]) -> None:
+        if not ids:
+            return
+        with self._copy.changing():
+            await self._keeper.forget(ids)
+            for one in ids:
+                self._made.pop(one, None)
+        self._forget_open()
 
     def _all(self) -> list[Schedule]:
         return [*self._configured.values(), *self._made.values()]

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from tocsin.alert.attention.held_copy import HeldCopy, Mark
 from tocsin.alert.routing.matchers import matches_all
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Rejected
@@ -61,6 +62,9 @@ class SilenceKeeper(Protocol):
     async def all(self) -> list[Silence]:
         """Every one."""
 
+    async def mark(self) -> Mark:
+        """What differs as soon as any of them does."""
+
 
 class Silences:
     """All silences, held in memory and kept before they count."""
@@ -68,13 +72,20 @@ class Silences:
     def __init__(self, keeper: SilenceKeeper, clock: Clock) -> None:
         self._keeper = keeper
         self._clock = clock
+        self._copy = HeldCopy(keeper)
         self._silences: dict[str, Silence] = {}
         self._compiled: dict[str, tuple[Matcher, ...]] = {}
 
     async def load(self) -> None:
         """Read what an earlier process kept."""
-        for silence in await self._keeper.all():
-            self._put(silence)
+        self._silences, self._compiled = _indexed(await self._keeper.all())
+
+    async def take_over(self) -> None:
+        """What another process of the same database has changed counts here too. Raises
+        Temporary when it cannot be read."""
+        found = await self._copy.news(_indexed)
+        if found is not None:
+            self._silences, self._compiled = found
 
     def all(self) -> list[Silence]:
         """Active ones by their end, then pending ones by their beginning, then expired ones, the
@@ -125,9 +136,7 @@ class Silences:
             starts = max(silence.starts_ms, now)
             silence = msgspec.structs.replace(silence, id=str(uuid.uuid4()), starts_ms=starts)
         changed.append(msgspec.structs.replace(silence, updated_ms=now))
-        await self._keeper.save(changed)
-        for one in changed:
-            self._put(one)
+        await self._keep(*changed)
         return changed[-1]
 
     async def expire(self, silence_id: str) -> None:
@@ -136,9 +145,7 @@ class Silences:
         silence = self.get(silence_id)
         if silence.state(now) == "expired":
             raise Rejected(f"silence {silence_id} already expired")
-        ended = _expired(silence, now)
-        await self._keeper.save([ended])
-        self._put(ended)
+        await self._keep(_expired(silence, now))
 
     async def extend(self, silence_id: str, by_ms: int) -> Silence:
         """Let it end later by that much. Raises NotFound, and Rejected when it has ended."""
@@ -146,8 +153,7 @@ class Silences:
         if silence.state(now) == "expired":
             raise Rejected(f"silence {silence_id} has expired; make a new one")
         longer = msgspec.structs.replace(silence, ends_ms=silence.ends_ms + by_ms, updated_ms=now)
-        await self._keeper.save([longer])
-        self._put(longer)
+        await self._keep(longer)
         return longer
 
     async def note_told(self, silence_id: str, *, has_ended: bool) -> None:
@@ -159,21 +165,26 @@ class Silences:
             noted = msgspec.structs.replace(silence, ended_told_ms=silence.ends_ms)
         else:
             noted = msgspec.structs.replace(silence, ending_told_ms=silence.ends_ms)
-        await self._keeper.save([noted])
-        self._put(noted)
+        await self._keep(noted)
 
     async def tidy(self) -> None:
         """Forget silences that ended five days ago."""
         before = self._clock.now_ms() - _KEPT_AFTER_MS
         gone = [silence.id for silence in self._silences.values() if silence.ends_ms < before]
-        if gone:
+        if not gone:
+            return
+        with self._copy.changing():
             await self._keeper.forget(gone)
-        for silence_id in gone:
-            del self._silences[silence_id], self._compiled[silence_id]
+            for silence_id in gone:
+                self._silences.pop(silence_id, None)
+                self._compiled.pop(silence_id, None)
 
-    def _put(self, silence: Silence) -> None:
-        self._compiled[silence.id] = _compiled(silence)
-        self._silences[silence.id] = silence
+    async def _keep(self, *changed: Silence) -> None:
+        with self._copy.changing():
+            await self._keeper.save(changed)
+            silences, compiled = _indexed(changed)
+            self._silences.update(silences)
+            self._compiled.update(compiled)
 
 
 def checked(silence: Silence, now_ms: int) -> None:
@@ -201,6 +212,14 @@ def _place(silence: Silence, now_ms: int) -> tuple[int, int]:
             return 1, silence.starts_ms
         case _:
             return 2, -silence.ends_ms
+
+
+def _indexed(
+    found: Iterable[Silence],
+) -> tuple[dict[str, Silence], dict[str, tuple[Matcher, ...]]]:
+    """By id: the silences, and their conditions."""
+    silences = {one.id: one for one in found}
+    return silences, {key: _compiled(one) for key, one in silences.items()}
 
 
 def _compiled(silence: Silence) -> tuple[Matcher, ...]:
