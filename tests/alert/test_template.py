@@ -57,6 +57,17 @@ async def said(text: str, value: float = 0.25) -> str:
         ("{{ stripDomain `10.0.0.1:80` }}", "10.0.0.1:80"),
         ('{{ tableLink "up == 0" }}', "/graph?g0.expr=up+%3D%3D+0&g0.tab=1"),
         ('{{ parseDuration "1h30m" }}', "5400"),
+        ('{{ (1435065584.128 | toTime).Format "2006-01-02" }}', "2015-06-23"),
+        ("{{ with toTime 1435065584.128 }}{{ .Year }} {{ .Month }} {{ .Day }}{{ end }}",
+         "2015 June 23"),
+        ('{{ with toTime 0 }}{{ .Weekday }} {{ printf "%d" .Month }}{{ end }}', "Thursday 1"),
+        ("{{ 1435065584.128 | toTime }}", "2015-06-23 13:19:44.128 +0000 UTC"),
+        ('{{ range query "q" }}{{ . }}{{ end }}',
+         "{map[__value__:v instance:b] 2}{map[instance:a] 1}"),
+        ("{{ . }}", "{map[__name__:m instance:db1.example.org:9104 job:db] map[region:eu]"
+         " https://tocsin.example.org/base 0.25}"),
+        ('{{ title "don\'t a_b c-d é" }} {{ toUpper "straße" }}', "Don'T A_b C-D É STRAßE"),
+        ('{{ humanize "0x1p4" }} {{ humanize "1_000" }}', "16 1k"),
         ('{{ define "t" }}{{ .arg0 }}-{{ .arg1 }}{{ end }}{{ template "t" (args 1 "x") }}', "1-x"),
         ("{{ if gt $value 0.2 }}high{{ else }}low{{ end }}", "high"),
         ("no template at all: }}", "no template at all: }}"),
@@ -86,6 +97,53 @@ async def test_a_failing_template_says_so_in_its_place(text: str, reason: str) -
     assert words.endswith(">")
     assert reason in words
     assert reason in problem
+
+
+BEGIN = "<error expanding template: error executing template __alert_Down: template: __alert_Down:"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ('{{ humanize "abc" }}', "1:115", '<humanize "abc">: error calling humanize:'
+         ' strconv.ParseFloat: parsing "abc": invalid syntax'),
+        ('{{ humanize "1e400" }}', "1:115", '<humanize "1e400">: error calling humanize:'
+         ' strconv.ParseFloat: parsing "1e400": value out of range'),
+        ('{{ query "none" | first | value }}', "1:130", "<first>: error calling first:"
+         " first() called on vector with no elements"),
+        ("{{ humanizeTimestamp 1e20 }}", "1:115", "<humanizeTimestamp 1e20>: error calling"
+         " humanizeTimestamp: 1e+20 cannot be represented as a nanoseconds timestamp since it"
+         " overflows int64"),
+        ("{{ .Nope }}", "1:115", "<.Nope>: can't evaluate field Nope in type struct { Labels"
+         " map[string]string; ExternalLabels map[string]string; ExternalURL string;"
+         " Value float64 }"),
+        ("{{ .Labels.job.x }}", "1:122",
+         "<.Labels.job.x>: can't evaluate field x in type string"),
+        ("{{ $labels.job.x.y }}", "1:122",
+         "<$labels.job.x.y>: can't evaluate field x in type string"),
+        ("{{ $value.foo }}", "1:121", "<$value.foo>: can't evaluate field foo in type float64"),
+        ("{{ first }}", "1:115", "<first>: wrong number of args for first: want 1 got 0"),
+        ("{{ if gt $value 1000 }}{{ end }}", "1:118",
+         "<gt $value 1000>: error calling gt: incompatible types for comparison"),
+        ('{{ template "nope" }}', "1:124", '<{{template "nope"}}>: template "nope" not defined'),
+        ('a\nb {{ humanize "x" }}', "2:5", '<humanize "x">: error calling humanize:'
+         ' strconv.ParseFloat: parsing "x": invalid syntax'),
+    ],
+)  # fmt: skip
+async def test_a_failing_template_says_it_in_prometheus_s_words(
+    text: str, place: str, words: str
+) -> None:
+    assert await said(text) == f'{BEGIN}{place}: executing "__alert_Down" at {words}>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{{ ("{0.__class__.__init__.__globals__}").format . }}', "{{ $labels.job.format . }}",
+     "{{ $labels.job.ljust 999999999999 }}", '{{ range query "q" }}{{ .__class__ }}{{ end }}',
+     '{{ (query "q").append }}', "{{ $value.as_integer_ratio }}"],
+)  # fmt: skip
+async def test_a_template_does_not_reach_into_python(text: str) -> None:
+    assert "can't evaluate field" in await said(text)
 
 
 @pytest.mark.parametrize("text", ["{{ nope }}", "{{", "{{ $x }}", "{{ if }}x{{ end }}"])

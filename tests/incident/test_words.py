@@ -279,3 +279,12 @@ def test_no_go_template_fills_the_memory(source: str) -> None:
 )
 def test_what_go_templates_call_is_as_in_go(source: str, text: str) -> None:
     assert template_of(source, Notation.GO).fill(VALUES) == text
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['{{ ("{0.__class__.__init__.__globals__}").format . }}', '{{ ("a").ljust 999999999999 }}'],
+)
+def test_a_go_template_does_not_reach_into_python(source: str) -> None:
+    with pytest.raises(Rejected, match="can't evaluate field"):
+        template_of(source, Notation.GO).fill(VALUES)

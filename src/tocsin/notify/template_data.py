@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tocsin.kit.go_time import GoTime
 from tocsin.model.labels import Labels
 from tocsin.model.notices import Notice, NoticeAlert
-from tocsin.notify.go_time import GoTime
 
 _QUOTED = re.compile(r"([\\.+*?()|\[\]{}^$])")
 

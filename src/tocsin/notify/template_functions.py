@@ -15,8 +15,8 @@ import gotpl
 
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Rejected
+from tocsin.kit.go_time import GoTime, duration_words
 from tocsin.kit.regex import compile_pattern
-from tocsin.notify.go_time import GoTime, duration_words
 
 _WORD = re.compile(r"(^|[^\w'])(\w)", re.UNICODE)
 _GROUP = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")

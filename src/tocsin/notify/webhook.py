@@ -11,11 +11,11 @@ import msgspec
 
 from tocsin.kit.document import Document
 from tocsin.kit.fault import Rejected
+from tocsin.kit.go_time import rfc3339
 from tocsin.kit.quantity import Duration
 from tocsin.kit.secret import Secret, read_secret
 from tocsin.kit.yaml import decode
 from tocsin.model.notices import Notice, NoticeAlert
-from tocsin.notify.go_time import rfc3339
 from tocsin.notify.kind import Made, Making, SenderKind
 from tocsin.notify.template_data import Data, data_of
 from tocsin.notify.wire import go_json, post_json

@@ -100,3 +100,19 @@ def test_an_address_is_found_in_a_line_and_not_in_a_long_word() -> None:
     six = parse('{a="b"} |= ip("2001:db8::/32")')
     assert isinstance(six, LogQuery)
     assert run_of(six.stages)(Entry(0, "from 2001:db8::1 to you", {}))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ (.a).upper }}", "{{ (.a).ljust 999999999999 }}", "{{ (.a).format __timestamp__ }}",
+     '{{ ("{0.__class__}").format .a }}'],
+)  # fmt: skip
+def test_a_line_s_template_does_not_reach_into_python(source: str) -> None:
+    render = compiled(source)
+    with pytest.raises(Rejected, match="can't evaluate field"):
+        render({"a": "{0.__class__.__mro__}"}, "a line", 1)
+
+
+def test_a_line_s_moment_is_go_s() -> None:
+    render = compiled('{{ __timestamp__ }}|{{ (__timestamp__).Format "15:04" }}')
+    assert render({}, "", 1_700_000_000_120_000_000) == "2023-11-14 22:13:20.12 +0000 UTC|22:13"

@@ -6,12 +6,17 @@ Source: prometheus.io/docs/prometheus/latest/configuration/template_reference.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+import re
+
+from gotpl.runtime.gofmt import sprintf
 
 from tocsin.kit.fault import Rejected
+from tocsin.kit.go_time import GoTime
 
 _LARGE = "kMGTPEZY"
 _SMALL = "munpfazy"
+_LAST_NS = 2.0**63
+_HEX = re.compile(r"[+-]?0[xX][0-9a-fA-F_.]+[pP][+-]?\d+")
 
 
 def general(value: float) -> str:
@@ -26,12 +31,19 @@ def general(value: float) -> str:
 def number(given: object) -> float:
     """The number that a template handed over: a number, a duration in seconds, or its text."""
     if isinstance(given, bool) or not isinstance(given, (str, int, float)):
-        raise Rejected(f"can't convert {type(given).__name__} to float")
-    try:
+        raise Rejected(f"can't convert {sprintf('%T', given)} to float")
+    if not isinstance(given, str):
         return float(given)
-    except ValueError:
-        problem = f'strconv.ParseFloat: parsing "{given}": invalid syntax'
-        raise Rejected(problem) from None
+    problem = f'strconv.ParseFloat: parsing "{given}": '
+    if given != given.strip():
+        raise Rejected(f"{problem}invalid syntax")
+    try:
+        value = float.fromhex(given.replace("_", "")) if _HEX.fullmatch(given) else float(given)
+    except (ValueError, OverflowError):
+        raise Rejected(f"{problem}invalid syntax") from None
+    if math.isinf(value) and "inf" not in given.lower():
+        raise Rejected(f"{problem}value out of range")
+    return value
 
 
 def humanize(given: object) -> str:
@@ -88,21 +100,18 @@ def humanize_timestamp(given: object) -> str:
     value = number(given)
     if not math.isfinite(value):
         return general(value)
-    whole = instant(math.floor(value))
-    # Prometheus keeps milliseconds of it; Go leaves trailing zeros of the fraction away.
-    fraction = f"{int((value - math.floor(value)) * 1000):03d}".rstrip("0")
-    point = f".{fraction}" if fraction else ""
-    return f"{whole:%Y-%m-%d %H:%M:%S}{point} +0000 UTC"
+    return str(instant(value))
 
 
-def instant(given: object) -> datetime:
-    """Seconds since the epoch as a moment; raises Rejected when no calendar has it."""
+def instant(given: object) -> GoTime:
+    """Seconds since the epoch as a moment, to the millisecond; raises Rejected beyond Go's
+    clock, which counts nanoseconds in 64 bits."""
     value = number(given)
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (OverflowError, ValueError, OSError):
-        words = f"{general(value)} cannot be represented as a nanoseconds timestamp"
-        raise Rejected(words) from None
+    if not abs(value * 1e9) < _LAST_NS:  # not NaN either
+        shown = sprintf("%v", value)
+        words = f"{shown} cannot be represented as a nanoseconds timestamp since it overflows int64"
+        raise Rejected(words)
+    return GoTime(math.trunc(math.trunc(value * 1e9) / 1_000_000))
 
 
 def _shrunk(value: float, base: float, prefixes: list[str]) -> tuple[float, str]:

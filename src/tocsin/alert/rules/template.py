@@ -18,8 +18,10 @@ from gotpl import TypedMap
 from gotpl.runtime.gofmt import sprintf
 
 from tocsin.alert.rules import humanize
+from tocsin.alert.rules.template_error import go_s_words
 from tocsin.kit.fault import Fault, Rejected
 from tocsin.kit.regex import Match, compile_pattern
+from tocsin.kit.template_reach import Readable, enclosed
 from tocsin.model.labels import Labels
 from tocsin.query.promql.durations import parse_duration
 
@@ -29,7 +31,8 @@ _VARIABLES = (
 )
 _SHIFT = len(_VARIABLES)
 _GROUP = re.compile(r"\$(?:(\$)|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
-_WORD_START = re.compile(r"(?<![\w'])\w")
+# Go's `Title` begins a word after every sign of ASCII, apostrophes too, and after white space.
+_WORD_START = re.compile(r"(?:\A|(?<=[\x00-/:-@\[-^`{-\x7f\s])).", re.S)
 _BUDGET = gotpl.ExecutionBudget.strict()
 _DIRECTIVE = re.compile(r"%[^a-zA-Z%]*")
 _DIGITS = re.compile(r"[0-9]+")
@@ -38,7 +41,7 @@ _DIGITS_MOST = 9
 _ASKING = re.compile(r"\bquery\b")
 
 
-class Sample:
+class Sample(Readable):
     """One element of a query's result, as templates see it."""
 
     __slots__ = ("Labels", "Value")
@@ -46,6 +49,9 @@ class Sample:
     def __init__(self, labels: Labels, value: float) -> None:
         self.Labels = _map(labels)
         self.Value = value
+
+    def __str__(self) -> str:
+        return str(sprintf("{%v %v}", self.Labels, self.Value))
 
 
 Ask = Callable[[str], Awaitable[Sequence[tuple[Labels, float]]]]
@@ -75,9 +81,11 @@ class _Data:
 
     def __gotemplate_lookup__(self, name: str) -> object:
         if name not in self._fields:
-            known = "Labels, ExternalLabels, ExternalURL, Value"
-            raise gotpl.TemplateExecutionError(f"can't evaluate field {name}; there are: {known}")
+            raise gotpl.TemplateExecutionError(f"can't evaluate field {name}")
         return self._fields[name]
+
+    def __str__(self) -> str:
+        return str(sprintf("{%v %v %v %v}", *self._fields.values()))
 
 
 def check(text: str, name: str) -> None:
@@ -110,18 +118,23 @@ async def expand(
         functions = {**_functions(world.external_url), "query": query}
         asking = template.with_functions(functions)
         return await asking.render_async(data), ""
+    except gotpl.TemplateExecutionError as error:
+        words = go_s_words(error, _VARIABLES + text)
     except (gotpl.TemplateError, Fault) as error:
-        problem = f"error executing template __alert_{name}: {_words(error)}"
-        return f"<error expanding template: {problem}>", problem
+        words = str(error)
+    problem = f"error executing template __alert_{name}: {words}"
+    return f"<error expanding template: {problem}>", problem
 
 
 @lru_cache(maxsize=4096)
 def _compiled(text: str, name: str, external_url: str) -> gotpl.Template:
+    functions = _functions(external_url)
     return gotpl.Template(
         _VARIABLES + text,
         name=f"__alert_{name}",
-        functions=_functions(external_url),
+        functions=functions,
         missing_key="zero",
+        sandbox=enclosed(functions, _BUDGET),
         budget=_BUDGET,
     )
 
@@ -150,10 +163,10 @@ def _functions(external_url: str) -> Mapping[str, Callable[..., Any]]:  # Any: w
         "query": _no_query,
         "printf": _printf,
         "first": _first,
-        "value": lambda sample: sample.Value,
-        "label": lambda name, sample: sample.Labels.get(name, ""),
-        "strvalue": lambda sample: sample.Labels.get("__value__", ""),
-        "sortByLabel": lambda name, found: sorted(found, key=lambda s: s.Labels.get(name, "")),
+        "value": lambda given: _sample(given).Value,
+        "label": lambda name, given: _sample(given).Labels.get(name, ""),
+        "strvalue": lambda given: _sample(given).Labels.get("__value__", ""),
+        "sortByLabel": _sorted_by_label,
         "args": lambda *given: {f"arg{number}": one for number, one in enumerate(given)},
         "humanize": humanize.humanize,
         "humanize1024": humanize.humanize1024,
@@ -162,9 +175,9 @@ def _functions(external_url: str) -> Mapping[str, Callable[..., Any]]:  # Any: w
         "humanizeTimestamp": humanize.humanize_timestamp,
         "toTime": humanize.instant,
         "parseDuration": lambda text: parse_duration(text) / 1000,
-        "title": lambda text: _WORD_START.sub(lambda found: found[0].upper(), text),
-        "toUpper": lambda text: text.upper(),
-        "toLower": lambda text: text.lower(),
+        "title": lambda text: _WORD_START.sub(lambda found: _upper(found[0]), text),
+        "toUpper": _upper,
+        "toLower": lambda text: "".join(one.lower()[0] for one in text),
         "match": lambda pattern, text: compile_pattern(pattern).search(text) is not None,
         "reReplaceAll": _replace_all,
         "stripPort": _strip_port,
@@ -194,14 +207,38 @@ def _printf(text: str, *given: object) -> str:
     return str(sprintf(text, *given))
 
 
-def _first(found: Sequence[Sample]) -> Sample:
-    if not found:
+def _upper(text: str) -> str:
+    """Letter by letter, as Go does it: what has no capital letter of its own stays."""
+    capitals = ((one, one.upper()) for one in text)
+    return "".join(large if len(large) == 1 else one for one, large in capitals)
+
+
+def _sample(given: object) -> Sample:
+    if not isinstance(given, Sample):
+        raise Rejected(f"can't handle {sprintf('%v', given)} for arg of type *template.sample")
+    return given
+
+
+def _sorted_by_label(name: str, found: object) -> list[Sample]:
+    return sorted(_samples(found), key=lambda one: one.Labels.get(name, ""))
+
+
+def _samples(given: object) -> list[Sample]:
+    if not isinstance(given, list):
+        raise Rejected(f"can't handle {sprintf('%v', given)} for arg of type template.queryResult")
+    return [_sample(one) for one in given]
+
+
+def _first(found: object) -> Sample:
+    samples = _samples(found)
+    if not samples:
         raise Rejected("first() called on vector with no elements")
-    return found[0]
+    return samples[0]
 
 
 def _replace_all(pattern: str, replacement: str, text: str) -> str:
     """RE2 with Go's `$1` and `${name}`; a group that is not there gives nothing."""
+    compile_pattern(pattern)  # what is wrong is said of the pattern as it was written
     # Go's `.` does not match newlines; Tocsin's own patterns do.
     compiled = cast("_Replacing", compile_pattern(f"(?-s){pattern}"))
 

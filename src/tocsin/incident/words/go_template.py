@@ -12,6 +12,7 @@ from tocsin.incident.words.fields import Value
 from tocsin.incident.words.go_functions import FUNCTIONS
 from tocsin.kit.document import nearest
 from tocsin.kit.fault import Rejected
+from tocsin.kit.template_reach import enclosed, in_go_s_words
 
 _BUDGET = gotpl.ExecutionBudget(
     max_output_chars=100_000,
@@ -49,7 +50,7 @@ def fill(source: str, values: Mapping[str, Value]) -> str:
     try:
         return str(_compiled(source).render(_Fields(values)))
     except (gotpl.TemplateError, TypeError, ValueError) as error:
-        raise Rejected(f"the template fails: {error}") from error
+        raise Rejected(f"the template fails: {in_go_s_words(str(error))}") from error
 
 
 def field_name(name: str) -> str:
@@ -75,5 +76,10 @@ class _Fields:
 @lru_cache(maxsize=512)
 def _compiled(source: str) -> gotpl.Template:
     return gotpl.Template(
-        source, name="words", functions=dict(FUNCTIONS), missing_key="error", budget=_BUDGET
+        source,
+        name="words",
+        functions=dict(FUNCTIONS),
+        missing_key="error",
+        sandbox=enclosed(FUNCTIONS, _BUDGET),
+        budget=_BUDGET,
     )

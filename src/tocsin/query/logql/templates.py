@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -17,7 +16,9 @@ from gotpl.environment import Environment
 from gotpl.runtime.gofmt import sprintf
 
 from tocsin.kit.fault import Fault, Rejected
+from tocsin.kit.go_time import GoTime
 from tocsin.kit.regex import compile_pattern
+from tocsin.kit.template_reach import enclosed, in_go_s_words
 from tocsin.query.logql.units import bytes_of, seconds_of
 
 _BUDGET = gotpl.ExecutionBudget(
@@ -45,7 +46,13 @@ def compiled(source: str) -> Render:
     if not any("{{" in piece for piece in pieces[::2]) and "{{-" not in source:
         return _plain(pieces)
     context = _Context()
-    environment = Environment(functions=context.functions(), missing_key="zero", budget=_BUDGET)
+    functions = context.functions()
+    environment = Environment(
+        functions=functions,
+        missing_key="zero",
+        sandbox=enclosed(functions, _BUDGET),
+        budget=_BUDGET,
+    )
     try:
         engine = environment.from_sources({"line": source})
     except gotpl.TemplateError as error:
@@ -56,7 +63,7 @@ def compiled(source: str) -> Render:
         try:
             return engine.render_source(source, dict(labels)).replace("<no value>", "")
         except (gotpl.TemplateError, Fault) as error:
-            raise Rejected(str(error)) from error
+            raise Rejected(in_go_s_words(str(error))) from error
 
     return render
 
@@ -84,7 +91,7 @@ class _Context:
             **_TEXT,
             **_NUMBERS,
             "__line__": lambda: self.line,
-            "__timestamp__": lambda: datetime.fromtimestamp(self.ts_ns / 1e9, UTC),
+            "__timestamp__": lambda: GoTime(self.ts_ns // 1_000_000),
         }
 
 

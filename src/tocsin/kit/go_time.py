@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tocsin.kit.fault import Rejected
+from tocsin.kit.template_reach import Readable
 
 _ELEMENT = re.compile(
     r"January|Jan|Monday|Mon|MST|2006|Z07:00:00|Z0700|Z07:00|Z07|-07:00:00|-0700|-07:00|-07"
@@ -15,7 +16,27 @@ _ELEMENT = re.compile(
 _ZERO = "0001-01-01"
 
 
-class GoTime:
+class _Called(int):
+    """A number that is printed by its name: a month, a day of the week."""
+
+    words: str
+
+    @classmethod
+    def of(cls, number: int, words: str) -> _Called:
+        """The number of that name."""
+        made = cls(number)
+        made.words = words
+        return made
+
+    def __str__(self) -> str:
+        return self.words
+
+    def __go_format_value__(self, kind: str, mode: str, *, nested: bool) -> str:
+        """As `{{ .Month }}` prints it."""
+        return self.words
+
+
+class GoTime(Readable):
     """A moment with a place; `ms` None is Go's zero time."""
 
     def __init__(self, ms: int | None, zone: ZoneInfo | None = None) -> None:
@@ -47,6 +68,38 @@ class GoTime:
     def IsZero(self) -> bool:  # noqa: N802 - the name in templates
         """Whether it is not given."""
         return self.ms is None
+
+    def Year(self) -> int:  # noqa: N802 - the name in templates
+        """The year."""
+        return self.moment.year
+
+    def Month(self) -> int:  # noqa: N802 - the name in templates
+        """The month from 1, printed by its name."""
+        return _Called.of(self.moment.month, f"{self.moment:%B}")
+
+    def Day(self) -> int:  # noqa: N802 - the name in templates
+        """The day of the month."""
+        return self.moment.day
+
+    def YearDay(self) -> int:  # noqa: N802 - the name in templates
+        """The day of the year."""
+        return self.moment.timetuple().tm_yday
+
+    def Weekday(self) -> int:  # noqa: N802 - the name in templates
+        """The day of the week, 0 is Sunday, printed by its name."""
+        return _Called.of(self.moment.isoweekday() % 7, f"{self.moment:%A}")
+
+    def Hour(self) -> int:  # noqa: N802 - the name in templates
+        """The hour of the day."""
+        return self.moment.hour
+
+    def Minute(self) -> int:  # noqa: N802 - the name in templates
+        """The minute of the hour."""
+        return self.moment.minute
+
+    def Second(self) -> int:  # noqa: N802 - the name in templates
+        """The second of the minute."""
+        return self.moment.second
 
     def in_zone(self, name: str) -> GoTime:
         """The same moment elsewhere; raises Rejected for a zone that is not known."""
