@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.product import Product
 
@@ -70,8 +70,30 @@ def test_what_one_does_appears_where_another_looks_and_leaves_what_is_typed(
         theirs.get_by_label("Note").fill("The index is being rebuilt")
         theirs.get_by_role("button", name="Note", exact=True).click()
         expect(theirs.locator("#timeline")).to_contain_text("The index is being rebuilt")
-    expect(page.locator("#timeline")).to_contain_text("The index is being rebuilt")
-    expect(page.get_by_label("Note")).to_have_value("half a thou")
+        expect(page.locator("#timeline")).to_contain_text("The index is being rebuilt")
+        expect(page.get_by_label("Note")).to_have_value("half a thou")
+        _open(theirs, "Search is down", "P0")
+        bar = theirs.locator(".state-bar").inner_text()
+        theirs.goto(f"/incidents/{number}")
+        page.get_by_label("Note").fill("half a thought")
+        theirs.get_by_role("button", name="Acknowledge", exact=True).click()
+    expect(page.get_by_role("button", name="Give back")).to_be_visible()
+    expect(page.locator(".state-bar")).to_contain_text(bar.partition(",")[0])
+    expect(page.get_by_label("Note")).to_have_value("half a thought")
+
+
+def test_a_page_that_is_not_live_any_more_says_so(chromium: Browser, product: Product) -> None:
+    with chromium.new_context(base_url=product.http) as context:
+        page = context.new_page()
+        _open(page, "The network is down", "P2")
+        warning = page.get_by_role("alert").filter(has_text="Not live since")
+        expect(warning).to_be_hidden()
+        context.set_offline(True)
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('refresh'))")
+        expect(warning).to_contain_text("Tocsin does not answer.")
+        context.set_offline(False)
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('refresh'))")
+        expect(warning).to_be_hidden()
 
 
 def test_an_edit_of_what_somebody_else_edited_shows_theirs_and_keeps_ours(

@@ -1,23 +1,26 @@
-import { toast } from "../lib/dom.js";
+import { el, toast } from "../lib/dom.js";
 import { morph } from "../lib/morph.js";
 
 const LEAST_MS = 500;
 const REST_MS = 30_000;
+const PATIENCE_MS = 10_000;
 
 /**
  * Keeps an incident's page true: whenever the server says that it changed, the page is read anew and
- * only what differs is touched. What somebody is typing stays. Pictures are pasted or dropped into
- * the note box.
+ * only what differs is touched, the bar across the top too. What somebody is typing stays. When that
+ * cannot be read any more, the page says so. Pictures are pasted or dropped into the note box.
  */
 class TcIncident extends HTMLElement {
   connectedCallback() {
     this.drawn = 0;
+    this.warning = /** @type {HTMLElement | undefined} */ (undefined);
     this.watch();
     this.timer = setInterval(() => { if (!document.hidden) this.soon(); }, REST_MS);
     document.body.addEventListener("refresh", this);
     document.body.addEventListener("htmx:afterRequest", this);
     this.addEventListener("keydown", (event) => this.send(event));
     this.addEventListener("click", (event) => this.show(event));
+    this.addEventListener("close", () => this.soon(), true); // a dialog that held changes back
     this.addEventListener("paste", (event) => this.pasted(event.clipboardData, event));
     this.addEventListener("drop", (event) => this.pasted(event.dataTransfer, event));
     this.addEventListener("change", (event) => {
@@ -30,6 +33,7 @@ class TcIncident extends HTMLElement {
     clearInterval(this.timer);
     clearTimeout(this.waiting);
     this.source?.close();
+    this.warning?.remove();
     document.body.removeEventListener("refresh", this);
     document.body.removeEventListener("htmx:afterRequest", this);
   }
@@ -37,7 +41,8 @@ class TcIncident extends HTMLElement {
   watch() {
     this.source = new EventSource(this.getAttribute("src") ?? "");
     this.source.addEventListener("changed", () => this.soon());
-    this.source.addEventListener("open", () => { if (this.drawn) this.soon(); });
+    this.source.addEventListener("open", () => { if (this.drawn || this.warning) this.soon(); });
+    this.source.addEventListener("error", () => this.soon());
   }
 
   /** @param {Event} event */
@@ -63,10 +68,56 @@ class TcIncident extends HTMLElement {
 
   async draw() {
     this.drawn = Date.now();
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-    if (!answer?.ok || !this.isConnected) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("tc-incident");
-    if (!fresh || this.querySelector("dialog[open]")) return;
+    if (this.drawing) {
+      this.again = true;
+      return;
+    }
+    this.drawing = true;
+    await this.read();
+    this.drawing = false;
+    if (this.source?.readyState === EventSource.CLOSED) this.watch();
+    if (!this.again) return;
+    this.again = false;
+    this.soon();
+  }
+
+  async read() {
+    const wait = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: wait }).catch(() => null);
+    const text = await answer?.text().catch(() => null);
+    if (!this.isConnected) return;
+    const page = answer?.ok && text ? new DOMParser().parseFromString(text, "text/html") : null;
+    const fresh = page?.querySelector("tc-incident");
+    this.warn(fresh ? "" : page ? "You are logged out, or this incident is not shown to you any more." : "Tocsin does not answer.");
+    if (!page || !fresh || this.querySelector("dialog[open]")) return;
+    this.bar(page.querySelector(".state-bar"));
+    this.redraw(fresh);
+  }
+
+  /** The bar across the top is about this incident, perhaps. @param {Element | null} fresh */
+  bar(fresh) {
+    const here = document.querySelector(".state-bar");
+    if (here && fresh) morph(here, fresh);
+    else if (here) here.remove();
+    else if (fresh) document.querySelector(".frame")?.before(document.importNode(fresh, true));
+  }
+
+  /** Nobody takes an old page for a live one. @param {string} words none: it is live */
+  warn(words) {
+    if (!words) {
+      this.warning?.remove();
+      this.warning = undefined;
+      return;
+    }
+    const at = new Date().toLocaleTimeString([], { timeZoneName: "short" });
+    this.warning ??= el("div", { class: "notice critical not-live", role: "alert" }, el("div", { class: "what" }, el("b", { text: `Not live since ${at}.` }), el("span"), el("a", { href: location.href, text: "Load it again" })));
+    const said = this.warning.querySelector("span");
+    if (said && said.textContent !== ` ${words} `) said.textContent = ` ${words} `;
+    if (!this.warning.isConnected) this.before(this.warning);
+  }
+
+  /** @param {Element} fresh */
+  redraw(fresh) {
     // What was asked for after the page came, and what somebody typed, is not in the answer.
     for (const id of ["changed", "response"]) {
       const here = this.querySelector(`#${id}`);
