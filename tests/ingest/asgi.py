@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from tocsin.ingest.config import IngestConfig
 from tocsin.ingest.intake import Intake
@@ -115,6 +116,51 @@ class Answer:
         return msgspec.json.decode(self.body)
 
 
+async def call(
+    app: ASGIApp,
+    method: str,
+    path: str,
+    body: bytes | Sequence[bytes] = b"",
+    **headers: str,
+) -> Answer:
+    """Send one request; underscores in header names become hyphens."""
+    chunks = [body] if isinstance(body, bytes) else list(body)
+    messages = [
+        {"type": "http.request", "body": chunk, "more_body": at + 1 < len(chunks)}
+        for at, chunk in enumerate(chunks)
+    ]
+    raw_path, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "path": raw_path,
+        "raw_path": raw_path.encode(),
+        "query_string": query.encode(),
+        "headers": [
+            (name.replace("_", "-").lower().encode(), value.encode())
+            for name, value in headers.items()
+        ],
+        "server": ("localhost", 7777),
+        "client": ("127.0.0.1", 1),
+        "scheme": "http",
+        "root_path": "",
+    }
+    sent: list[Any] = []
+
+    async def receive() -> Any:  # ASGI messages
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:  # ASGI messages
+        sent.append(message)
+
+    await app(scope, receive, send)
+    head = sent[0]
+    content = b"".join(message.get("body", b"") for message in sent[1:])
+    pairs = {key.decode().lower(): value.decode() for key, value in head["headers"]}
+    return Answer(head["status"], pairs, content)
+
+
 @dataclass(slots=True)
 class Site:
     """The application and what reached its store."""
@@ -139,41 +185,7 @@ class Site:
         **headers: str,
     ) -> Answer:
         """Send one request; underscores in header names become hyphens."""
-        chunks = [body] if isinstance(body, bytes) else list(body)
-        messages = [
-            {"type": "http.request", "body": chunk, "more_body": at + 1 < len(chunks)}
-            for at, chunk in enumerate(chunks)
-        ]
-        raw_path, _, query = path.partition("?")
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": method,
-            "path": raw_path,
-            "raw_path": raw_path.encode(),
-            "query_string": query.encode(),
-            "headers": [
-                (name.replace("_", "-").lower().encode(), value.encode())
-                for name, value in headers.items()
-            ],
-            "server": ("localhost", 7777),
-            "client": ("127.0.0.1", 1),
-            "scheme": "http",
-            "root_path": "",
-        }
-        sent: list[Any] = []
-
-        async def receive() -> Any:  # ASGI messages
-            return messages.pop(0) if messages else {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:  # ASGI messages
-            sent.append(message)
-
-        await self.app(scope, receive, send)
-        head = sent[0]
-        content = b"".join(message.get("body", b"") for message in sent[1:])
-        pairs = {key.decode().lower(): value.decode() for key, value in head["headers"]}
-        return Answer(head["status"], pairs, content)
+        return await call(self.app, method, path, body, **headers)
 
     def restart(self, config: LogsConfig) -> None:
         """Forget of lines what is not read from the store at a start."""

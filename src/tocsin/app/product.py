@@ -96,6 +96,7 @@ class Tocsin:
             Sinks(parts.intake, parts.logs.intake, parts.traces.intake),
             loaded.config.ingest.body,
             authorize=parts.authenticator.grpc_sender,
+            room=self._services.body_room,
         )
         parts.errors.alerts.link_with(lambda: self._external_url)
         self._background = Background(parts.intake, loaded.config.ingest, parts.clock)

@@ -19,6 +19,9 @@ class BodyConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a body as it is sent."""
     max_inflated_size: Size = Size(128 << 20)
     """Bytes of a body once it is decompressed."""
+    max_held: Size = Size(256 << 20)
+    """Bytes of all bodies above 1MiB that are in work at once, decompressed. Further ones wait some
+    seconds, and are to be sent again then; one alone may be larger."""
     timeout: Duration = Duration(30)
     """How long a sender may take for one body."""
 

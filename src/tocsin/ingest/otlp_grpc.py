@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metr
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 
 from tocsin.ingest import otlp_service
+from tocsin.ingest.body_room import BodyRoom
 from tocsin.ingest.config import BodyConfig
 from tocsin.ingest.grpc_status import Trailers, code_of, trailers_of
 from tocsin.ingest.otlp_service import Sinks
@@ -48,8 +49,17 @@ async def anybody(metadata: Mapping[str, str]) -> str | None:
 class OtlpGrpc:
     """The gRPC server; refuses messages over the body limit before they are decoded."""
 
-    def __init__(self, sinks: Sinks, limits: BodyConfig, *, authorize: Authorize = anybody) -> None:
+    def __init__(
+        self,
+        sinks: Sinks,
+        limits: BodyConfig,
+        *,
+        authorize: Authorize = anybody,
+        room: BodyRoom | None = None,
+    ) -> None:
+        """`room` is shared with what else takes bodies in."""
         self._sinks = sinks
+        self._room = room or BodyRoom()
         self._limits = limits
         self._authorize = authorize
         self._server: Any = None  # grpc has no types
@@ -95,7 +105,8 @@ class OtlpGrpc:
             sender = await self._authorize(_texts(context.invocation_metadata()))
             if sender is None:  # the key was revoked while the message came
                 await context.abort(grpc.StatusCode.UNAUTHENTICATED, _DENIED)
-            return await otlp_service.export(self._sinks, _parsed(kind, body), sender or "")
+            async with self._room.holding(len(body), self._limits.max_held):
+                return await otlp_service.export(self._sinks, _parsed(kind, body), sender or "")
         except Fault as fault:
             await context.abort(code_of(fault), str(fault), trailers_of(fault))
             raise

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tocsin.ingest.body_room import LARGE_BYTES, BodyRoom
 from tocsin.ingest.config import BodyConfig
 from tocsin.kit import compress
 from tocsin.kit.fault import Fault, NotFound, Permanent, Rejected, Temporary, TooLarge, TooMuch
@@ -18,6 +20,51 @@ _INLINE_BYTES = 64 << 10
 """Bodies up to this size are decompressed on the spot, unless they become larger than
 `_INLINE_INFLATED_BYTES`: under a millisecond."""
 _INLINE_INFLATED_BYTES = 1 << 20
+_USUAL = 16
+"""Bodies rarely become larger by being decompressed: room for more is asked for when they do."""
+_HELD = "tocsin.held_body"
+
+
+class HeldBody:
+    """The room that one request takes for its body, until it is answered."""
+
+    def __init__(self, room: BodyRoom) -> None:
+        self._room = room
+        self._bytes = 0
+
+    async def take(self, size_bytes: int, most_bytes: int) -> None:
+        """Take so much instead of what it has. Raises Temporary when there is no room."""
+        self.give_back()
+        if size_bytes > LARGE_BYTES:
+            await self._room.take(size_bytes, most_bytes)
+            self._bytes = size_bytes
+
+    def shrink(self, size_bytes: int) -> None:
+        """It is no larger than that after all."""
+        if size_bytes < self._bytes:
+            self._room.give_back(self._bytes - size_bytes)
+            self._bytes = size_bytes
+
+    def give_back(self) -> None:
+        """It needs no room any more."""
+        self._room.give_back(self._bytes)
+        self._bytes = 0
+
+
+class Bodies:
+    """Lets requests hold room for their bodies until they are answered."""
+
+    def __init__(self, app: ASGIApp, room: BodyRoom) -> None:
+        self._app = app
+        self._room = room
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it."""
+        held = scope[_HELD] = HeldBody(self._room)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            held.give_back()
 
 
 class TooSlow(Rejected):
@@ -32,7 +79,8 @@ async def read_body(request: Request, limits: BodyConfig, *, encoding: str | Non
     """The whole body, decompressed.
 
     `encoding` replaces the request's Content-Encoding. Raises TooLarge beyond the limits (before
-    reading when the length is announced), TooSlow, or Rejected for a body that is not what it says.
+    reading when the length is announced), TooSlow, Rejected for a body that is not what it says, or
+    Temporary when too many large ones are in work.
     """
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced) > limits.max_size:
@@ -45,14 +93,32 @@ async def read_body(request: Request, limits: BodyConfig, *, encoding: str | Non
     except ClientDisconnect as error:
         raise Rejected("the sender left before its body was complete") from error
     named = request.headers.get("content-encoding", "") if encoding is None else encoding
+    held: HeldBody = request.scope.get(_HELD) or HeldBody(BodyRoom())
     if not named.strip():
+        await held.take(len(raw), limits.max_held)
         return raw
     if len(raw) <= _INLINE_BYTES:
         with contextlib.suppress(TooLarge):
             return compress.inflate(
                 raw, named, min(_INLINE_INFLATED_BYTES, limits.max_inflated_size)
             )
-    return await asyncio.to_thread(compress.inflate, raw, named, limits.max_inflated_size)
+    return await _inflated(raw, named, limits, held)
+
+
+async def _inflated(raw: bytes, named: str, limits: BodyConfig, held: HeldBody) -> bytes:
+    """Its decompressed form, which has its room before it is made."""
+    most = int(limits.max_inflated_size)
+    usual = min(most, max(2 * _INLINE_INFLATED_BYTES, _USUAL * len(raw)))
+    await held.take(usual, limits.max_held)
+    try:
+        body = await asyncio.to_thread(compress.inflate, raw, named, usual)
+    except TooLarge:
+        if usual == most:
+            raise
+        await held.take(most, limits.max_held)
+        body = await asyncio.to_thread(compress.inflate, raw, named, most)
+    held.shrink(len(body))
+    return body
 
 
 async def _read(request: Request, limits: BodyConfig) -> bytes:

@@ -66,6 +66,7 @@ from tocsin.web.api import (
     traces,
 )
 from tocsin.web.authenticator import Authenticator
+from tocsin.web.body import Bodies
 from tocsin.web.compressed import Compressed
 from tocsin.web.guard import Front, Guard
 from tocsin.web.measured import Measured
@@ -170,7 +171,7 @@ def _application(
     app.state.addresses = addresses
     app.router.redirect_slashes = False
     door = StatusDoor(app, lambda: parts.status_page.board)
-    front = Compressed(Front(door, people))
+    front = Compressed(Bodies(Front(door, people), parts.body_room))
     return Measured(front, {route.endpoint: route.path for route in routes})
 
 

@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 
 from tocsin.alert.trying.trial_room import TrialRoom
+from tocsin.ingest.body_room import BodyRoom
 from tocsin.kit.clock import Clock
 from tocsin.model.series import SeriesSource
 from tocsin.web.alert_board import AlertBoard
@@ -258,6 +259,7 @@ class Services:
     incident_feed: IncidentFeed = field(default_factory=IncidentFeed)
     trials: TrialRoom = field(default_factory=TrialRoom)
     board: AlertBoard = field(default_factory=AlertBoard)
+    body_room: BodyRoom = field(default_factory=BodyRoom)
 
     @property
     def config(self) -> WebConfig:
