@@ -82,6 +82,7 @@ def told(plan: RoutingPlan, labels: Mapping[str, str]) -> list[str]:
         ("soon", None),
         ("5", None),
         ("0", None),
+        ("0 minutes", None),
         ("5 moons", None),
         ("", None),
     ],

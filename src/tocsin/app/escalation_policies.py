@@ -10,7 +10,6 @@ from tocsin.app.oncall import on_call_plan
 from tocsin.incident.severity import NOBODY
 from tocsin.kit.document import Document, nearest
 from tocsin.oncall.escalation.config import Policies, read_policies
-from tocsin.oncall.escalation.names import UnknownName
 from tocsin.oncall.roster import Roster
 
 
@@ -19,10 +18,8 @@ def read_escalations(loaded: Loaded, roster: Roster) -> Policies:
     config = loaded.config
     given = config.oncall
     matrix, channels = given.escalation_matrix, _channels(loaded)
-    try:
-        policies = read_policies(given.policies, matrix, given.roles, roster, channels)
-    except UnknownName as error:
-        raise loaded.document.error(str(error), "oncall", "roles", nearest=error.near) from error
+    roles = loaded.document.get("oncall", "roles")
+    policies = read_policies(given.policies, matrix, given.roles, roster, channels, roles)
     for severity, level in config.incidents.severities.items():
         name = level.escalation
         if name in ("", NOBODY) or policies.targets(name) is not None:

@@ -49,8 +49,9 @@ class ResponseTime(Duration):
         parts = _PART.findall(wanted)
         is_words = wanted and len(wanted) <= _LONGEST and not _PART.sub("", wanted)
         if is_words and all(unit in _UNIT_SECONDS for _, unit in parts):
-            return cls(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
-        found = _prometheus_duration(wanted, text)
+            found = Duration(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+        else:
+            found = _prometheus_duration(wanted, text)
         if not found > 0:
             raise Rejected(f"expected {cls.EXPECTED}, got {text!r}")
         return cls(found)

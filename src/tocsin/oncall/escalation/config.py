@@ -88,6 +88,7 @@ def read_policies(
     roles: Mapping[str, str],
     roster: Roster,
     channels: Collection[str] = (),
+    roles_at: Document | None = None,
 ) -> Policies:
     """The configured policies, and where these say nothing, P0 to P2 as shipped: who is on call,
     then who is second, twice, then everyone. Raises OnCallError with every mistake."""
@@ -106,7 +107,7 @@ def read_policies(
             problem = "oncall.policies has a policy `default` already; remove it or the matrix"
             mistakes.add(matrix, problem)
         found.setdefault(DEFAULT, _of_matrix(matrix, names, mistakes))
-    _check_roles(names, policies or matrix, mistakes)
+    _check_roles(names, roles_at, mistakes)
     mistakes.raise_any()
     if DEFAULT not in found and roster.default_schedule:
         found = {**_shipped(roster.default_schedule), **found}
@@ -114,14 +115,13 @@ def read_policies(
 
 
 def _check_roles(names: Names, place: Document | None, mistakes: Mistakes) -> None:
-    for role, meaning in names.roles.items():
+    for role in names.roles:
         try:
             names.meant(f"role:{role}")
         except UnknownName as error:
-            if place is not None:
-                mistakes.add(place, f"oncall.roles.{role}: {error}", near=error.near)
-            else:
-                raise UnknownName(f"oncall.roles.{role}: {meaning}: {error}", error.near) from error
+            if place is None:
+                raise
+            mistakes.add(place, str(error), role, near=error.near)
 
 
 def _shipped(schedule: str) -> dict[str, Policy]:
@@ -235,8 +235,10 @@ def _of_matrix(matrix: Document, names: Names, mistakes: Mistakes) -> Policy:
     reached = {entry.escalate_to for _, entry in entries.values()}
     first = next((name for name in entries if name not in reached), "")
     if not first:
-        problem = "the matrix goes round in a circle; somebody must be the first"
+        circle = " → ".join(_circle(entries))
+        problem = f"the matrix goes round in a circle: {circle}; take one of these out"
         mistakes.add(matrix, problem)
+        return Policy(name=DEFAULT, steps=(Step(()),))
     steps: list[Step] = []
     seen: set[str] = set()
     name = first
@@ -258,6 +260,16 @@ def _of_matrix(matrix: Document, names: Names, mistakes: Mistakes) -> Policy:
         near = nearest(lost, reached)
         mistakes.add(matrix, f"nobody escalates to {lost!r}; remove it", lost, near=near)
     return Policy(name=DEFAULT, steps=tuple(steps) or (Step(()),), description="The matrix")
+
+
+def _circle(entries: Mapping[str, tuple[Document, MatrixEntry]]) -> list[str]:
+    """Where everybody is escalated to by somebody: a way that comes back, its end its beginning."""
+    way: list[str] = []
+    name = next(iter(entries), "")
+    while name and name not in way:
+        way.append(name)
+        name = entries[name][1].escalate_to if name in entries else ""
+    return [*way[way.index(name) :], name] if name else way
 
 
 def _matrix_entries(

@@ -4,6 +4,7 @@
 const ACTIONS = { "page.acknowledge": "Acknowledge", "page.escalate": "Escalate" };
 const ICON = "/static/pwa/icon-192.png";
 const BADGE = "/static/pwa/badge-96.png";
+const PATIENCE_MS = 20_000;
 const URGENT = [400, 150, 400, 150, 400, 150, 800];
 
 self.addEventListener("install", () => void self.skipWaiting());
@@ -52,7 +53,7 @@ self.addEventListener("notificationclick", (event) => {
 async function reply(address, notification) {
   let words;
   try {
-    const response = await fetch(address, { method: "POST", headers: { Accept: "application/json" }, credentials: "omit" });
+    const response = await fetch(address, { method: "POST", headers: { Accept: "application/json" }, credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) });
     const said = await response.json();
     words = said.done ?? said.problem ?? `Tocsin answered ${response.status}.`;
     if (response.ok) {
