@@ -124,3 +124,24 @@ async def test_another_alertmanager_file_may_be_given(tmp_path: Path) -> None:
     other.write_text(ROUTES.replace("group_wait: 30s", "group_wait: 90s"))
     cases = case_file.read(tmp_path / "test.yml", other)
     assert any("3m30s" in words for words in await case_run.run(cases, dry_receivers))
+
+
+async def test_a_test_may_begin_at_a_moment_so_that_hours_of_the_week_count(tmp_path: Path) -> None:
+    (tmp_path / "rules.yml").write_text(RULES)
+    (tmp_path / "alertmanager.yml").write_text(
+        ROUTES.replace("matchers: [severity=critical]", "matchers: [severity=critical],"
+                       " mute_time_intervals: [sundays]")
+        + "time_intervals: [{name: sundays, time_intervals: [{weekdays: [sunday]}]}]\n"
+    )  # fmt: skip
+    told = """
+      - {eval_time: 20m, receiver: pager, exp_notifications: [{exp_at: 3m30s}, {exp_at: 13m30s}]}
+"""
+    (tmp_path / "test.yml").write_text(CASES.format(tests=told))
+    assert await case_run.run(case_file.read(tmp_path / "test.yml"), dry_receivers) == []
+    text = CASES.format(tests=told).replace(
+        "tests:\n  - interval",
+        "tests:\n  - start_timestamp: 2026-11-22T09:00:00+01:00\n    interval",
+    )
+    (tmp_path / "test.yml").write_text(text)
+    (found,) = await case_run.run(case_file.read(tmp_path / "test.yml"), dry_receivers)
+    assert "got:      none" in found

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from tocsin.alert.trying import case_file, case_run
+from tocsin.kit.document import ConfigError
 
 FOLDER = Path(__file__).parent / "rules"
 EVERYDAY = (FOLDER / "everyday_test.yml").read_text()
@@ -53,3 +54,33 @@ async def test_the_verdict_is_that_of_promtool(tmp_path: Path, name: str) -> Non
     theirs = await anyio.run_process(["promtool", "test", "rules", str(file)], check=False)
     ours = await case_run.run(case_file.read(file))
     assert (ours == []) == (theirs.returncode == 0), (ours, theirs.stdout, theirs.stderr)
+
+
+@pytest.mark.parametrize("start", ["1609459200", "2021-01-01T01:00:00+01:00", "1609459200.0"])
+async def test_a_test_may_begin_at_a_moment(tmp_path: Path, start: str) -> None:
+    (tmp_path / "rules.yml").write_text(
+        "groups: [{name: g, rules: [{alert: Morning, expr: 'hour() == 0 and on() x > 1'}]}]"
+    )
+    (tmp_path / "test.yml").write_text(f"""
+rule_files: [rules.yml]
+tests:
+  - start_timestamp: {start}
+    interval: 1m
+    input_series: [{{series: x, values: '0+1x100'}}]
+    alert_rule_test:
+      - {{eval_time: 1m, alertname: Morning}}
+      - {{eval_time: 59m, alertname: Morning, exp_alerts: [{{}}]}}
+      - {{eval_time: 60m, alertname: Morning}}
+    promql_expr_test:
+      - {{expr: time(), eval_time: 90s, exp_samples: [{{value: 1609459290}}]}}
+      - {{expr: x, eval_time: 2m, exp_samples: [{{labels: x, value: 2.0000000001}}]}}
+""")
+    (words,) = await case_run.run(case_file.read(tmp_path / "test.yml"))
+    assert words.endswith("expected: x{} 2.0000000001\n  got:      x{} 2")
+
+
+@pytest.mark.parametrize("start", ["yesterday", "2021-01-01T00:00:00", "1969-12-31T00:00:00Z"])
+def test_a_moment_that_is_none_is_refused_with_its_place(tmp_path: Path, start: str) -> None:
+    (tmp_path / "test.yml").write_text(f"tests: [{{start_timestamp: '{start}'}}]")
+    with pytest.raises(ConfigError, match=r"test.yml:1:27: tests\[0\].start_timestamp: expected s"):
+        case_file.read(tmp_path / "test.yml")

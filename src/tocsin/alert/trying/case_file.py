@@ -8,7 +8,9 @@ Source: prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules.
 from __future__ import annotations
 
 import glob
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -19,6 +21,28 @@ from tocsin.kit.fault import Rejected
 from tocsin.kit.quantity import Duration
 from tocsin.kit.yaml import decode, load
 from tocsin.model.labels import Labels
+
+_SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?", re.ASCII)
+_LAST_MS = 253_402_300_799_000
+
+
+class Moment(int):
+    """Milliseconds since the epoch, written in seconds or as RFC 3339 has it."""
+
+    EXPECTED = "seconds since 1970 or a moment with its zone such as 2026-01-31T09:00:00Z"
+
+    @classmethod
+    def from_config(cls, text: str) -> Moment:
+        """Raises Rejected for anything else, and for what was before 1970."""
+        if _SECONDS.fullmatch(text):
+            return cls(round(float(text) * 1000))
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None or not 0 <= moment.timestamp() * 1000 < _LAST_MS:
+            raise Rejected(f"expected {cls.EXPECTED}, got {text!r}")
+        return cls(round(moment.timestamp() * 1000))
 
 
 class InputSeries(msgspec.Struct, frozen=True):
@@ -87,6 +111,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Input, and what is expected of it."""
 
     name: str = ""
+    start_timestamp: Moment = Moment(0)
     interval: Duration = Duration(0)
     input_series: tuple[InputSeries, ...] = ()
     alert_rule_test: tuple[AlertTest, ...] = ()

@@ -55,8 +55,10 @@ class CaseNotifications:
     Raises Rejected when the `alertmanager.yml` is wrong.
     """
 
-    def __init__(self, file: Path, teller: Teller, external_url: str) -> None:
-        self._clock = FakeClock(0.0)
+    def __init__(self, file: Path, teller: Teller, external_url: str, start_ms: int = 0) -> None:
+        """`start_ms` is the moment from which the test counts."""
+        self._start_ms = start_ms
+        self._clock = FakeClock(start_ms / 1000)
         self._told: list[Told] = []
         self._plan, self._integrations = teller(file, self._clock, external_url, self._told)
         alerts: Unkept[Labels, Known] = Unkept()
@@ -84,8 +86,8 @@ class CaseNotifications:
             await asyncio.wait([self._running])
 
     async def until(self, at_ms: int) -> None:
-        """Let time pass up to that moment."""
-        while (ahead_ms := at_ms - self._clock.now_ms()) > 0:
+        """Let time pass up to that many milliseconds after the start."""
+        while (ahead_ms := self._start_ms + at_ms - self._clock.now_ms()) > 0:
             # Mails are made in threads: no message may run out of time while virtual time passes.
             await self._clock.advance(min(ahead_ms, _STEP_MS) / 1000)
             await self.dispatcher.drain(_DRAIN_SECONDS)
@@ -97,7 +99,7 @@ class CaseNotifications:
             hint = f'; did you mean "{near}"?' if near else ""
             raise Rejected(f"there is no receiver {test.receiver!r}{hint}")
         await self.until(test.eval_time.ms)
-        since_ms = -1 if test.since is None else test.since.ms
+        since_ms = self._start_ms + (-1 if test.since is None else test.since.ms)
         got = [
             told
             for told in self._told
@@ -105,22 +107,30 @@ class CaseNotifications:
         ]
         where = f"receiver: {test.receiver}, time: {test.eval_time}"
         if len(got) != len(test.exp_notifications):
-            said = "\n            ".join(map(_words, got)) or "none"
+            said = "\n            ".join(map(self._words, got)) or "none"
             count = len(test.exp_notifications)
             return [f"{where}\n  expected: {count} notifications\n  got:      {said}"]
         return [
             f"{where}, notification {number}\n  {problem}"
             for number, (one, told) in enumerate(zip(test.exp_notifications, got, strict=True), 1)
-            for problem in _problems(one, told)
+            for problem in _problems(one, told, self._after(told))
         ]
 
+    def _after(self, told: Told) -> str:
+        """How long after the start it was told."""
+        return str(Duration((told.notice.at_ms - self._start_ms) / 1000))
 
-def _problems(one: ExpectedNotification, told: Told) -> Iterator[str]:
+    def _words(self, told: Told) -> str:
+        alerts = _labels([alert.labels for alert in told.notice.alerts])
+        return f"at {self._after(told)} {told.integration} {told.notice.status}: {alerts}"
+
+
+def _problems(one: ExpectedNotification, told: Told, after: str) -> Iterator[str]:
     notice = told.notice
     if told.error:
         yield f"{told.integration} could not make it: {told.error}"
     for name, expected, got in (
-        ("at", str(one.exp_at) if one.exp_at is not None else "", _moment(notice)),
+        ("at", str(one.exp_at) if one.exp_at is not None else "", after),
         ("status", one.exp_status, notice.status),
         ("integration", one.exp_integration, told.integration),
     ):
@@ -134,16 +144,6 @@ def _problems(one: ExpectedNotification, told: Told) -> Iterator[str]:
     for text in one.exp_text:
         if text not in told.text:
             yield f"expected text: {text}\n  got text:      {told.text[:_SHOWN]}"
-
-
-def _moment(notice: Notice) -> str:
-    return str(Duration(notice.at_ms / 1000))
-
-
-def _words(told: Told) -> str:
-    notice = told.notice
-    alerts = _labels([alert.labels for alert in notice.alerts])
-    return f"at {_moment(notice)} {told.integration} {notice.status}: {alerts}"
 
 
 def _labels(found: Sequence[Labels]) -> str:

@@ -22,6 +22,7 @@ from tocsin.kit.fault import Rejected
 from tocsin.model import labels as model
 from tocsin.model.labels import NAME, Labels
 from tocsin.query.promql.engine import Engine, EngineLimits
+from tocsin.query.promql.floats import format_float
 
 _CLOSE = 1e-15
 """What `fuzzy_compare` takes as equal, relative to the larger number, as promtool has it."""
@@ -53,13 +54,16 @@ class _Rehearsal:
         self._case = case
         self._every_ms = cases.file.evaluation_interval.ms or 60_000
         self._step_ms = case.interval.ms or self._every_ms
+        self._start_ms = int(case.start_timestamp)
         clock, self._memory = SystemClock(), SampleMemory()
         limits = EngineLimits(subquery_step_ms=self._every_ms, slow_seconds=math.inf)
         self._engine = Engine(self._memory, clock, limits)
         world = World(model.from_mapping(case.external_labels), case.external_url)
         self._told: CaseNotifications | None = None
         if teller is not None and cases.alertmanager is not None and case.notification_test:
-            self._told = CaseNotifications(cases.alertmanager, teller, case.external_url)
+            self._told = CaseNotifications(
+                cases.alertmanager, teller, case.external_url, self._start_ms
+            )
         self._around = Surroundings(
             clock,
             self._engine,
@@ -79,7 +83,7 @@ class _Rehearsal:
     async def run(self, series: Sequence[tuple[Labels, tuple[float | None, ...]]]) -> list[str]:
         for labels, values in series:
             points = {
-                place * self._step_ms: value
+                self._start_ms + place * self._step_ms: value
                 for place, value in enumerate(values)
                 if value is not None
             }
@@ -108,7 +112,7 @@ class _Rehearsal:
     async def _evaluate(self, at_ms: int) -> list[str]:
         failed: list[str] = []
         for group in self._groups:
-            await group.evaluate(at_ms)
+            await group.evaluate(self._start_ms + at_ms)
             failed += [
                 f"rule: {run.rule.name}, time: {at_ms // 1000}s, err: {run.error}"
                 for run in group.rules
@@ -157,7 +161,7 @@ class _Rehearsal:
         if any(one.histogram for one in test.exp_samples):
             return [f"{where}, err: native histograms are not supported"]
         try:
-            result = await self._engine.instant(test.expr, test.eval_time.ms)
+            result = await self._engine.instant(test.expr, self._start_ms + test.eval_time.ms)
             got = sorted(pairs_of(result), key=lambda pair: pair[0])
             expected = sorted(
                 ((labels_of(one.labels), one.value) for one in test.exp_samples),
@@ -201,4 +205,6 @@ def _alerts_text(alerts: Sequence[Told]) -> str:
 
 
 def _samples_text(samples: Sequence[tuple[Labels, float]]) -> str:
-    return ", ".join(f"{_text(labels)} {value:g}" for labels, value in samples) or "none"
+    return (
+        ", ".join(f"{_text(labels)} {format_float(value)}" for labels, value in samples) or "none"
+    )

@@ -40,6 +40,10 @@ class Unkept(Generic[K, V]):
         """What was given."""
         return list(self._things)
 
+    async def mark(self) -> tuple[int, ...]:
+        """Nobody else changes them."""
+        return ()
+
 
 class Told:
     """The messages of a rehearsal in their order, until they name too many alerts together."""
