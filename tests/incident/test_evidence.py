@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from tests.state.fresh import state_file
 from tocsin.incident.book import IncidentBook
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.evidence.bundle import (
-    Graph,
+    FrozenAlert,
     Points,
     embedded,
     number,
@@ -39,13 +40,12 @@ from tocsin.incident.evidence.bundle import (
 )
 from tocsin.incident.evidence.collect import Collector
 from tocsin.incident.evidence.document import page
-from tocsin.incident.evidence.drawing import scale, svg, within
 from tocsin.incident.evidence.keep import KIND, EvidenceKeeper, plan_of, unpacked
 from tocsin.incident.evidence.ports import Limits, Sources
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Temporary
 from tocsin.model.errands import NOTHING, Done
-from tocsin.model.labels import Matcher, MatchOp, from_mapping
+from tocsin.model.labels import Labels, Matcher, MatchOp, from_mapping
 from tocsin.state.database import Database
 from tocsin.state.incidents import IncidentTable
 from tocsin.store.client import Store
@@ -176,6 +176,30 @@ async def test_it_has_lines_alerts_rules_routes_configuration_and_changes(
         assert "postgresql" in data["configuration"]
         assert data["changes"][0]["title"] == "db 1.4.2"
         assert CANARY not in text
+
+
+class _Forgotten:
+    async def alerts(self, of_incident: Sequence[tuple[str, Labels]]) -> list[FrozenAlert]:
+        return [
+            FrozenAlert(fingerprint=one, state="resolved", is_of_incident=True, labels=dict(labels))
+            for one, labels in of_incident
+        ]
+
+
+async def test_an_alert_that_is_over_and_forgotten_has_its_times(
+    store: Store, tmp_path: Path
+) -> None:
+    async with world(store, tmp_path) as found:
+        links = tuple(
+            msgspec.structs.replace(one, starts_ms=60_000, ends_ms=120_000)
+            for one in found.incident.links
+        )
+        incident = msgspec.structs.replace(found.incident, links=links)
+        sources = replace(found.sources, alerts=_Forgotten())
+        bundle, _ = await Collector(sources).collect(incident, (), (), "resolved", found.now_ms)
+        assert [(one.starts_ms, one.ends_ms) for one in bundle.alerts] == [(60_000, 120_000)]
+        said = page(bundle)
+        assert "</b> from 1970-01-01 00:01:00 to 1970-01-01 00:02:00" in said
 
 
 async def test_it_is_whole_after_the_telemetry_is_gone(
@@ -324,36 +348,3 @@ def test_it_opens_from_disk_without_a_request_or_a_complaint(
     assert [one for one in asked if not one.startswith("data:")] == [file.as_uri()]
     assert said == []
     page_.close()
-
-
-@pytest.mark.parametrize(
-    ("values", "thresholds"),
-    [
-        pytest.param([], (), id="nothing"),
-        pytest.param([0.0], (), id="only zero"),
-        pytest.param([-3.5, 2.0], (), id="below zero"),
-        pytest.param([1e308, -1e308], (), id="as far apart as numbers go"),
-        pytest.param([5e-324], (), id="the smallest number"),
-        pytest.param([1e18], (5.0,), id="huge"),
-    ],
-)
-def test_every_axis_has_room_for_its_values(
-    values: list[float], thresholds: tuple[float, ...]
-) -> None:
-    low, high, ticks = scale(values, thresholds)
-    assert low < high
-    assert all(low <= within(one) <= high for one in (*values, *thresholds))
-    assert 1 <= len(ticks) <= 12
-
-
-def test_a_gap_is_a_gap_and_what_is_not_finite_is_none() -> None:
-    points = Points(
-        labels={"a": HOSTILE},
-        ts=(0, 1000, 2000, 9000, 10_000, 11_000),
-        values=(1.0, 2.0, "NaN", 3.0, "stale", 4.0),
-    )
-    drawn = str(
-        svg(Graph(id="g", title=HOSTILE, query="x", end_ms=11_000, step_ms=1000, series=(points,)))
-    )
-    assert drawn.count('class="s0"') == 3
-    assert "<script" not in drawn

@@ -33,7 +33,7 @@ from tocsin.kit.tasks import Tasks
 from tocsin.model.labels import Labels
 from tocsin.query.logs.patterns import LogPatterns
 from tocsin.query.logs.search import Span
-from tocsin.state.audit import Audit
+from tocsin.state.audit import ANSWERS, Audit
 
 _RECEIPTS = 20
 """Of one alert: the newest."""
@@ -42,15 +42,6 @@ _ACTS = 200
 _NS = 1_000_000
 _PUBLIC = ("full_name", "timezone", "teams")
 """What is frozen of a person."""
-_ANSWERS = (
-    "alert_acknowledged",
-    "acknowledgement_cleared",
-    "notification_resent",
-    "canary_acknowledged",
-    "backup_begun",
-    "drill_held",
-)
-"""What the audit trail holds that changes nothing of how things run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +280,7 @@ class _Acts:
         self, services: Sequence[str], start_ms: int, end_ms: int
     ) -> Sequence[Change]:
         """Rules, silences, configuration and the like."""
-        found = await self._audit.between(start_ms, end_ms, limit=_ACTS, without=_ANSWERS)
+        found = await self._audit.between(start_ms, end_ms, limit=_ACTS, without=ANSWERS)
         return [
             Change(
                 at_ms=one.at,

@@ -12,6 +12,15 @@ from tocsin.kit.clock import Clock
 from tocsin.state.database import Database
 from tocsin.state.tables import AUDIT
 
+ANSWERS = (
+    *("login", "login_failed", "logout", "password_changed", "password_reset"),
+    *("alert_acknowledged", "acknowledgement_cleared", "incident_acknowledged"),
+    *("incident_escalated", "notification_resent", "canary_acknowledged", "test_page_sent"),
+    *("backup_begun", "drill_held", "contact_added", "contact_verified", "contact_removed"),
+    *("contact_rules_set", "device_added", "device_removed"),
+)
+"""Acts that change nothing of how things run: nobody looks among them for a cause."""
+
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One act: `who` did `what` (`token_created`) to `target`. `at` in milliseconds."""

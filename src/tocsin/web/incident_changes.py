@@ -19,6 +19,7 @@ from tocsin.query.logs.parse import parse
 from tocsin.query.logs.patterns import LogPatterns, PatternRow
 from tocsin.query.logs.search import Span
 from tocsin.query.traces.change import OperationChange, changes
+from tocsin.state.audit import ANSWERS
 from tocsin.web.incident_errors import issue_news
 from tocsin.web.people import People
 from tocsin.web.services import Services
@@ -34,14 +35,6 @@ _ERROR_LEVEL = 17
 _GREW = 3.0
 _FEWEST = 10
 _NS = 1_000_000
-_ANSWERS = (
-    *("login", "login_failed", "logout", "password_changed", "password_reset"),
-    *("alert_acknowledged", "acknowledgement_cleared", "incident_acknowledged"),
-    *("incident_escalated", "notification_resent", "canary_acknowledged", "test_page_sent"),
-    *("backup_begun", "drill_held", "contact_added", "contact_verified", "contact_removed"),
-    *("contact_rules_set", "device_added", "device_removed"),
-)
-"""What the audit trail holds that changes nothing of how things run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +100,7 @@ async def _deploys(given: Services, start_ms: int, end_ms: int) -> Iterable[Chan
 
 
 async def _acts(people: People, start_ms: int, end_ms: int) -> Iterable[Changed]:
-    found = await people.audit.between(start_ms, end_ms, limit=_ACTS, without=_ANSWERS)
+    found = await people.audit.between(start_ms, end_ms, limit=_ACTS, without=ANSWERS)
     return [
         Changed(
             one.at / 1000,
@@ -175,7 +168,8 @@ def _is_trouble(row: PatternRow) -> bool:
 
 def _fresh(row: PatternRow, near: dict[str, str]) -> Changed:
     tone = "critical" if row.level >= _ERROR_LEVEL else ""
-    what = f"{row.service}: {level_name(row.level)}, {row.lines} lines: {row.template}"
+    lines = f"{row.lines} line{'' if row.lines == 1 else 's'}"
+    what = f"{row.service}: {level_name(row.level)}, {lines}: {row.template}"
     href = f"/logs?{urlencode({'q': row.question, **near})}"
     return Changed(row.first_seen_s, "new pattern", what, tone, href)
 

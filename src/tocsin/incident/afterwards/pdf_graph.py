@@ -11,16 +11,20 @@ from reportlab.lib.units import mm
 from tocsin.incident.evidence.bundle import Graph
 from tocsin.incident.evidence.drawing import (
     DRAWN,
+    ROWS,
     STROKES,
     Mark,
     finite,
+    moments,
     pieces,
+    rows_of,
     scale,
     short,
     within,
 )
 
 _HEIGHT, _LEFT, _BOTTOM, _TOP = 58 * mm, 34.0, 14.0, 8.0
+_SIZE, _LETTER, _ROW = 6.5, 3.5, 7.5
 _QUIET = colors.HexColor("#5b6472")
 
 
@@ -55,22 +59,44 @@ def drawing(graph: Graph, marks: Sequence[Mark], width: float, font: str = "Helv
     shapes: list[Shape] = []
     for tick in sheet.ticks:
         shapes.append(sheet.level(tick, colors.lightgrey))
-        label = String(_LEFT - 3, sheet.y(tick) - 3, short(tick), fontName=font, fontSize=6.5)
+        label = String(_LEFT - 3, sheet.y(tick) - 3, short(tick), fontName=font, fontSize=_SIZE)
         label.textAnchor = "end"
+        shapes.append(label)
+    for at_ms, words in moments(graph.start_ms, graph.end_ms):
+        label = String(sheet.x(at_ms), 2, words, fontName=font, fontSize=_SIZE)
+        label.textAnchor = "middle"
         shapes.append(label)
     shapes += [
         sheet.level(one, colors.red) for one in graph.thresholds if sheet.low <= one <= sheet.high
     ]
-    for mark in marks:
-        if graph.start_ms <= mark.at_ms <= graph.end_ms:
-            at = sheet.x(mark.at_ms)
-            line = Line(at, _BOTTOM, at, _HEIGHT - _TOP, strokeColor=_QUIET, strokeWidth=0.5)
-            shapes += [line, String(at + 1, 2, mark.word[:20], fontName=font, fontSize=6.5)]
+    shapes += _marks(sheet, marks, font)
     shapes += _lines(sheet)
     made = Drawing(width, _HEIGHT)
     for one in shapes:
         made.add(one)
     return made
+
+
+def _marks(sheet: _Sheet, marks: Sequence[Mark], font: str) -> list[Shape]:
+    graph = sheet.graph
+    placed: list[tuple[float, float, str, float]] = []
+    for one in marks:
+        if graph.start_ms <= one.at_ms <= graph.end_ms:
+            at, word = sheet.x(one.at_ms), one.word[:20]
+            wide = len(word) * _LETTER + 3
+            left = at - wide if at + wide > sheet.width else at
+            placed.append((left, left + wide, word, at))
+    placed.sort()
+    rows = rows_of((left, right) for left, right, _, _ in placed)
+    shapes: list[Shape] = []
+    for (left, right, word, at), row in zip(placed, rows, strict=True):
+        y = _HEIGHT - _TOP - _SIZE - _ROW * (row % ROWS)
+        is_left = left < at
+        said = String(right - 1 if is_left else left + 1, y, word, fontName=font, fontSize=_SIZE)
+        said.textAnchor = "end" if is_left else "start"
+        line = Line(at, _BOTTOM, at, _HEIGHT - _TOP, strokeColor=_QUIET, strokeWidth=0.5)
+        shapes += [line, said]
+    return shapes
 
 
 def _lines(sheet: _Sheet) -> list[Shape]:

@@ -107,7 +107,8 @@ class _Work:
         """Alerts and rules first, since graphs are theirs; the rest side by side."""
         linked = [(link.ref, link.labels) for link in self._incident.of_kind("alert")]
         found = await self._part("the alerts", lambda: self._sources.alerts.alerts(linked))
-        self.alerts = self._bounded("alerts", found or [], self._limits.alerts)
+        alerts = [self._timed(one) for one in found or ()]
+        self.alerts = self._bounded("alerts", alerts, self._limits.alerts)
         names = {get(labels, "alertname") for _, labels in linked}
         rules = [
             msgspec.structs.replace(one, is_of_incident=one.is_alert and one.name in names)
@@ -116,6 +117,18 @@ class _Work:
         rules.sort(key=lambda one: not one.is_of_incident)
         self.rules = self._bounded("rules", rules, self._limits.rules)
         await asyncio.gather(self._graphs(), self._lines(), self._changes())
+
+    def _timed(self, alert: FrozenAlert) -> FrozenAlert:
+        """One that is over may be forgotten by those who tell; its incident knows its times."""
+        if alert.starts_ms:
+            return alert
+        link = next(
+            (o for o in self._incident.of_kind("alert") if o.ref == alert.fingerprint), None
+        )
+        if link is None:
+            return alert
+        times = {"starts_ms": link.starts_ms, "ends_ms": link.ends_ms}
+        return msgspec.structs.replace(alert, **times)
 
     async def _graphs(self) -> None:
         wanted = self._bounded("graphs", list(self._asked()), self._limits.graphs)

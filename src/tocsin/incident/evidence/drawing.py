@@ -16,7 +16,9 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 26
 COLOURS = 8
 DRAWN = 20
 LARGEST = 8e307
-_WORD_WIDTH, _ROWS = 76.0, 6
+ROWS = 16
+"""Of words of marks: more than that begin from the top again."""
+_LETTER, _ROW = 6.2, 12
 _POINTS = 900
 _STEPS_MS = tuple(
     part * unit
@@ -73,7 +75,7 @@ def svg(graph: Graph, marks: Sequence[Mark] = ()) -> Markup:
     parts += _grid(frame, ticks)
     parts += [_threshold(frame, one) for one in thresholds if low <= one <= high]
     shown_marks = [one for one in marks if start_ms <= one.at_ms <= end_ms]
-    parts += [_mark(frame, one, row) for one, row in _in_rows(frame, shown_marks)]
+    parts += _marks(frame, shown_marks)
     for at, one in enumerate(shown):
         parts += _line(frame, one, graph.step_ms, at)
     if not any(one.ts for one in shown):
@@ -123,11 +125,7 @@ def _grid(frame: _Frame, ticks: Sequence[float]) -> list[Markup]:
                 '<text x="{}" y="{:.1f}" text-anchor="end" fill="#777">{}</text>'
             ).format(LEFT, y, WIDTH - RIGHT, LEFT - 6, y + 4, short(tick))
         )
-    span = frame.end - frame.start
-    step = next((one for one in _STEPS_MS if span / one <= 8), _STEPS_MS[-1])
-    first = -(-frame.start // step) * step
-    for at in range(first, frame.end + 1, step):
-        words = f"{datetime.fromtimestamp(at / 1000, UTC):{_clock(step)}}"
+    for at, words in moments(frame.start, frame.end):
         parts.append(
             Markup(
                 '<path class="grid" stroke="#8884" d="M{:.1f} {}V{}"/>'
@@ -135,6 +133,17 @@ def _grid(frame: _Frame, ticks: Sequence[float]) -> list[Markup]:
             ).format(frame.x(at), TOP, HEIGHT - BOTTOM, frame.x(at), HEIGHT - 8, words)
         )
     return parts
+
+
+def moments(start_ms: int, end_ms: int) -> list[tuple[int, str]]:
+    """Where an axis of time has a word, and that word, in UTC."""
+    span = end_ms - start_ms
+    step = next((one for one in _STEPS_MS if span / one <= 8), _STEPS_MS[-1])
+    clock = _clock(step)
+    return [
+        (at, f"{datetime.fromtimestamp(at / 1000, UTC):{clock}}")
+        for at in range(-(-start_ms // step) * step, end_ms + 1, step)
+    ]
 
 
 def _clock(step_ms: int) -> str:
@@ -160,24 +169,39 @@ def _threshold(frame: _Frame, at: float) -> Markup:
     ).format(LEFT, y, WIDTH - RIGHT, WIDTH - RIGHT - 2, y - 4, short(at))
 
 
-def _in_rows(frame: _Frame, marks: Sequence[Mark]) -> list[tuple[Mark, int]]:
-    """Each with the row of its word: one below the other where they would lie on each other."""
-    found: list[tuple[Mark, int]] = []
-    before, row = -_WORD_WIDTH, 0
-    for one in sorted(marks, key=lambda mark: mark.at_ms):
-        row = (row + 1) % _ROWS if frame.x(one.at_ms) - before < _WORD_WIDTH else 0
-        before = frame.x(one.at_ms)
-        found.append((one, row))
+def rows_of(spans: Iterable[tuple[float, float]]) -> list[int]:
+    """For words from left to right: the first row, from 0, in which each lies on no other one."""
+    ends: list[float] = []
+    found: list[int] = []
+    for left, right in spans:
+        row = next((at for at, end in enumerate(ends) if end <= left), len(ends))
+        ends[row : row + 1] = [right]
+        found.append(row)
     return found
 
 
-def _mark(frame: _Frame, mark: Mark, row: int) -> Markup:
-    x = frame.x(mark.at_ms)
-    side, gap = ("end", -3) if x > WIDTH * 0.9 else ("start", 3)
+def _marks(frame: _Frame, marks: Iterable[Mark]) -> list[Markup]:
+    placed: list[tuple[float, float, Mark, float]] = []
+    for one in marks:
+        x, wide = frame.x(one.at_ms), len(one.word) * _LETTER + 6
+        left = x - wide if x + wide > WIDTH else x
+        placed.append((left, left + wide, one, x))
+    placed.sort(key=lambda place: place[:2])
+    rows = rows_of((left, right) for left, right, _, _ in placed)
+    return [
+        _mark(one, x, row, is_left=left < x)
+        for (left, _, one, x), row in zip(placed, rows, strict=True)
+    ]
+
+
+def _mark(mark: Mark, x: float, row: int, *, is_left: bool) -> Markup:
+    side, gap = ("end", -3) if is_left else ("start", 3)
     return Markup(
         '<path class="mark {}" stroke="#778" d="M{:.1f} {}V{}"/>'
         '<text x="{:.1f}" y="{}" text-anchor="{}" class="mark" fill="#778">{}</text>'
-    ).format(mark.kind, x, TOP, HEIGHT - BOTTOM, x + gap, TOP + 8 + 12 * row, side, mark.word)
+    ).format(
+        mark.kind, x, TOP, HEIGHT - BOTTOM, x + gap, TOP + 8 + _ROW * (row % ROWS), side, mark.word
+    )
 
 
 def _line(frame: _Frame, points: Points, step_ms: int, at: int) -> list[Markup]:

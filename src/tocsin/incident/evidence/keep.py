@@ -143,7 +143,8 @@ def summary(bundle: Bundle) -> str:
         (len(bundle.changes), "change"),
     )
     words = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
-    rest = f"; {len(bundle.left_out)} things left out" if bundle.left_out else ""
+    missing = len(bundle.left_out)
+    rest = f"; {missing} thing{'' if missing == 1 else 's'} left out" if missing else ""
     return f"Evidence kept: {words}{rest}"
 
 
