@@ -300,6 +300,9 @@ async def test_a_template_is_previewed_with_real_data(
         assert "INC-2026-0042" in (await desk.preview(Preview(moment="update"))).text
         with pytest.raises(Rejected, match="unknown field"):
             await desk.preview(Preview(template="{title}", audience="public"))
+        for audience in ("public", "customers"):
+            outside = Preview(template="{update}!", audience=audience, incident=one.number)
+            assert (await desk.preview(outside)).text == "!", "as when it is sent"
 
 
 @pytest.mark.parametrize(

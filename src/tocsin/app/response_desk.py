@@ -133,7 +133,11 @@ class ResponseDesk:
         audience, moment = Audience(wanted.audience), Moment(wanted.moment)
         notation = Notation(wanted.notation) if wanted.notation else None
         incident = await self._book.get(wanted.incident) if wanted.incident else SAMPLE
-        values = values_of(incident, self._occasion(incident, wanted))
+        occasion = self._occasion(incident, wanted)
+        values = values_of(incident, occasion)
+        if audience is not Audience.INTERNAL:
+            # As when it is sent: nobody outside reads what was written for colleagues.
+            values["update"] = values["progress_description"] = occasion.text
         if not wanted.template:
             said = self._in_force().catalog.say(moment, audience, values)
             return Previewed(text=said.text, subject=said.subject, incident=incident.number)

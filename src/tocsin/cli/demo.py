@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -61,12 +64,16 @@ def break_(
     """Break one part of the running demo for a while."""
     try:
         seconds = duration_seconds(duration)
-        _switches(context).break_(what, seconds)
+        switches = _switches(context)
+        _check_it_runs(Path(context.obj))
+        switches.break_(what, seconds)
     except Rejected as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(Exit.WRONG) from None
     typer.echo(f"{what} is broken for {duration}: {KINDS[what]}")
-    typer.echo(f"mend it sooner with: tocsin demo mend {what}")
+    data = Path(context.obj)
+    where = "" if data == _DEFAULT_DATA else f"--data {shlex.quote(str(data))} "
+    typer.echo(f"mend it sooner with: tocsin demo {where}mend {what}")
 
 
 @app.command()
@@ -86,7 +93,11 @@ def mend(
 @app.command()
 def status(context: typer.Context) -> None:
     """Say what is broken now."""
-    broken = _switches(context).broken()
+    try:
+        broken = _switches(context).broken()
+    except Rejected as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(Exit.WRONG) from None
     if not broken:
         typer.echo("nothing is broken")
     for kind, until in broken.items():
@@ -94,5 +105,25 @@ def status(context: typer.Context) -> None:
 
 
 def _switches(context: typer.Context) -> Switches:
+    """Raises Rejected where no demo was ever started: nobody would notice what is broken there."""
     # The folder as tocsin.demo.show.folder_of has it; importing that would import everything.
-    return Switches(Path(context.obj) / "demo")
+    data = Path(context.obj)
+    folder = data / "demo"
+    if not folder.is_dir():
+        raise Rejected(
+            f"there is no demo in {data.resolve()}; start one with: tocsin demo, or name the "
+            f"folder of one that runs: tocsin demo --data FOLDER {context.info_name} …"
+        )
+    return Switches(folder)
+
+
+def _check_it_runs(data: Path) -> None:
+    """Raises Rejected. The file is `tocsin.app.run.running_file`."""
+    try:
+        os.kill(json.loads((data / "running.json").read_bytes())["pid"], 0)
+    except PermissionError:
+        return  # somebody else's, and running
+    except (FileNotFoundError, ProcessLookupError, ValueError, KeyError):
+        raise Rejected(
+            f"the demo in {data.resolve()} does not run; start it with: tocsin demo"
+        ) from None
