@@ -11,9 +11,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.state.fresh import state_on_server
-from tocsin.kit.fault import Permanent, Temporary
+from tocsin.kit.fault import Permanent, Rejected, Temporary
 from tocsin.state.database import _MIGRATIONS, NEWEST, Database
-from tocsin.state.tables import METADATA
+from tocsin.state.tables import DASHBOARDS, METADATA
 
 
 async def test_the_migrations_lead_to_the_tables_that_the_program_knows(database: Database) -> None:
@@ -54,6 +54,21 @@ async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
         await fail()
     async with database.transaction() as connection:
         await connection.exec_driver_sql("CREATE TABLE half (a integer)")
+
+
+@pytest.mark.parametrize("number", [1 << 31, 1 << 63, -(10**30)])
+async def test_a_number_that_no_column_holds_is_the_askers_mistake(
+    database: Database, number: int
+) -> None:
+    async def ask() -> object:
+        async with database.reading() as connection:
+            return (await connection.execute(DASHBOARDS.select().where(is_it))).first()
+
+    is_it = DASHBOARDS.c.version == number
+    try:
+        assert await ask() is None  # SQLite holds 64 bits, PostgreSQL 32
+    except Rejected as error:
+        assert "too large" in str(error)
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import InterfaceError as InterfaceProblem
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from tocsin.kit.fault import Permanent, Temporary
+from tocsin.kit.fault import Permanent, Rejected, Temporary
 from tocsin.state.transaction import READS, OpenTransactions, Transaction
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -35,6 +35,9 @@ _PASSING = frozenset(("08", "40", "53", "55", "57", "58"))
 """PostgreSQL's classes of errors that do not lie in the statement: a lost connection, a deadlock,
 too many connections, a lock, a shutdown, a failing disk.
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_NO_SUCH_NUMBER = ("22000", "22003")
+"""What the driver, or the server, says to a number that its column cannot hold."""
+_TOO_LARGE = "a number in it is too large to be one that is kept"
 _READ_ONLY = "25006"
 """What a server says that has become a standby."""
 _MIGRATION_LOCK = 7_777_000_001
@@ -100,7 +103,8 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """All of it or nothing; raises Temporary when the database does not answer.
+        """All of it or nothing; raises Temporary when the database does not answer, Rejected for a
+        number that no column holds.
 
         Who is interrupted in it has changed nothing, and goes on at once: it ends by itself.
         """
@@ -128,8 +132,12 @@ class Database:
             async with self._open.held(connection):
                 await connection.take()
                 yield connection
+        except OverflowError as error:
+            raise Rejected(_TOO_LARGE) from error
         except (DBAPIError, PoolTimeout, OSError) as error:
             if isinstance(error, DBAPIError) and not _passes(error):
+                if _state(error) in _NO_SUCH_NUMBER:
+                    raise Rejected(_TOO_LARGE) from error
                 raise
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise Temporary(
@@ -165,8 +173,13 @@ def _passes(error: DBAPIError) -> bool:
     """Whether the statement may do well another time."""
     if isinstance(error, OperationalError | InterfaceProblem) or error.connection_invalidated:
         return True
-    state: str = getattr(error.orig, "sqlstate", None) or ""
+    state = _state(error)
     return state[:2] in _PASSING or state == _READ_ONLY
+
+
+def _state(error: DBAPIError) -> str:
+    """PostgreSQL's code of it; empty when it is none of its errors."""
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 async def upsert(
