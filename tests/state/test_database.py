@@ -56,19 +56,14 @@ async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
         await connection.exec_driver_sql("CREATE TABLE half (a integer)")
 
 
-@pytest.mark.parametrize("number", [1 << 31, 1 << 63, -(10**30)])
-async def test_a_number_that_no_column_holds_is_the_askers_mistake(
-    database: Database, number: int
-) -> None:
-    async def ask() -> object:
+async def test_a_number_that_no_column_holds_is_the_askers_mistake(database: Database) -> None:
+    async def ask(number: int) -> None:
         async with database.reading() as connection:
-            return (await connection.execute(DASHBOARDS.select().where(is_it))).first()
+            await connection.execute(DASHBOARDS.select().where(DASHBOARDS.c.version == number))
 
-    is_it = DASHBOARDS.c.version == number
-    try:
-        assert await ask() is None  # SQLite holds 64 bits, PostgreSQL 32
-    except Rejected as error:
-        assert "too large" in str(error)
+    for number in (1 << 63, -(10**30)):
+        with pytest.raises(Rejected, match="too large"):
+            await ask(number)
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
