@@ -20,6 +20,8 @@ from tests.state.fresh import state_file
 from tocsin.alert.delivering.history import Record, Wanted
 from tocsin.app.receipts import KeptReceipts
 from tocsin.kit.fault import Rejected
+from tocsin.model.labels import Labels, from_mapping
+from tocsin.model.notices import Notice, NoticeAlert, fingerprint
 from tocsin.web.api import receipts
 from tocsin.web.incident_feed import IncidentFeed
 from tocsin.web.pages import receipt
@@ -33,11 +35,14 @@ inhibit_rules: [{source_matchers: [alertname=Db], target_matchers: [alertname=Ap
 UNKNOWN = "0123456789abcdef"
 
 
-class NoHistory:
-    """No message is recorded."""
+class Recorded:
+    """The messages that were recorded: none, unless a test says so."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
 
     async def find(self, wanted: Wanted) -> list[Record]:
-        return []
+        return self.records
 
 
 class World(Deciding):
@@ -45,6 +50,7 @@ class World(Deciding):
 
     site: Site
     api_fp: str
+    recorded: Recorded
 
 
 @pytest.fixture
@@ -54,7 +60,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await database.open()
     keeper = KeptReceipts(database, found.clock)
     made = World(found.clock, ROUTING, keeper=keeper)
-    made.site = found
+    made.site, made.recorded = found, Recorded()
     addresses = (*receipts.ADDRESSES, *receipt.ADDRESSES)
     app = Starlette(routes=[Route(a.path, a.handler, methods=list(a.methods)) for a in addresses])
     async with running(made):
@@ -62,7 +68,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             alerts=made.dispatcher,
             receipts=keeper,
             acknowledgements=made.acks,
-            desk=SimpleNamespace(history=NoHistory()),
+            desk=SimpleNamespace(history=made.recorded),
             rules=SimpleNamespace(groups=[]),
             clock=found.clock,
             config=SimpleNamespace(auth_off=False, version="9"),
@@ -139,6 +145,50 @@ async def test_the_page_reads_as_a_chain_and_links_what_it_is_about(world: World
     assert f'href="/alerts/{source}/why"' in text
     assert "UTC" in text
     assert text.index("Evaluation") < text.index("Inhibition") < text.index("Dependency")
+
+
+async def test_each_message_says_whether_it_told_a_beginning_or_an_end(world: World) -> None:
+    api = from_mapping({"alertname": "Api", "service": "api"})
+    other = from_mapping({"alertname": "Other"})
+    both = (_told(api, ends=True), _told(other))
+    world.recorded.records = [_record(3, both), _record(2, (_told(other),)), _record(1, both[:1])]
+    [found] = (await _get(world, "/api/why?alert=Api"))["alerts"]
+    assert [one["said"] for one in found["messages"]] == ["resolved", "firing", "resolved"]
+    page = (await world.site.call("GET", f"/alerts/{world.api_fp}/why")).body.decode()
+    assert page.index("<td>Resolved</td>") < page.index("<td>Firing</td>")
+
+
+@pytest.mark.parametrize(
+    ("labels", "summary"),
+    [
+        pytest.param({"alertname": "Down"}, "FIRING 1, RESOLVED 1: Down", id="a name"),
+        pytest.param({"service": "db"}, "FIRING 1, RESOLVED 1: service=db", id="no name"),
+        pytest.param({}, "FIRING 1, RESOLVED 1", id="neither a name nor a group"),
+    ],
+)
+def test_a_message_is_summed_up_by_its_alerts_or_else_by_its_group(
+    labels: dict[str, str], summary: str
+) -> None:
+    found = from_mapping(labels)
+    assert _record(1, (_told(found), _told(found, ends=True)), found).summary == summary
+
+
+def _told(labels: Labels, *, ends: bool = False) -> NoticeAlert:
+    name = fingerprint(labels)
+    return NoticeAlert(labels=labels, starts_ms=1, ends_ms=2 if ends else 0, fingerprint=name)
+
+
+def _record(number: int, alerts: tuple[NoticeAlert, ...], group: Labels = ()) -> Record:
+    notice = Notice(receiver="team", group_key="{}:{}", group_labels=group, alerts=alerts, at_ms=2)
+    return Record(
+        id=number,
+        at_ms=2,
+        receiver="team",
+        integration="webhook[0]",
+        group_key="{}:{}",
+        notice=notice,
+        alert_count=len(alerts),
+    )
 
 
 async def test_the_page_of_an_unknown_alert_asks_for_its_labels(world: World) -> None:

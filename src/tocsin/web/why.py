@@ -75,6 +75,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     took_ms: int
     error: str
+    said: str
+    """What it said of the alert: "firing" or "resolved"."""
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +195,7 @@ async def _why(
         rule=_rule(used, supposed) if supposed else None,
         now=_now(used, supposed, now) if supposed else (),
         history=tuple(_linked(decided(one), records) for one in receipts),
-        messages=tuple(_message(one) for one in records),
+        messages=tuple(_message(one, supposed) for one in records),
     )
 
 
@@ -255,7 +257,10 @@ def _linked(one: Decided, records: Sequence[Record]) -> Decided:
     return msgspec.structs.replace(one, steps=tuple(steps))
 
 
-def _message(record: Record) -> Message:
+def _message(record: Record, alert: Alert | None) -> Message:
+    """Of an alert that is not among those that were kept of the message, what it said of all."""
+    notice = record.notice
+    told = [one for one in notice.alerts if alert is not None and one.labels == alert.labels]
     return Message(
         id=record.id,
         at_ms=record.at_ms,
@@ -264,4 +269,5 @@ def _message(record: Record) -> Message:
         state=record.state,
         took_ms=record.took_ms,
         error=record.error,
+        said=told[0].status if told else notice.status,
     )

@@ -217,3 +217,16 @@ def test_a_planned_window_comes_once_or_again() -> None:
     assert (again.rule, again.source, again.created_by) == ("FREQ=WEEKLY;BYDAY=SU", "page", "ann")
     with pytest.raises(Rejected):
         window_of(typed(QueryParams(f"{query}&every=never")), now, "ann")
+
+
+def test_what_is_over_gives_way_where_a_day_has_too_much() -> None:
+    now = ms("2026-11-21 12:00")
+    over = [span(f"over{n}", f"2026-11-21 0{n}:00", f"2026-11-21 0{n}:30") for n in range(6)]
+    here = [
+        span("to come", "2026-11-21 15:00", "2026-11-21 16:00"),
+        span("open", "2026-11-21 11:00", "2026-11-21 13:00"),
+    ]
+    drawn = calendar(stretch("month", "2026-11-21", "UTC", now), [*over, *here], now)
+    today = next(day for week in drawn.weeks for day in week if day.is_today)
+    assert [slot.span.name for slot in today.slots] == ["over0", "over1", "open", "to come"]
+    assert today.more == 4

@@ -115,13 +115,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def summary(self) -> str:
-        """ "FIRING 3, RESOLVED 1: DiskFull"."""
+        """ "FIRING 3, RESOLVED 1: DiskFull"; alerts without a name by their group's labels."""
         firing, resolved = len(self.notice.firing), len(self.notice.resolved)
         more = self.alert_count - len(self.notice.alerts)
         counts = [f"FIRING {firing}"] if firing else []
         counts += [f"RESOLVED {resolved}"] if resolved else []
         counts += [f"{more} more"] if more else []
-        return f"{', '.join(counts)}: {self.names}"
+        labels = " ".join(f"{name}={value}" for name, value in self.notice.group_labels)
+        what = self.names or labels
+        return ", ".join(counts) + (f": {what}" if what else "")
 
     def attempted(self, attempt: Attempt, state: str, body: str) -> Record:
         """After another attempt."""

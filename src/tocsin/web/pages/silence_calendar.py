@@ -102,10 +102,9 @@ def stretch(view: str, day: str, place: str, now_ms: int) -> Stretch:
 def calendar(asked: Stretch, spans: Iterable[Span], now_ms: int) -> Calendar:
     """The days with what is on each, by its beginning."""
     ordered = sorted(spans, key=lambda one: (one.starts_ms, one.name))
-    today = wall(now_ms, asked.zone).date()
     count = (asked.last - asked.first).days + 1
     days = [
-        _day(asked.first + timedelta(days=step), asked, ordered, today) for step in range(count)
+        _day(asked.first + timedelta(days=step), asked, ordered, now_ms) for step in range(count)
     ]
     return Calendar(
         view=asked.view,
@@ -117,17 +116,19 @@ def calendar(asked: Stretch, spans: Iterable[Span], now_ms: int) -> Calendar:
     )
 
 
-def _day(day: date, asked: Stretch, spans: Sequence[Span], today: date) -> Day:
+def _day(day: date, asked: Stretch, spans: Sequence[Span], now_ms: int) -> Day:
+    """What is over gives way where there is too much to show."""
     begins = instant_ms(datetime.combine(day, datetime.min.time()), asked.zone)
     after = datetime.combine(day + timedelta(days=1), datetime.min.time())
     ends = instant_ms(after, asked.zone)
     here = [one for one in spans if one.starts_ms < ends and one.ends_ms > begins]
     most = _MOST_A_DAY if asked.view == "month" else _MOST_A_DAY_OF_A_WEEK
+    shown = sorted(here, key=lambda one: one.ends_ms <= now_ms)[:most]
     return Day(
         date=day,
-        is_today=day == today,
+        is_today=day == wall(now_ms, asked.zone).date(),
         is_outside=asked.view == "month" and day.month != asked.day.month,
-        slots=[Slot(_times(one, begins, ends, asked.zone), one) for one in here[:most]],
+        slots=[Slot(_times(one, begins, ends, asked.zone), one) for one in here if one in shown],
         more=max(0, len(here) - most),
     )
 
