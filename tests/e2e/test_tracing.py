@@ -121,7 +121,7 @@ def test_a_trace_of_two_services_arrives_whole(tocsin: Product, way: str) -> Non
     assert tags["span.kind"] == "server"
     assert tags["otel.scope.name"] == "shop.http"
     card = {tag["key"]: tag["value"] for tag in spans["bank", "charge"]["tags"]}
-    assert card["card"] == "[password]"
+    assert card["card"] == "password=[password]"
     (log,) = spans["shop", "check"]["logs"]
     said = {field["key"]: field["value"] for field in log["fields"]}
     assert (said["event"], said["exception.message"]) == ("exception", "card declined")

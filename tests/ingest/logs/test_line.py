@@ -264,6 +264,31 @@ def test_a_line_is_understood(line: str, expected: dict[str, Any]) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("Traceback (most recent call last):\n  File 'a.py', line 1\nValueError: no", "error"),
+        (
+            'Exception in thread "main" java.lang.NullPointerException\n\tat a.B.c(B.java:1)',
+            "error",
+        ),
+        ("java.lang.IllegalStateException: no\n\tat a.B.c(B.java:1)", "error"),
+        ("TypeError: x is not a function\n    at pay (/app/pay.js:1:2)", "error"),
+        ("2026-05-04 13:00:00.250 shop::Errors::CardError: declined", "error"),
+        ("Unhandled promise rejection: no", "error"),
+        ("panic: runtime error: index out of range\ngoroutine 1 [running]:", "fatal"),
+        ('{"msg":"TypeError: no"}', "error"),
+        ('{"level":"info","msg":"TypeError: tolerated"}', "info"),
+        ("INFO: ValueError: tolerated", "info"),
+        ("ErrorHandler was set up", "unknown"),
+        ("no Error: at the beginning", "unknown"),
+        ("Unhandled event of the kind 7", "unknown"),
+    ],
+)
+def test_an_exception_without_a_level_is_an_error(line: str, level: str) -> None:
+    assert level_name(read(line).level) == level
+
+
 @pytest.mark.parametrize(("line", "expected"), LINES.values(), ids=LINES)
 def test_the_whole_line_is_kept(line: str, expected: dict[str, Any]) -> None:
     if "\x1b" in line or line.startswith('{"log"'):

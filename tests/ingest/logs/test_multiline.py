@@ -41,6 +41,12 @@ TEXTS = {
         '{"level":"info","message":"before"}',
         'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: no',
     ],
+    "JSON behind a Go panic and a Python traceback": [
+        "panic: no\n\ngoroutine 1 [running]:\nmain.main()".replace("\n\n", "\n"),
+        '{"level":"info","message":"next"}',
+        'Traceback (most recent call last):\n  File "a.py", line 1',
+        '{"level":"info","message":"next"}',
+    ],
     "single lines": ["one", "two", "three"],
 }
 

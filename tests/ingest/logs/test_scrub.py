@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,12 +28,21 @@ def scrubbed(text: str, config: ScrubConfig | None = None) -> str:
             "jwt [jwt]",
         ),
         ("key AKIAIOSFODNN7EXAMPLE used", "key [key] used"),
-        ("login password=hunter22 ok", "login [password] ok"),
-        ('{"password": "hunter22"}', '{"[password]}'),
+        ("login password=hunter22 ok", "login password=[password] ok"),
+        ('{"password": "hun\\"ter22", "n": 1}', '{"password": "[password]", "n": 1}'),
+        ("{'api-key': 'k-1'}", "{'api-key': '[password]'}"),
+        (f"pwd: {'x' * 5000} ok", "pwd: [password] ok"),
+        ("GET /a?n=1&token=abc123&m=2 200", "GET /a?n=1&token=[token]&m=2 200"),
+        ("token=abc123", "token=[token]"),
+        ("refresh-token: abc123", "refresh-token: [token]"),
         ("paid with 4111 1111 1111 1111 today", "paid with [card] today"),
         ("dsn postgres://shop:s3cret@db/shop", "dsn [url_password]db/shop"),
     ],
-    ids=["bearer", "jwt", "key", "password", "password in JSON", "card", "password in a URL"],
+    ids=[
+        *("bearer", "jwt", "key", "password", "password in JSON", "a key in Python's words"),
+        *("a very long one", "token of a URL", "token of a query alone", "token by its kind"),
+        *("card", "password in a URL"),
+    ],
 )
 def test_obvious_secrets_are_replaced_by_their_kind(text: str, expected: str) -> None:
     assert scrubbed(text) == expected
@@ -46,8 +57,19 @@ def test_obvious_secrets_are_replaced_by_their_kind(text: str, expected: str) ->
         "mail to bob@example.com",
         "password reset for user 7",
         "https://example.com/a:b@c",
+        "Unexpected token: end of input",
+        "password=[password] and token of [field]",
     ],
-    ids=["no card by its sum", "an id", "words", "mail is off by default", "a word", "a path"],
+    ids=[
+        "no card by its sum",
+        "an id",
+        "words",
+        "mail is off by default",
+        "a word",
+        "a path",
+        "syntax",
+        "what was replaced before",
+    ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert scrubbed(text) == text
@@ -75,6 +97,30 @@ def test_secret_fields_are_replaced_whole_and_in_the_original_too() -> None:
     }
     assert "hunter22" not in record.original
     assert scrubber.counts["field"] == 3
+
+
+def test_an_original_in_json_stays_json() -> None:
+    said = {"user": {"password": "hunter22", "n": 7}, "x-api-key": "k-12", "token": "abc", "m": ""}
+    record = LogRecord(
+        ts_ns=1,
+        body="login",
+        attributes={
+            "user.password": "hunter22",
+            "user.n": "7",
+            "x-api-key": "k-12",
+            "token": "abc",
+        },
+        original=json.dumps(said),
+    )
+    scrubber = Scrubber(ScrubConfig())
+    for _ in range(2):
+        scrubber([record])
+    assert json.loads(record.original) == {
+        "user": {"password": "[field]", "n": 7},
+        "x-api-key": "[field]",
+        "token": "[field]",
+        "m": "",
+    }
 
 
 def test_every_line_of_a_batch_is_looked_at() -> None:

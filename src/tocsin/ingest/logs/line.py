@@ -42,6 +42,13 @@ _LAYOUTS = (
     "%Y-%m-%d %H:%M:%S.%f %Z",
     "%Y-%m-%d %H:%M:%S %Z",
 )
+_EXCEPTION = re.compile(
+    r"Traceback \(most recent call last\):|Exception in thread |Uncaught "
+    r"|Unhandled (?:[Pp]romise|[Rr]ejection|[Ee]xception|[Ee]rror)"
+    r"|(?:[\w$]{1,100}[.:]{1,2}){0,20}[A-Z][\w$]{0,100}(?:Exception|Error)(?:: |\n|$)",
+    re.ASCII,
+)
+"""What runtimes write of a program that failed, without a level."""
 _TAIL = re.compile(r"(?:^|[ \t])\{")
 _TELLING, _TIME_ALONE = FORMS[:-1], FORMS[-1:]
 _KNOWN_PARTS = ("service", "environment", "host", "trace_id", "span_id", "user_id")
@@ -62,6 +69,8 @@ def record_of_line(text: str, *, now_ns: int) -> LogRecord:
     record = record or _written(plain, now_ns, _TIME_ALONE)
     if record is None:
         record = LogRecord(ts_ns=now_ns, body=plain, attributes={})
+    if not record.severity and not record.level and _EXCEPTION.match(record.body):
+        record.level = level_of("error")
     _find_ids(record, plain)
     return record
 

@@ -60,7 +60,7 @@ class Joiner:
     def _goes_on(self, line: str) -> bool:
         if len(self._lines) >= MOST_LINES or self._size + len(line) > MOST_CHARACTERS:
             return False
-        if len(self._lines) == 1 and _is_object(self._lines[0]):
+        if _is_object(line) or (len(self._lines) == 1 and _is_object(self._lines[0])):
             return False  # who writes JSON writes all of an entry into it
         if not line.strip():
             return self._in_traceback or self._in_panic

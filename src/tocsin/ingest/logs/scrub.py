@@ -12,10 +12,16 @@ import msgspec
 
 from tocsin.kit import gauge
 from tocsin.kit.fault import Rejected
-from tocsin.kit.regex import compile_pattern
+from tocsin.kit.regex import Match, compile_pattern
 from tocsin.model.logs import LogRecord
 
 _scrubbed = gauge.counter("log_scrubbed", "Secrets replaced, by kind.", ("kind",))
+
+_SAID = (
+    r"[\"']?\s*[=:]\s*(?:\"((?:[^\"\\\n\x00]|\\.)+)\"|'([^'\n\x00]+)'"
+    r"|([^\s\x00,;&\"'}]{3,}))"
+)
+"""A value behind its name: a group, and what is replaced. JSON stays JSON."""
 
 KINDS = {
     "bearer": r"(?i)\b(?:bearer|basic)\s+[a-z0-9._~+/-]{16,}=*",
@@ -25,21 +31,27 @@ KINDS = {
         r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[0-9A-Za-z_-]{35}|glpat-[A-Za-z0-9_-]{20})"
     ),
     "password": (
-        r"(?i)\b(?:password|passwd|pwd|secret|api_?key|access_?token|client_?secret)"
-        r"[\"']?\s*[=:]\s*(?:\"[^\"]{1,200}\"|'[^']{1,200}'|[^\s,;&\"'}]{3,200})"
+        r"(?i)\b(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?token|client[_-]?secret)"
+        + _SAID
+    ),
+    "token": (
+        r"(?i)(?:(?:\A|[?&\x00])[a-z_-]{0,20}token|\b(?:auth|refresh|id|session|csrf|xsrf)[_-]?token)"
+        + _SAID
     ),
     "card": r"\b(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|3[47]\d{2}|6(?:011|5\d{2}))(?:[ -]?\d){9,12}\b",
     "url_password": r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,100}:[^\s@/]{1,200}@",
     "email": r"\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}\b",
 }
-"""What each kind looks like, in RE2's syntax."""
+"""What each kind looks like, in RE2's syntax. Where there are groups, the one that is there is what
+is replaced, else all of it."""
 FIELD = "field"
 """What stands, in brackets, for a value that was replaced for its name."""
-ON_BY_DEFAULT = ("bearer", "jwt", "key", "password", "card", "url_password")
+ON_BY_DEFAULT = ("bearer", "jwt", "key", "password", "token", "card", "url_password")
 
 _SECRET_NAMES = re.compile(
-    r"(?:^|[._-])(?:password|passwd|pwd|secret|client_?secret|authorization|cookie|set-cookie"
-    r"|api_?key|access_?token|refresh_?token|id_?token|private_?key|credit_?card|card_?number|cvv)$",
+    r"(?:^|[._-])(?:password|passwd|pwd|secret|client[_-]?secret|authorization|cookie|set-cookie"
+    r"|api[_-]?key|(?:access|refresh|id|auth|session|csrf|xsrf)[_-]?token|private[_-]?key"
+    r"|credit[_-]?card|card[_-]?number|cvv)$|(?:^|\.)token$",
     re.IGNORECASE,
 )
 _NAMES_KEPT, _LONGEST_NAME = 50_000, 200
@@ -52,7 +64,7 @@ class ScrubConfig(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     """Replace anything at all."""
     kinds: tuple[str, ...] = ON_BY_DEFAULT
-    """Of bearer, jwt, key, password, card, url_password and email."""
+    """Of bearer, jwt, key, password, token, card, url_password and email."""
     patterns: dict[str, str] = {}
     """More to be replaced: a name, and a regular expression (RE2)."""
     fields: tuple[str, ...] = ()
@@ -73,8 +85,10 @@ class Scrubber:
         self._config = config
         self._kinds = {kind: KINDS[kind] for kind in config.kinds} | config.patterns
         self._one = {kind: compile_pattern(each) for kind, each in self._kinds.items()}
+        self._with_names = set(config.kinds) - config.patterns.keys()
         every = "|".join(f"(?:{each})" for each in self._kinds.values())
         self._any = compile_pattern(every) if every else None
+        self._marks = {f"[{kind}]" for kind in (FIELD, *self._kinds)}
         self._own = {name.lower() for name in config.fields}
         self._harmless: set[str] = set()
         self.counts: Counter[str] = Counter()
@@ -139,9 +153,11 @@ class Scrubber:
         for kind, pattern in self._one.items():
             at = 0
             while found := pattern.search(text, at):
-                start, end = found.start(), found.end()
-                if kind == "card" and not _is_card(text[start:end]):
-                    at = end
+                group = _group(found) if kind in self._with_names else 0
+                start, end = found.start(group), found.end(group)
+                value = text[start:end]
+                if (kind == "card" and not _is_card(value)) or value in self._marks:
+                    at = found.end()
                     continue
                 self._note(kind)
                 text = f"{text[:start]}[{kind}]{text[end:]}"
@@ -168,6 +184,11 @@ class Scrubber:
     def _note(self, kind: str) -> None:
         self.counts[kind] += 1
         _scrubbed.labels(kind).inc()
+
+
+def _group(found: Match) -> int:
+    """The group that is there; 0 when there are none."""
+    return next((n for n, text in enumerate(found.groups(), 1) if text is not None), 0)
 
 
 def _text_of(record: LogRecord) -> str:
