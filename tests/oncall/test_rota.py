@@ -180,6 +180,22 @@ async def test_anyone_may_accept_what_is_offered_to_all(rota: Rota) -> None:
     assert rota.roster.on_call("primary", at("2026-10-22 12:00")) == "cai"
 
 
+async def test_what_another_node_accepted_is_not_accepted_twice(
+    rota: Rota, kept: Kept, now: FakeClock
+) -> None:
+    other = Rota(kept, now)
+    other.configure(read(CONFIG))
+    swap = await rota.ask(asked("ana", "2026-10-22 09:00", "2026-10-22 17:00"))
+    await other.load()
+    await other.accept(swap.id, "bo")
+    with pytest.raises(Rejected, match="accepted by bo already"):
+        await rota.accept(swap.id, "cai")
+    (one,) = other.overrides()
+    await other.give_back(one.id)
+    with pytest.raises(NotFound, match="may have been removed"):
+        await rota.give_back(one.id)
+
+
 async def test_nobody_can_give_away_what_is_not_theirs(rota: Rota) -> None:
     with pytest.raises(Rejected, match="bo is not on call in primary in that time"):
         await rota.ask(asked("bo", "2026-10-22 00:00", "2026-10-23 00:00"))

@@ -15,21 +15,22 @@ _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
 
 
 def listed(found: Sequence[IncidentShown]) -> Table:
-    """One line each."""
+    """One line each where there is room; where there is not, the titles are folded."""
     shown = Table(box=None, pad_edge=False)
-    for column in ("incident", "severity", "status", "opened", "services", "who", "title"):
-        shown.add_column(column, overflow="fold", no_wrap=column in ("incident", "opened"))
+    for column in ("incident", "", "status", "opened", "who", "title (services)"):
+        is_title = column.startswith("title")
+        shown.add_column(column, overflow="fold", no_wrap=not is_title and column != "who")
     for one in found:
         who = one.assignee or one.acknowledged_by
         title = f"DRILL {one.title}" if one.is_drill else one.title
+        services = f" ({', '.join(one.services)})" if one.services else ""
         shown.add_row(
             Text(one.number),
             Text(one.severity, _style(one.severity)),
             Text(one.status),
-            Text(_moment(one.opened)),
-            Text(", ".join(one.services)),
+            Text(_minute(one.opened)),
             Text(who or ("-" if one.resolved else "nobody")),
-            Text(title),
+            Text(f"{title}{services}"),
         )
     return shown
 
@@ -97,6 +98,10 @@ def _style(severity: str) -> str:
 
 def _moment(text: str) -> str:
     return text[:19].replace("T", " ") + "Z" if text else ""
+
+
+def _minute(text: str) -> str:
+    return text[:16].replace("T", " ") + "Z" if text else ""
 
 
 def _took(ms: int | None) -> str:

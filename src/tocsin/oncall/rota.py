@@ -79,13 +79,16 @@ class Rota:
     async def load(self) -> None:
         """Read what is kept: of an earlier process, or what another node has changed meanwhile."""
         async with self._turn:
-            kept = await self._keeper.all()
-            overrides = {one.id: one for one in kept if isinstance(one, Override)}
-            swaps = {one.id: one for one in kept if isinstance(one, Swap)}
-            if (overrides, swaps) == (self._overrides, self._swaps):
-                return
-            self._overrides, self._swaps = overrides, swaps
-            self._renew()
+            await self._read()
+
+    async def _read(self) -> None:
+        kept = await self._keeper.all()
+        overrides = {one.id: one for one in kept if isinstance(one, Override)}
+        swaps = {one.id: one for one in kept if isinstance(one, Swap)}
+        if (overrides, swaps) == (self._overrides, self._swaps):
+            return
+        self._overrides, self._swaps = overrides, swaps
+        self._renew()
 
     def override(self, override_id: str) -> Override:
         """Raises NotFound."""
@@ -143,6 +146,7 @@ class Rota:
         """End an override: one that has begun ends now, one to come never was. Returns it as it
         was. Raises NotFound, and Rejected for one that is over."""
         async with self._turn:
+            await self._read()
             one, now = self.override(override_id), self._clock.now_ms()
             if one.ends_ms <= now:
                 raise Rejected("this override is over already; what was cannot be changed")
@@ -187,6 +191,7 @@ class Rota:
         """The person takes over; overrides say so from now on. Raises NotFound, and Rejected when
         it was answered already, when somebody else was asked, or when what was offered is gone."""
         async with self._turn:
+            await self._read()  # another node may have answered it
             one = self._waiting(swap_id)
             who = self._known(person)
             if who == one.asked_by or one.to not in ("", who):
@@ -207,6 +212,7 @@ class Rota:
     async def decline(self, swap_id: str, person: str) -> Swap:
         """Whoever was asked says no, or whoever asked takes it back. Raises NotFound, Rejected."""
         async with self._turn:
+            await self._read()  # another node may have answered it
             one = self._waiting(swap_id)
             who = self._known(person)
             if who not in (one.asked_by, one.to):
