@@ -112,7 +112,7 @@ def test_by_asks_for_each_service_apart(condition: str, expected: str) -> None:
         ("(queue > 1) > 2", "a condition cannot be compared"),
         ("(queue > 1) + 2 > 3", "no value to compute with"),
         ("queue > 1 / 0", "divided by zero"),
-        ("queue > ", "expected a number or an indicator, got 'the end'"),
+        ("queue > ", "expected a number or an indicator, got the end"),
         ("(queue > 1", "to close the parenthesis"),
         ("queue > 1)", "expected and, or, or the end"),
         ("queue{job=} > 1", "wrong matchers"),

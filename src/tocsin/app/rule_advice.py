@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
-from tocsin.alert.checking.advice import advice, metrics_of
+from tocsin.alert.checking.advice import advice
 from tocsin.alert.checking.coverage import unrouted
+from tocsin.alert.checking.metrics import missing
 from tocsin.alert.routing.alertmanager_config import RoutingPlan
-from tocsin.alert.rules.rule_file import RuleGroup
+from tocsin.alert.rules.rule_file import Rule, RuleGroup
 from tocsin.kit.clock import Clock
 from tocsin.model.labels import NAME, Matcher, MatchOp
 from tocsin.store.series import DAY_MS, SeriesRegistry
@@ -18,7 +19,6 @@ _MOST = 100
 _GRACE_SECONDS = 300.0
 """What is not there this long after a reload or a start is missed."""
 _LOOK_SECONDS = 60.0
-_WRITTEN_HERE = frozenset(("ALERTS", "ALERTS_FOR_STATE"))
 
 
 class RuleAdvice:
@@ -28,15 +28,17 @@ class RuleAdvice:
         self._registry = registry
         self._clock = clock
         self._doubts: Sequence[str] = ()
-        self._metrics: Mapping[str, Sequence[str]] = {}
-        """The rules, with their places, that read a metric."""
+        self._rules: Sequence[Rule] = ()
+        self._recorded: Collection[str] = ()
         self._since = clock.monotonic()
         self._looked = -_LOOK_SECONDS
         self._missing: Sequence[str] = ()
 
     async def apply(self, groups: Sequence[RuleGroup], plan: RoutingPlan | None) -> None:
         """These rules of files are in force now, with these routes."""
-        self._doubts, self._metrics = await asyncio.to_thread(_read, groups, plan)
+        self._doubts = await asyncio.to_thread(_read, groups, plan)
+        self._rules = [rule for group in groups for rule in group.rules]
+        self._recorded = {rule.name for rule in self._rules if not rule.is_alert}
         self._since = self._clock.monotonic()
         self._looked = self._since - _LOOK_SECONDS
         self._missing = ()
@@ -46,17 +48,23 @@ class RuleAdvice:
         now = self._clock.monotonic()
         if now - self._since >= _GRACE_SECONDS and now - self._looked >= _LOOK_SECONDS:
             self._looked = now
-            self._missing = [
-                f"{rule}: no series of {name} is there: it cannot fire"
-                for name, rules in self._metrics.items()
-                if not self._is_there(name)
-                for rule in rules
-            ]
+            self._missing = self._look()
         found = [*self._doubts, *self._missing]
         if len(found) <= _MOST:
             return found
         rest = len(found) - _MOST
         return [*found[:_MOST], f"{rest} more warnings about rules; see `tocsin check rules`"]
+
+    def _look(self) -> list[str]:
+        known: dict[str, bool] = {}
+
+        def is_there(name: str) -> bool:
+            if name not in known:
+                known[name] = name in self._recorded or self._is_there(name)
+            return known[name]
+
+        found = ((rule, missing(rule, is_there)) for rule in self._rules)
+        return [f"{rule.place}: {rule.name}: {words}" for rule, words in found if words]
 
     def _is_there(self, name: str) -> bool:
         now_ms = self._clock.now_ms()
@@ -64,15 +72,7 @@ class RuleAdvice:
         return bool(len(self._registry.select(matchers, now_ms - DAY_MS, now_ms)))
 
 
-def _read(
-    groups: Sequence[RuleGroup], plan: RoutingPlan | None
-) -> tuple[Sequence[str], Mapping[str, Sequence[str]]]:
+def _read(groups: Sequence[RuleGroup], plan: RoutingPlan | None) -> Sequence[str]:
     # Without routes nobody is told of anything: that is not for each rule to say.
     unheard = partial(unrouted, plan) if plan is not None else None
-    recorded = {rule.name for group in groups for rule in group.rules if not rule.is_alert}
-    metrics: dict[str, list[str]] = {}
-    for group in groups:
-        for rule in group.rules:
-            for name in metrics_of(rule) - recorded - _WRITTEN_HERE:
-                metrics.setdefault(name, []).append(f"{rule.place}: {rule.name}")
-    return list(advice(groups, None, unheard)), metrics
+    return list(advice(groups, None, unheard))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alert.checking.advice import metrics_of
+from tocsin.alert.checking.metrics import metrics_of
 from tocsin.alert.rules.rule_file import Defaults, Rule, RuleGroup, read_groups
 from tocsin.alert.rules.template import World
 from tocsin.alert.trying import backtest

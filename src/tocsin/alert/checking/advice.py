@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from tocsin.alert.checking.bounds import always_true, never_true
+from tocsin.alert.checking.metrics import missing
+from tocsin.alert.checking.patience import is_calm, recovery_doubt
 from tocsin.alert.rules.rule_file import Rule, RuleGroup
-from tocsin.model.labels import NAME, Labels, MatchOp, from_mapping
+from tocsin.model.labels import Labels, from_mapping
 from tocsin.query.promql import ast
 from tocsin.query.promql.parse import parse
 from tocsin.query.promql.tree import walk
 
 _CHOOSING = frozenset(("==", "!=", "<", "<=", ">", ">=", "and", "unless"))
-_WRITTEN_HERE = frozenset(("ALERTS", "ALERTS_FOR_STATE"))
 
 
 def advice(
@@ -35,38 +36,31 @@ def advice(
                 why = unrouted(from_mapping({**dict(rule.labels), "alertname": rule.name}))
                 if why:
                     yield f"{rule.place}: {rule.name}: nobody hears of it: {why}"
-            for name in sorted(metrics_of(rule)):
-                if is_known is None or name in recorded or name in _WRITTEN_HERE:
-                    continue
-                if not is_known(name):
-                    yield f"{rule.place}: {rule.name}: no series of {name} is there: it cannot fire"
-
-
-def metrics_of(rule: Rule) -> set[str]:
-    """The metrics that a rule names."""
-    return {
-        matcher.value
-        for node in walk(parse(rule.expr))
-        if isinstance(node, ast.VectorSelector)
-        for matcher in node.matchers
-        if matcher.name == NAME and matcher.op is MatchOp.EQUAL
-    }
+            if is_known is not None:
+                words = missing(rule, lambda name: name in recorded or is_known(name))
+                if words:
+                    yield f"{rule.place}: {rule.name}: {words}"
 
 
 def _doubts(rule: Rule) -> Iterator[str]:
     if not rule.is_alert:
         return
     where = f"{rule.place}: {rule.name}:"
-    if not rule.hold_ms:
-        yield f"{where} no `for`: a single bad sample fires it"
+    parsed = parse(rule.expr)
+    if not rule.hold_ms and not is_calm(parsed):
+        word = "duration" if rule.written else "for"
+        yield f"{where} no `{word}`: a single bad sample fires it"
     for words in rule.doubts:
         yield f"{where} {words}"
-    parsed = parse(rule.expr)
-    for words in dict.fromkeys((*never_true(parsed), *always_true(parsed))):
-        yield f"{where} {words}"
+    for verdict in dict.fromkeys((*never_true(parsed), *always_true(parsed))):
+        yield f"{where} {verdict.of(rule.written) if rule.written else verdict.words}"
     if rule.recover:
-        for words in dict.fromkeys(never_true(parse(rule.recover))):
-            yield f"{where} it never recovers: {words}"
+        recover = parse(rule.recover)
+        for verdict in dict.fromkeys(never_true(recover)):
+            said = verdict.of("recover") if rule.written else verdict.words
+            yield f"{where} it never recovers: {said}"
+        if words := recovery_doubt(parsed, recover):
+            yield f"{where} {words}"
     compares = any(isinstance(node, ast.Binary) and node.op in _CHOOSING for node in walk(parsed))
     absent = any(isinstance(node, ast.Call) and "absent" in node.func for node in walk(parsed))
     if not compares and not absent:

@@ -57,6 +57,26 @@ class Bounds:
         return f"between {self.low:g} and {self.high:g}"
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is sure of a part of an expression, and why."""
+
+    part: str
+    says: str
+    why: str
+    plainly: str
+    """Why, without a word of PromQL."""
+
+    @property
+    def words(self) -> str:
+        """All of it."""
+        return f"`{self.part}` {self.says}: {self.why}"
+
+    def of(self, condition: str) -> str:
+        """All of it, about the condition that the expression was made of."""
+        return f"`{condition}` {self.says}: {self.plainly}"
+
+
 _ANY = Bounds()
 _POSITIVE = Bounds(0.0)
 
@@ -131,27 +151,30 @@ def _of_positive(op: str, left: Bounds, right: Bounds) -> Bounds:
     return Bounds(left.low / right.high, left.high / right.low) if right.low > 0 else _POSITIVE
 
 
-def never_true(expr: ast.Expr) -> Iterator[str]:
+def never_true(expr: ast.Expr) -> Iterator[Verdict]:
     """Why parts of an expression find nothing, whatever the samples are."""
+    never = "is never true"
     for node in walk(expr):
         match node:
             case ast.VectorSelector(matchers=matchers):
                 wrong = impossible(matchers)
                 if wrong is not None:
                     value = f"{wrong.name}{wrong.op.value}{wrong.value!r}"
-                    yield f"`{to_text(node)}`: {value} contradicts another condition"
+                    why = f"{value} contradicts another condition"
+                    yield Verdict(to_text(node), "finds nothing", why, why)
             case ast.Binary(op=op, return_bool=False) if op in _COMPARISONS:
                 left, right = bounds_of(node.left), bounds_of(node.right)
                 if not can_hold(op, left, right):
-                    yield f"`{to_text(node)}` is never true: {_because(node, left, right)}"
+                    yield Verdict(to_text(node), never, *_because(node, left, right))
             case ast.Binary(op="and"):
                 if _contradict(node.left, node.right):
-                    yield f"`{to_text(node)}` is never true: its two conditions exclude each other"
+                    why = "its two conditions exclude each other"
+                    yield Verdict(to_text(node), never, why, why)
             case _:
                 pass
 
 
-def always_true(expr: ast.Expr) -> Iterator[str]:
+def always_true(expr: ast.Expr) -> Iterator[Verdict]:
     """Comparisons that hold for every sample, so that they choose nothing."""
     node = unwrap(expr)
     if isinstance(node, ast.Binary) and node.op in _CHOOSING:
@@ -162,7 +185,7 @@ def always_true(expr: ast.Expr) -> Iterator[str]:
     if node.op == "!=" or left.low == left.high:
         return
     if not can_hold(OPPOSITE[node.op], left, right):
-        yield f"`{to_text(node)}` is always true: {_because(node, left, right)}"
+        yield Verdict(to_text(node), "is always true", *_because(node, left, right))
 
 
 OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!="}
@@ -186,27 +209,32 @@ def can_hold(op: str, left: Bounds, right: Bounds) -> bool:
             return not (left.low == left.high == right.low == right.high)
 
 
-def _because(node: ast.Binary, left: Bounds, right: Bounds) -> str:
-    sides = ((node.left, left), (node.right, right))
-    said = [
-        f"`{to_text(side)}` is {bounds.words}"
-        for side, bounds in sides
+def _because(node: ast.Binary, left: Bounds, right: Bounds) -> tuple[str, str]:
+    """Why, with and without PromQL."""
+    sides = [
+        (to_text(side), bounds.words)
+        for side, bounds in ((node.left, left), (node.right, right))
         if bounds != _ANY and not isinstance(unwrap(side), ast.NumberLiteral)
     ]
-    return " and ".join(said) or "the numbers say so"
+    if not sides:
+        return "the numbers say so", "the numbers say so"
+    plainly = " and the other ".join(words for _, words in sides)
+    return " and ".join(f"`{part}` is {words}" for part, words in sides), f"the value is {plainly}"
 
 
 def _contradict(one: ast.Expr, other: ast.Expr) -> bool:
     """`x > 5 and x < 3`: the same value within two ranges that do not meet."""
-    left, right = _range(unwrap(one)), _range(unwrap(other))
+    left, right = range_of(one), range_of(other)
     if left is None or right is None or left[0] != right[0]:
         return False
     low, high = max(left[1], right[1]), min(left[2], right[2])
     return low > high or (low == high and not (left[3] and right[3]))
 
 
-def _range(expr: ast.Expr) -> tuple[str, float, float, bool] | None:
-    """Text, least, largest, and whether the ends belong to it, of `x < 3` and the like."""
+def range_of(expr: ast.Expr) -> tuple[str, float, float, bool] | None:
+    """Text, least, largest, and whether the ends belong to it, of `x < 3` and the like; None of
+    anything else."""
+    expr = unwrap(expr)
     if not isinstance(expr, ast.Binary) or expr.return_bool:
         return None
     bound = bounds_of(expr.right)

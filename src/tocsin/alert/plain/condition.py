@@ -95,7 +95,7 @@ class _Compiler:
         piece = self._any()
         end = self._peek
         if end.kind is not Kind.END:
-            raise ConditionError(f"expected and, or, or the end, got {end.text!r}", end.at)
+            raise ConditionError(f"expected and, or, or the end, got {end.said}", end.at)
         return self._judged(piece, 0)
 
     @property
@@ -115,8 +115,7 @@ class _Compiler:
     def _expect(self, text: str, why: str) -> Token:
         token = self._accept(text)
         if token is None:
-            got = self._peek.text or "the end"
-            raise ConditionError(f"expected {text!r} {why}, got {got!r}", self._peek.at)
+            raise ConditionError(f"expected {text!r} {why}, got {self._peek.said}", self._peek.at)
         return token
 
     def _any(self) -> Piece:
@@ -292,8 +291,7 @@ class _Compiler:
                 piece = self._any()
                 self._expect(")", "to close the parenthesis")
                 return piece
-        got = token.text or "the end"
-        raise ConditionError(f"expected a number or an indicator, got {got!r}", token.at)
+        raise ConditionError(f"expected a number or an indicator, got {token.said}", token.at)
 
     def _named(self, token: Token) -> Piece:
         if self._peek.text == "(":
@@ -306,7 +304,10 @@ class _Compiler:
         found = self._indicators.get(name.replace(".", "_"))
         if found is None:
             close = nearest(name, self._indicators)
-            words = f"unknown indicator {name!r} (the metric of that name is written {name}{{}})"
+            words = (
+                f"unknown indicator {name!r} (define it under indicators; the metric of that name"
+                f" is written {name}{{}})"
+            )
             raise ConditionError(words, at, close=close)
         expr = narrowed(parse(found.expr), matchers, self._by)
         is_selector = isinstance(expr, ast.VectorSelector)

@@ -80,6 +80,11 @@ class Token:
     value: float = 0.0
     dimension: Dimension = Dimension.NUMBER
 
+    @property
+    def said(self) -> str:
+        """How an error names it."""
+        return "the end" if self.kind is Kind.END else repr(self.text)
+
 
 def tokens(text: str) -> list[Token]:
     """All words and the end; raises ConditionError for what is none."""
