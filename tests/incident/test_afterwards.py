@@ -28,6 +28,7 @@ from tocsin.incident.afterwards.reminders import Reminders, first_ms, following_
 from tocsin.incident.book import Author, Draft, IncidentBook, Resolution
 from tocsin.incident.config import IncidentsConfig
 from tocsin.incident.evidence.keep import KIND as EVIDENCE
+from tocsin.incident.names import Known, Names
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound, Permanent, Rejected, Temporary
 from tocsin.model.incidents import Incident, Link
@@ -71,6 +72,7 @@ class World:
     items: ActionItems
     told: Told
     config: PostMortemConfig
+    names: Names = field(default_factory=Names)
 
     async def pass_days(self, days: float) -> None:
         """So many days go by, and everything is done when it is due."""
@@ -119,7 +121,7 @@ async def world(tmp_path: Path, clock: FakeClock) -> AsyncIterator[World]:
     runner = ErrandRunner(ErrandTable(database), clock, node="a")
     book = IncidentBook(table, IncidentsConfig, clock, wake=runner.wake)
     documents = Documents(PostmortemTable(database), table, clock)
-    items = ActionItems(ActionItemTable(database), table, clock)
+    items = ActionItems(ActionItemTable(database), table, clock, names=lambda: made.names)
     made = World(clock, table, book, runner, documents, items, Told(), PostMortemConfig())
     runner.register(drafting.KIND, Drafting(table, documents, items, lambda: made.config, clock))
     runner.register(
@@ -337,6 +339,21 @@ async def test_items_of_two_writers_do_not_overwrite_each_other(world: World) ->
     assert (made.owner, made.state) == ("ana", ItemState.PROGRESS)
     same = await world.items.change(item.id, ItemEdit(owner="ana"), BO, version=1)
     assert same.version == made.version
+
+
+async def test_an_owner_is_somebody_who_can_be_reminded(world: World) -> None:
+    async def known() -> Known:
+        return {"ana": ("Ana Ruiz",), "bo": ()}
+
+    world.names, items = Names(known), world.items
+    one = await world.resolved()
+    made = await items.add(one.number, ItemDraft(title="a", owner="ana ruiz"), ANA)
+    assert made.owner == "ana"
+    with pytest.raises(Rejected, match=r"nobody is called 'anna'; did you mean \"ana\"\?"):
+        await items.add(one.number, ItemDraft(title="b", owner="anna"), ANA)
+    with pytest.raises(Rejected, match="known are ana, bo"):
+        await items.change(made.id, ItemEdit(owner="zoe"), ANA)
+    assert (await items.change(made.id, ItemEdit(owner="Bo"), ANA)).owner == "bo"
 
 
 async def test_items_are_listed_by_day_owner_and_state(world: World) -> None:

@@ -44,8 +44,13 @@ class AfterIncidents:
         self._url = loaded.config.listen.external_url
         table = incidents.table
         documents = Documents(PostmortemTable(database), table, clock)
-        items = ActionItems(ActionItemTable(database), table, clock, wake=incidents.runner.wake)
-
+        items = ActionItems(
+            ActionItemTable(database),
+            table,
+            clock,
+            wake=incidents.runner.wake,
+            names=lambda: incidents.book.names,
+        )
         made = Drafting(
             table,
             documents,

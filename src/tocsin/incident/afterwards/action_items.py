@@ -10,6 +10,7 @@ import msgspec
 
 from tocsin.incident import bounds
 from tocsin.incident.afterwards.reminders import plan_for
+from tocsin.incident.names import Names
 from tocsin.incident.request import TOCSIN, Author
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Rejected
@@ -121,12 +122,15 @@ class ActionItems:
         clock: Clock,
         *,
         wake: Callable[[], None] = lambda: None,
+        names: Callable[[], Names] = Names,
     ) -> None:
-        """`wake` is called when there may be something to remind of."""
+        """`wake` is called when there may be something to remind of; `names` says who may own
+        something, for nobody else would be reminded."""
         self._table = table
         self._incidents = incidents
         self._clock = clock
         self._wake = wake
+        self._names = names
 
     async def add(self, number: str, draft: ItemDraft, author: Author) -> ActionItem:
         """A new one of an incident; its owner is reminded before it is due."""
@@ -139,7 +143,7 @@ class ActionItems:
             title=_title(draft.title),
             text=bounds.prose(draft.text, "text"),
             url=_url(draft.url),
-            owner=bounds.name(draft.owner, "owner"),
+            owner=await self._owner(draft.owner, author),
             due_ms=due_ms(draft.due),
             created_ms=now,
             created_by=author.name,
@@ -150,6 +154,9 @@ class ActionItems:
         row = await self._table.add(_row(item, incident.id), (entry,), plan, now)
         self._wake()
         return msgspec.structs.replace(item, id=row.id)
+
+    async def _owner(self, named: str, author: Author) -> str:
+        return await self._names().meant(bounds.name(named, "owner"), author.name)
 
     async def get(self, item_id: int) -> ActionItem:
         """One of them."""
@@ -172,6 +179,9 @@ class ActionItems:
             row = await self._table.get(item_id)
             before = _item(row)
             now = self._clock.now_ms()
+            if edit.owner is not None and edit.owner != before.owner:
+                owner = await self._owner(edit.owner, author)
+                edit = msgspec.structs.replace(edit, owner=owner)
             after = edited(before, edit, author, now)
             if after == before:
                 return before

@@ -216,7 +216,7 @@ async def _opened(request: Request, rest: str, author: Author) -> str:
     book = services(request).incidents
     one = await book.open(Draft(severity=severity, title=title.strip()), author)
     await _recorded(request, author, "incident_open", one.number)
-    return f":rotating_light: {_line(request, one)} is open."
+    return f":rotating_light: Opened {_line(request, one)}."
 
 
 async def _list(book: IncidentBook) -> str:
