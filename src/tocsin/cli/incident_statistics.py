@@ -42,6 +42,7 @@ def statistics(
     left = ", ".join(f"{count} {why}" for why, count in found.left_out.items()) or "nothing"
     noun = "incident" if found.counted == 1 else "incidents"
     _OUT.print(f"{found.counted} {noun} in {days} days; left out: {left}")
+    _OUT.print("times to …: median, and 90 % within")
     for name, rows in (
         ("all", (found.overall,)),
         ("severity", found.by_severity),
@@ -61,7 +62,7 @@ def statistics(
 
 
 def _times(name: str, rows: tuple[Row, ...]) -> Table:
-    made = _table(name, "incidents", *(f"to {measure}" for measure in DEFINITIONS))
+    made = _table(name, "incidents", *DEFINITIONS)
     for row in rows:
         cells = [_words(row.measures[measure]) for measure in DEFINITIONS]
         _row(made, row.name, row.incidents, *cells)
@@ -71,10 +72,12 @@ def _times(name: str, rows: tuple[Row, ...]) -> Table:
 def _words(one: Spread) -> str:
     if one.median_ms is None or one.p90_ms is None:
         return "–"
-    return f"{_short(one.median_ms)}, 90 % {_short(one.p90_ms)}"
+    return f"{_short(one.median_ms)}, {_short(one.p90_ms)}"
 
 
 def _short(ms: float) -> str:
+    if ms < 1000:
+        return f"{ms:.0f} ms"
     return f"{ms / 1000:.0f} s" if ms < 120_000 else duration_text(round(ms))
 
 
@@ -85,7 +88,7 @@ def _share(value: float | None) -> str:
 def _table(*columns: str) -> Table:
     made = Table(box=None, pad_edge=False)
     for at, name in enumerate(columns):
-        made.add_column(name, justify="left" if at == 0 else "right")
+        made.add_column(name, justify="left" if at == 0 else "right", overflow="fold")
     return made
 
 
