@@ -142,3 +142,16 @@ async def test_each_part_of_a_stream_can_be_read_when_it_comes(accepted: str) ->
             )  # a block of its own: so short a text stays as it is
         more.set()
         assert (await stream.message())["body"]
+
+
+@pytest.mark.parametrize("accepted", ["zstd", "gzip", ""])
+@pytest.mark.parametrize("parts", [[b"", b""], [b"", MEDIUM, b"", b"end"]], ids=["nothing", "more"])
+async def test_a_stream_may_begin_with_nothing(accepted: str, parts: list[bytes]) -> None:
+    async def streamed(_request: Request) -> Response:
+        async def told() -> AsyncIterator[bytes]:
+            for part in parts:
+                yield part
+
+        return StreamingResponse(told(), media_type="application/x-ndjson")
+
+    assert unpacked(await asked(streamed, accepted)) == b"".join(parts)

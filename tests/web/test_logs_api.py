@@ -91,6 +91,13 @@ async def test_an_id_of_any_size_names_no_line(site: LogSite, number: str) -> No
     await site.get(f"/api/logs/lines/{number}-{number}-{number}", 404)
 
 
+async def test_of_no_line_nothing_is_taken_away(site: LogSite) -> None:
+    answer = await site.call("GET", "/api/logs/export?q=nothing&from=now-1h")
+    assert (answer.status, answer.body) == (200, b"")
+    answer = await site.call("GET", "/api/logs/export?q=nothing&from=now-1h&format=csv")
+    assert answer.body.count(b"\r\n") == 1
+
+
 async def test_everything_is_taken_away_page_by_page(site: LogSite) -> None:
     query = "&".join(f"{name}={value}" for name, value in HOUR.items())
     answer = await site.call("GET", f"/api/logs/export?q=&format=ndjson&{query}")

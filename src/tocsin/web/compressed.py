@@ -12,7 +12,7 @@ import asyncio
 import cramjam
 from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipResponder, IdentityResponder
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LEAST_BYTES = 1_024
 _HASTY = ("/_bulk",)
@@ -66,6 +66,13 @@ class _Zstd(IdentityResponder):
     def __init__(self, app: ASGIApp, minimum_size: int) -> None:
         super().__init__(app, minimum_size)
         self._packer: cramjam.zstd.Compressor | None = None
+
+    async def send_with_compression(self, message: Message) -> None:
+        """As Starlette has it. A stream's first part decides over its head: nothing packed is as
+        long as nothing, and the rest would be packed without a word of it."""
+        is_part = message["type"] == "http.response.body" and message.get("more_body", False)
+        if self.started or not is_part or message.get("body"):
+            await super().send_with_compression(message)
 
     async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
         """A part of the answer, so that the caller can read all of it."""

@@ -204,7 +204,8 @@ async def export(
 
 
 async def _with(first: list[Line], rest: AsyncIterator[list[Line]]) -> AsyncIterator[list[Line]]:
-    yield first
+    if first:
+        yield first
     async for lines in rest:
         yield lines
 
