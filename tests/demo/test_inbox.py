@@ -13,7 +13,7 @@ from tocsin.app.config import load_config
 from tocsin.app.receivers import check_receivers
 from tocsin.app.rules import rule_plan
 from tocsin.demo.inbox import Inbox, read
-from tocsin.demo.rules import CONFIG, RULES
+from tocsin.demo.rules import RULES, config_of
 from tocsin.kit.clock import SystemClock
 
 AT = datetime(2026, 5, 1, 3, 0, tzinfo=UTC)
@@ -70,7 +70,7 @@ async def test_pages_and_texts_are_answered_as_their_services_answer() -> None:
 
 
 def test_the_demo_knows_whom_to_tell(tmp_path: Path) -> None:
-    (tmp_path / "tocsin.yaml").write_text(CONFIG.replace("{inbox}", "http://127.0.0.1:9"))
+    (tmp_path / "tocsin.yaml").write_text(config_of("http://127.0.0.1:9", "http://127.0.0.1:10"))
     (tmp_path / "rules.yml").write_text(RULES)
     (tmp_path / "prometheus.yml").write_text("rule_files: [rules.yml]")
     config = load_config(tmp_path / "tocsin.yaml", environment={})

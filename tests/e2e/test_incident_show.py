@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.waiting import eventually
-from tocsin.demo.rules import CONFIG, RULES
+from tocsin.demo.rules import RULES, config_of
 from tocsin.demo.show import free_port
 from tocsin.demo.switches import Switches
 
@@ -84,7 +84,7 @@ def _demo(folder: Path) -> Iterator[Demo]:
     files.mkdir(parents=True)
     inbox = f"http://127.0.0.1:{free_port()}"
     (files / "inbox.url").write_text(f"{inbox}\n")
-    (files / "tocsin.yaml").write_text(_hurried(CONFIG.replace("{inbox}", inbox)))
+    (files / "tocsin.yaml").write_text(_hurried(config_of(inbox, "http://127.0.0.1:9")))
     rules = RULES.replace("[2m]", "[15s]").replace("[1m]", "[10s]").replace("for: 20s", "for: 2s")
     (files / "rules.yml").write_text(rules)
     command = [sys.executable, "-m", "tocsin", "demo", "--data", str(folder)]

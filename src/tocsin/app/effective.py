@@ -49,6 +49,7 @@ _LIVE = (
     "status_page",
     "dashboards",
     "errors",
+    "monitors",
     "projects",
 )
 """What `app.product` puts in force on a reload; everything else is read at the start only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-CONFIG = """\
+_CONFIG = """\
 # Written by `tocsin demo` at its first start; edit it as you like, it is read again by itself.
 prometheus: prometheus.yml
 scrape:
@@ -28,6 +28,14 @@ slos:
     labels: {incident: none}, about: People can look around and buy.}
   - {name: fast, objective: 95%, window: 7d, indicator: 'response_time{job="shop"}', below: 300ms,
     severity: high, labels: {incident: none}, about: Pages come at once.}
+
+# What is asked from outside, as people ask it. The rules tell of what is wrong; these only show it.
+monitors:
+  - {name: Shop, url: "{shop}/health", contains: healthy, every: 15s, timeout: 5s, alert: false,
+    labels: {service: shop}}
+  - {name: Products, url: "{shop}/api/products", every: 15s, timeout: 5s, alert: false,
+    labels: {service: shop}}
+  - {name: Inbox, tcp: "{inbox_server}", every: 30s, timeout: 5s, alert: false}
 
 severities:
   critical:
@@ -112,7 +120,13 @@ status_page:
       components:
         - {name: Delivery times, monitor: 'up{job="partner"}', services: [partner]}
 """
-"""The demo's `tocsin.yaml`; "{inbox}" is the address of its inbox."""
+
+
+def config_of(inbox: str, shop: str) -> str:
+    """The demo's `tocsin.yaml`, of those addresses."""
+    text = _CONFIG.replace("{inbox_server}", inbox.removeprefix("http://"))
+    return text.replace("{inbox}", inbox).replace("{shop}", shop)
+
 
 RULES = """\
 # Written by `tocsin demo` at its first start; edit it as you like, it is read again by itself.

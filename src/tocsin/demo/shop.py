@@ -290,7 +290,7 @@ async def _run(folder: Path) -> None:
     tracer = Tracer("shop", _VERSION, url, key)
     shop = Shop(folder, sys.argv[3], Journal("shop", url, key), faults, tracer)
     shop.database.create()
-    await process.serve(shop.app(), "shop")
+    await process.serve(shop.app(), "shop", int(sys.argv[4]))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from tocsin.app.config import load_config
 from tocsin.app.run import Running, run
 from tocsin.demo.inbox import WEBHOOKS
-from tocsin.demo.rules import CONFIG, RULES
+from tocsin.demo.rules import RULES, config_of
 from tocsin.demo.switches import KINDS
 from tocsin.demo.troupe import Troupe
 from tocsin.state.tokens import Scope
@@ -45,8 +45,8 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     """Run Tocsin on `data` with the demo's application until told to end."""
     folder = folder_of(data)
     folder.mkdir(parents=True, exist_ok=True)
-    inbox = _inbox(folder)
-    config = _written(folder / "tocsin.yaml", CONFIG.replace("{inbox}", inbox))
+    inbox, shop = _address(folder, "inbox"), _address(folder, "shop")
+    config = _written(folder / "tocsin.yaml", config_of(inbox, shop))
     _written(folder / "rules.yml", RULES)
     _written(folder / "prometheus.yml", _PROMETHEUS)
     for job in _JOBS:
@@ -57,7 +57,7 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     async def beside(running: Running) -> AsyncIterator[None]:
         troupe = Troupe(folder)
         try:
-            await _begin(troupe, folder, running, inbox)
+            await _begin(troupe, folder, running, inbox, shop)
             yield
         finally:
             await troupe.close()
@@ -66,18 +66,24 @@ def show(data: Path, flags: Mapping[str, str], ready_file: Path | None) -> None:
     run(loaded, config_path=config, flags=all_flags, ready_file=ready_file, beside=beside)
 
 
-def _inbox(folder: Path) -> str:
-    """The address of the inbox: the same at each start, in the configuration as well, unless
-    something else has taken its port meanwhile."""
-    file, config = folder / "inbox.url", folder / "tocsin.yaml"
+def _address(folder: Path, name: str) -> str:
+    """The address of the inbox or the shop: the same at each start, in the configuration as well,
+    unless something else has taken its port meanwhile."""
+    file, config = folder / f"{name}.url", folder / "tocsin.yaml"
     known = file.read_text().strip() if file.exists() else ""
-    if known and _is_free(int(known.rpartition(":")[2])):
+    if known and _is_free(_port(known)):
         return known
     found = f"http://127.0.0.1:{free_port()}"
     if known and config.exists():
-        _replace(config, config.read_text().replace(known, found))
+        # Without the scheme: the host and port may stand by themselves.
+        before, after = known.removeprefix("http://"), found.removeprefix("http://")
+        _replace(config, config.read_text().replace(before, after))
     _replace(file, f"{found}\n")
     return found
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def _is_free(port: int) -> bool:
@@ -113,8 +119,8 @@ def _written(path: Path, text: str) -> Path:
     return path
 
 
-async def _begin(troupe: Troupe, folder: Path, running: Running, inbox: str) -> None:
-    await troupe.open_inbox(int(inbox.rpartition(":")[2]))
+async def _begin(troupe: Troupe, folder: Path, running: Running, inbox: str, shop: str) -> None:
+    await troupe.open_inbox(_port(inbox))
     for channel in WEBHOOKS:  # configurations that an older demo wrote read these
         _replace(folder / f"inbox-{channel}.url", f"{inbox}/{channel}\n")
     tokens = running.tocsin.parts.people.tokens
@@ -122,7 +128,7 @@ async def _begin(troupe: Troupe, folder: Path, running: Running, inbox: str) -> 
         if token.name == _TOKEN and token.revoked_at is None:
             await tokens.revoke(token.id)
     key, _ = await tokens.create(_TOKEN, scopes=[Scope.INGEST], created_by="demo")
-    addresses = await troupe.open(running.addresses.http, key)
+    addresses = await troupe.open(running.addresses.http, key, shop_port=_port(shop))
     for job, address in addresses.items():
         _write_targets(folder, job, [{"targets": [address], "labels": {"service": job}}])
     await troupe.send_people(addresses["shop"], running.addresses.http, key)

@@ -45,15 +45,19 @@ class Troupe:
         self._folder = folder
         self._players: list[Player] = []
 
-    async def open(self, tocsin_url: str = "", key: str = "") -> Mapping[str, str]:
+    async def open(
+        self, tocsin_url: str = "", key: str = "", *, shop_port: int = 0
+    ) -> Mapping[str, str]:
         """Start the partner, the shop and the worker; returns the address of each by job name.
 
-        What they say goes to Tocsin with `key`; nowhere without its address.
+        What they say goes to Tocsin with `key`; nowhere without its address. The shop takes a free
+        port when none is given.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         given = (str(self._folder), tocsin_url)
         partner = await self._start("partner", *given, first_line=key)
-        shop = await self._start("shop", *given, f"http://{partner.address}", first_line=key)
+        beside = (f"http://{partner.address}", str(shop_port))
+        shop = await self._start("shop", *given, *beside, first_line=key)
         worker = await self._start("worker", *given, first_line=key)
         return {player.name: player.address for player in (shop, worker, partner)}
 

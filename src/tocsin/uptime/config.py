@@ -174,7 +174,7 @@ class MonitorConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def target(self) -> str:
         """What is asked, as its label `instance`."""
-        return self.url or self.tcp or self.dns
+        return str(self.url or self.tcp or self.dns)
 
     @property
     def kind(self) -> str:

@@ -54,6 +54,7 @@ PATHS = (
     "/incidents/templates",
     "/incidents/templates?moment=resolution&audience=customers",
     "/status-admin",
+    "/uptime",
     "/browse",
     "/browse?metric=up",
     "/browse/cardinality",

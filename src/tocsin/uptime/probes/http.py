@@ -39,6 +39,7 @@ async def probe(monitor: MonitorConfig, around: Around, numbers: Numbers) -> Non
         context = around.contexts.of(monitor.tls_config)
     except Rejected as error:
         raise Down("configuration", str(error)) from error
+    phases.begin()
     connector = _Connector(numbers, limit=1, force_close=True, ssl=context)
     try:
         async with (
@@ -126,8 +127,9 @@ def _headers(monitor: MonitorConfig, around: Around) -> dict[str, str]:
     if auth is not None:
         user = auth.username or (read_secret(None, auth.username_file, base=around.folder) or "")
         password = read_secret(auth.password, auth.password_file, base=around.folder) or ""
-        given = aiohttp.BasicAuth(user.strip(), password.strip(), encoding="utf-8")
-        headers["Authorization"] = given.encode()
+        headers["Authorization"] = aiohttp.encode_basic_auth(
+            user.strip(), password.strip(), encoding="utf-8"
+        )
     return headers
 
 
@@ -167,6 +169,10 @@ class _Phases:
         self.numbers = numbers
         self._clock = clock
         self._since = clock.monotonic()
+
+    def begin(self) -> None:
+        """What is measured begins now."""
+        self._since = self._clock.monotonic()
 
     def config(self) -> aiohttp.TraceConfig:
         """What aiohttp tells."""

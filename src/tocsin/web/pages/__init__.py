@@ -56,6 +56,7 @@ from tocsin.web.pages import (
     trace,
     trace_services,
     traces,
+    uptime,
 )
 from tocsin.web.routing import Addresses
 
@@ -104,6 +105,7 @@ PAGES: Addresses = (
     *error_issue.ADDRESSES,
     *error_actions.ADDRESSES,
     *error_projects.ADDRESSES,
+    *uptime.ADDRESSES,
     *browse.ADDRESSES,
     *targets.ADDRESSES,
     *system.ADDRESSES,

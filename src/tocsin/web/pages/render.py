@@ -43,6 +43,7 @@ PLACES = (
     Place("/logs", "Logs", "logs", "l"),
     Place("/traces", "Traces", "traces", "x"),
     Place("/errors", "Errors", "bug", "f"),
+    Place("/uptime", "Uptime", "globe", "u"),
     Place("/oncall", "On call", "phone", "c"),
     Place("/explore", "Explore", "explore", "e"),
     Place("/rules", "Rules", "check", "r"),
