@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from anyio.from_thread import start_blocking_portal
 
-from tests.e2e.programs import beside, path_of
+from tests.e2e.programs import address_in, beside, path_of
 from tests.notify.servers import Mails, Taken, http_receiver, mail_server
 from tests.waiting import eventually
 from tocsin.demo.troupe import Troupe
@@ -135,16 +135,14 @@ async def _play(folder: Path) -> AsyncIterator[Mapping[str, str]]:
 
 @contextmanager
 def prometheus(folder: Path, config: str) -> Iterator[str]:
-    """The real Prometheus on a port that was free a moment ago: its address."""
-    with http_receiver() as free:
-        port = free.port
+    """The real Prometheus: its address."""
     (folder / "prometheus.yml").write_text(config)
     command = [path_of("prometheus"), f"--config.file={folder / 'prometheus.yml'}"]
     command += [f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.external-url={EXTERNAL_URL}"]
-    command += [f"--web.listen-address=127.0.0.1:{port}"]
+    command += ["--web.listen-address=127.0.0.1:0"]
     with beside(command, folder) as log:
         eventually(lambda: "Server is ready" in log.read_text())
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{eventually(lambda: address_in(log))}"
 
 
 def without_values(text: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests.waiting import eventually
+
 Labels = frozenset[tuple[str, str]]
 
 _TIMEOUT_SECONDS = 60.0
@@ -40,10 +42,22 @@ class Client:
 
     base: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    at: float = 0.0
+    """What queries ask about, in epoch seconds; 0 is the moment of the query."""
 
     def bearing(self, key: str) -> Client:
         """The same caller with a key."""
         return Client(self.base, {**self.headers, "Authorization": f"Bearer {key}"})
+
+    def when(self, promql: str) -> Client:
+        """The same caller at the first moment that it is true, as what comes later may differ:
+        on a busy machine a scrape takes too long now and then, and its series end."""
+
+        def moment() -> float:
+            found = self._query(promql)
+            return float(found[0]["value"][0]) if found else 0.0
+
+        return Client(self.base, self.headers, eventually(moment))
 
     def send(
         self,
@@ -83,12 +97,15 @@ class Client:
 
     def query(self, promql: str) -> dict[Labels, float]:
         """What an instant query answers now, by labels."""
-        answer = self.form("/api/v1/query", [("query", promql)])
-        assert answer.status == 200, answer.text
         return {
-            frozenset(one["metric"].items()): float(one["value"][1])
-            for one in answer.json["data"]["result"]
+            frozenset(one["metric"].items()): float(one["value"][1]) for one in self._query(promql)
         }
+
+    def _query(self, promql: str) -> Any:  # Any: JSON
+        at = [("time", f"{self.at:.3f}")] if self.at else []
+        answer = self.form("/api/v1/query", [("query", promql), *at])
+        assert answer.status == 200, answer.text
+        return answer.json["data"]["result"]
 
     def values(self, promql: str, label: str = "__name__") -> dict[str, float]:
         """What an instant query answers now, by one label; the label tells the series apart."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+_LISTENS = re.compile(r"(?:address=|on )\"?(127\.0\.0\.1:[1-9]\d*)")
 _LIMIT_SECONDS = 120
 _ENDS_WITHIN_SECONDS = 60
 
@@ -44,3 +46,9 @@ def beside(command: Sequence[str], folder: Path) -> Iterator[Path]:
     finally:
         process.terminate()
         process.wait(_ENDS_WITHIN_SECONDS)
+
+
+def address_in(log: Path) -> str:
+    """Where a program of Prometheus's says that it listens, once it does."""
+    found = _LISTENS.search(log.read_text())
+    return found[1] if found else ""

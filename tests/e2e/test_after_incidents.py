@@ -63,13 +63,13 @@ def found(client: Client, path: str) -> Any:  # Any: JSON
 def number(product: Product) -> str:
     """An incident that the alert opened, answered and resolved."""
     client = product.client
-    (one,) = eventually(lambda: found(client, "/api/incidents"), 40)
+    (one,) = eventually(lambda: found(client, "/api/incidents"))
     number = str(one["number"])
     eventually(lambda: found(client, f"/api/incidents/{number}/evidence"))
     call(client, "POST", f"/api/incidents/{number}/acknowledge", {})
     body = {"resolution": "restarted", "root_cause": "a leak", "cause": "memory"}
     assert call(client, "POST", f"/api/incidents/{number}/resolve", body).status == 200
-    eventually(lambda: found(client, f"/api/incidents/{number}/postmortem"), 40)
+    eventually(lambda: found(client, f"/api/incidents/{number}/postmortem"))
     return number
 
 

@@ -116,7 +116,7 @@ def test_a_rule_of_our_own_wakes_somebody_and_lets_him_sleep_again(tmp_path: Pat
         with running(tmp_path, "--auth", "off", config=CONFIG + RULES):
             eventually(lambda: taken.requests)
             file.write_text(rule % (9, annotations))
-            eventually(lambda: len(taken.requests) > 1, 60)
+            eventually(lambda: len(taken.requests) > 1)
     messages = [json.loads(body) for _, body in taken.requests]
     assert [message["status"] for message in messages] == ["firing", "resolved"]
     [told_of] = messages[0]["alerts"]

@@ -43,7 +43,7 @@ def _tocsin(product: Product, *words: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "tocsin", "dashboards", *words, "--url", product.http],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -74,8 +74,8 @@ def test_files_are_shown_read_only_and_again_when_they_change(product: Product) 
     refused = product.client.send("DELETE", "/api/dashboards/code")
     assert refused.status == 400
     assert "copy it" in refused.text
+    (product.folder / "boards" / "wrong.json").write_text("{")  # first: both are read with `more`
     (product.folder / "boards" / "more.json").write_text('{"title": "More"}')
-    (product.folder / "boards" / "wrong.json").write_text("{")
     eventually(lambda: _titles(product).get("more") == "More")
     assert "wrong.json is not JSON" in product.client.get("/dashboards").text
 
@@ -101,7 +101,7 @@ def test_grafana_s_file_goes_in_with_a_report_and_comes_out_as_ours(
         [sys.executable, "-m", "tocsin", "dashboards", "check", str(tmp_path / "out")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert checked.stdout == f"{tmp_path / 'out' / 'host-today.yaml'}: right\n"

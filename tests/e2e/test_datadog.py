@@ -103,7 +103,9 @@ def test_dogstatsd_values_become_series(tocsin: Product, run: str) -> None:
         statsd.close_socket()
     read = tocsin.client
     of = f'run="{run}"'
-    eventually(lambda: read.query(f"shop_people{{{of}}} == 1"))  # the last that was sent
+    eventually(
+        lambda: read.query(f"max_over_time(shop_people{{{of}}}[10m]) == 1")
+    )  # the last that was sent
     assert read.values(f"shop_clicks{{{of}}}", "page") == {"home": 6.0}
     assert read.values(f"shop_visitors{{{of}}}") == {"shop_visitors": 41.0}
     assert read.values(f'{{__name__=~"shop_(render|sizes)_(count|sum)",{of}}}') == {

@@ -97,7 +97,7 @@ def test_track_metric_with_and_without_tags_arrives(tocsin: Product, page: Page,
     ((series, value),) = read.query(f'user_action{{action="save",run="{run}"}}').items()
     assert value == 1.0
     assert "user_2abcdefghij" not in dict(series).values()
-    rate = f'rate(user_action_events_total{{run="{run}"}}[1m])'
+    rate = f'rate(user_action_events_total{{run="{run}"}}[10m])'
     assert eventually(lambda: [value for value in read.query(rate).values() if value > 0])
 
 

@@ -102,22 +102,23 @@ def test_an_incident_is_responded_to_from_its_opening_to_its_end(tmp_path: Path)
                 timeline = client.get(f"{one}/timeline").json
                 return [entry["text"] for entry in timeline if entry["kind"] == "action"]
 
-            eventually(lambda: len(outcomes()) >= 7, 20)
+            eventually(lambda: len(outcomes()) >= 7)
             assert client.get(one).json["assignee"] == "ana"
             told = " | ".join(outcomes())
             assert "Page on-call engineer immediately: paging by default" in told
             assert f"Created #inc-{number[4:]}-checkout-is-down in Slack" in told
             assert "the public is told" in told
             eventually(lambda: any(seen.path == "/pager" for seen in hook.seen))
-            assert "We are looking into a problem" in client.get("/status").text
+            eventually(lambda: "We are looking into a problem" in client.get("/status").text)
             assert "Checkout is down" not in client.get("/status").text
+            eventually(lambda: mails.envelopes)
             assert mails.envelopes[0].rcpt_tos == ["critical-team@company.com"]
 
             before = len(hook.seen)
             assert _press(client, ESCALATE, number) == 200
             eventually(lambda: len(hook.seen) > before)
             assert _press(client, ACK, number) == 200
-            assert client.get(one).json["acknowledged_by"] == "ana"
+            eventually(lambda: client.get(one).json["acknowledged_by"] == "ana")
 
             body = {"text": "Rolling back", "public": "A fix is on its way.", "eta": "soon"}
             client.post_json(f"{one}/updates", body)

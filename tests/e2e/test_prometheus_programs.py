@@ -11,12 +11,10 @@ import pytest
 from tests.e2e.client import Client, labels
 from tests.e2e.conftest import Guarded
 from tests.e2e.product import Product
-from tests.e2e.programs import beside, output_of, path_of
+from tests.e2e.programs import address_in, beside, output_of, path_of
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
-
-_LISTENS = re.compile(r"(?:address=|on )\"?(127\.0\.0\.1:[1-9]\d*)")
 
 
 @pytest.fixture
@@ -68,16 +66,15 @@ def test_promtool_finds_nothing_wrong_with_our_own_metrics(guarded: Guarded) -> 
 def test_node_exporter_is_scraped_whole(tocsin: Product, tmp_path: Path) -> None:
     program = path_of("prometheus-node-exporter", "node_exporter")
     with beside([program, "--web.listen-address=127.0.0.1:0"], tmp_path) as log:
-        address = eventually(lambda: _address(log))
+        address = eventually(lambda: address_in(log))
         tocsin.scrape(address)
         of = f'instance="{address}"'
-        (scraped,) = eventually(
-            lambda: tocsin.client.query(f"scrape_samples_scraped{{{of}}} > 200")
-        ).values()
-        read = tocsin.client.query(f'count({{{of},__name__!~"up|scrape_.*"}})')
+        client = tocsin.client.when(f"scrape_samples_scraped{{{of}}} > 200")
+        (scraped,) = client.query(f"scrape_samples_scraped{{{of}}}").values()
+        read = client.query(f'count({{{of},__name__!~"up|scrape_.*"}})')
         assert read == {frozenset(): scraped}
         used = "1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"
-        ((labels, share),) = tocsin.client.query(f"({used}) * on(instance) up{{{of}}}").items()
+        ((labels, share),) = client.query(f"({used}) * on(instance) up{{{of}}}").items()
         assert ("instance", address) in labels
         assert 0 < share < 1
     tocsin.scrape()
@@ -97,13 +94,8 @@ def test_the_real_prometheus_reads_what_tocsin_holds(guarded: Guarded, tmp_path:
     command = [path_of("prometheus"), "--web.listen-address=127.0.0.1:0"]
     command += [f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'd'}"]
     with beside(command, tmp_path) as log:
-        there = Client(f"http://{eventually(lambda: _address(log))}")
+        there = Client(f"http://{eventually(lambda: address_in(log))}")
         eventually(lambda: there.get("/-/ready").status == 200)
         query = f"sum_over_time({name}[1m])"
         assert there.query(query) == guarded.read.query(query) == {labels(zone="größe"): 10.0}
         assert there.samples(name) == guarded.read.samples(name)
-
-
-def _address(log: Path) -> str:
-    found = _LISTENS.search(log.read_text())
-    return found[1] if found else ""

@@ -96,12 +96,12 @@ def test_the_real_prometheus_forwards_series_rules_alerts_types_and_ends(
             )
         )
         with beside(command, tmp_path):
-            eventually(lambda: read.query(f"job:fwd_orders:sum{{{of}}}"))
+            then = read.when(f"job:fwd_orders:sum{{{of}}}")
             common = {"instance": target, "job": "forwarded", "replica": replica}
-            assert read.query(f"fwd_orders_total{{{of}}}") == {
+            assert then.query(f"fwd_orders_total{{{of}}}") == {
                 labels(name="fwd_orders_total", kind="new", **common): 3.0
             }
-            assert read.values(f"fwd_wait_seconds_bucket{{{of}}}", "le") == {
+            assert then.values(f"fwd_wait_seconds_bucket{{{of}}}", "le") == {
                 "0.5": 0.0,
                 "1.0": 1.0,
                 "+Inf": 1.0,
@@ -118,9 +118,9 @@ def test_the_real_prometheus_forwards_series_rules_alerts_types_and_ends(
             assert len(federated) == 1
 
             alive.close()  # the application ends; so do its forwarded series
-            eventually(lambda: read.query(f"up{{{of}}} == 0"))
+            eventually(lambda: read.query(f'up{{job="forwarded",{of}}} == 0'))
             eventually(lambda: not read.query(f"fwd_orders_total{{{of}}}"))
-            assert read.query(f"last_over_time(fwd_orders_total{{{of}}}[5m])") != {}
+            assert read.query(f"last_over_time(fwd_orders_total{{{of}}}[1h])") != {}
 
 
 def test_opentelemetrys_remote_write_exporter_keeps_its_unusual_histograms(
@@ -181,7 +181,6 @@ def test_vmagent_forwards_what_it_scrapes_and_shows_its_key(
         command += [f"-remoteWrite.bearerToken={guarded.ingest_key}"]
         command += [f"-remoteWrite.tmpDataPath={tmp_path / 'queue'}"]
         with beside([*command, "-httpListenAddr=127.0.0.1:0"], tmp_path):
-            read = guarded.read
-            eventually(lambda: read.query(f'fwd_orders_total{{run="{run}"}} == 3'))
-            found = read.values(f'fwd_wait_seconds_bucket{{run="{run}"}}', "le")
+            then = guarded.read.when(f'fwd_orders_total{{run="{run}"}} == 3')
+            found = then.values(f'fwd_wait_seconds_bucket{{run="{run}"}}', "le")
     assert {le: found[le] for le in ("0.5", "+Inf")} == {"0.5": 0.0, "+Inf": 1.0}

@@ -24,7 +24,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
-_LIMIT_SECONDS = 90
+_LIMIT_SECONDS = 180
 _CLIENTS = Path(__file__).parent / "clients" / "node_modules"
 
 
@@ -35,6 +35,14 @@ def issues(tocsin: Product, project: int | str, query: str) -> list[dict[str, An
     assert answer.status == 200, answer.text
     found: list[dict[str, Any]] = answer.json
     return found
+
+
+def spans(tocsin: Product, path: str) -> set[str]:
+    """The names of a trace's spans, none while it is not there."""
+    answer = tocsin.client.get(path)
+    if answer.status != 200:
+        return set()
+    return {one["operationName"] for one in answer.json["data"][0]["spans"]}
 
 
 def envelope(*items: tuple[dict[str, Any], object], **header: Any) -> bytes:
@@ -71,7 +79,7 @@ with sentry_sdk.start_transaction(op="task", name="charge job") as tx:
         error.args = ("card declined " + run,)
         sentry_sdk.capture_exception(error)
     logging.getLogger("billing").error("disk nearly full %s", run)
-sentry_sdk.flush(timeout=10)
+sentry_sdk.flush(timeout=60)
 print(tx.trace_id)
 """
 
@@ -90,7 +98,8 @@ def test_the_python_sdk_works_unchanged(tocsin: Product, tmp_path: Path) -> None
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = {one["title"]: one for one in eventually(lambda: issues(tocsin, 21, run))}
+    both = eventually(lambda: found if len(found := issues(tocsin, 21, run)) == 2 else [])
+    found = {one["title"]: one for one in both}
     issue = found[f"ZeroDivisionError: card declined {run}"]
     assert (issue["count"], issue["level"], issue["culprit"]) == (
         "1",
@@ -107,9 +116,10 @@ def test_the_python_sdk_works_unchanged(tocsin: Product, tmp_path: Path) -> None
     assert (frame["function"], frame["inApp"]) == ("charge_card", True)
     assert frame["vars"]["secret_token"] == "[field]"
     assert kinds["breadcrumbs"][-1]["message"] == "checkout pressed"
-    trace = tocsin.client.get(f"/jaeger/api/traces/{done.stdout.strip()}").json["data"][0]
-    assert {one["operationName"] for one in trace["spans"]} == {"charge job", "SELECT emissions"}
-    said = tocsin.client.get("/api/logs/search", q=f'"disk nearly full {run}"').json["lines"]
+    path = f"/jaeger/api/traces/{done.stdout.strip()}"
+    eventually(lambda: spans(tocsin, path) == {"charge job", "SELECT emissions"})
+    asked = f'"disk nearly full {run}"'
+    said = eventually(lambda: tocsin.client.get("/api/logs/search", q=asked).json["lines"])
     assert [one["source"] for one in said] == ["sentry"]
 
 
@@ -125,7 +135,7 @@ Sentry.startSpan({ name: 'checkout', op: 'task' }, () => {
   try { chargeCard({}); } catch (error) { Sentry.captureException(error); }
   Sentry.captureMessage('cart abandoned ' + process.env.RUN);
 });
-Sentry.flush(10000).then((done) => process.exit(done ? 0 : 1));
+Sentry.flush(60000).then((done) => process.exit(done ? 0 : 1));
 """
 
 
@@ -146,21 +156,16 @@ def test_the_node_sdk_works_unchanged(tocsin: Product, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (said,) = eventually(lambda: issues(tocsin, 22, f"abandoned {run}"))
     assert said["title"] == f"cart abandoned {run}"
-    thrown = next(one for one in issues(tocsin, 22, "TypeError") if "length" in one["title"])
+    [thrown, *_] = eventually(
+        lambda: [one for one in issues(tocsin, 22, "TypeError") if "length" in one["title"]]
+    )
     latest = tocsin.client.get(f"/api/0/issues/{thrown['id']}/events/latest/").json
     frames = latest["entries"][0]["data"]["values"][-1]["stacktrace"]["frames"]
     assert frames[-1]["function"] == "chargeCard"
     trace = next(
         one["contexts"]["trace"]["trace_id"] for one in [latest] if "trace" in one["contexts"]
     )
-
-    def names() -> set[str]:
-        answer = tocsin.client.get(f"/jaeger/api/traces/{trace}")
-        if answer.status != 200:
-            return set()
-        return {one["operationName"] for one in answer.json["data"][0]["spans"]}
-
-    assert "checkout" in eventually(names)
+    eventually(lambda: "checkout" in spans(tocsin, f"/jaeger/api/traces/{trace}"))
 
 
 def event(run: str, **more: Any) -> dict[str, Any]:
@@ -254,7 +259,7 @@ def test_crash_free_sessions_are_counted(tocsin: Product) -> None:
 
     def health() -> list[dict[str, Any]]:
         found = tocsin.client.get("/api/errors/health").json
-        return [one for one in found if one["release"] == release]
+        return [one for one in found if one["release"] == release and one["sessions"] == 4]
 
     (shown,) = eventually(health)
     assert (shown["sessions"], shown["crashed"]) == (4, 1)

@@ -23,6 +23,7 @@ groups:
     interval: 1s
     rules:
       - {alert: Beat, expr: 'floor(vector(time() / 2)) % 3 == 1', labels: {severity: critical}}
+      - {record: beat_round, expr: vector(1)}
       - {alert: Never, expr: up > 1, for: 1m}
 """
 CONFIG = """
@@ -49,13 +50,19 @@ def product(tmp_path_factory: pytest.TempPathFactory, taken: Taken) -> Iterator[
         yield one
 
 
-def recorded(product: Product) -> list[float]:
-    """When the rule fired, as it was kept while it ran."""
-    answer = product.client.form(
-        "/api/v1/query", [("query", 'ALERTS{alertname="Beat",alertstate="firing"}[5m]')]
-    )
+FIRED = 'ALERTS{alertname="Beat",alertstate="firing"}'
+ROUNDS = "beat_round"
+
+
+def recorded(product: Product, series: str) -> list[float]:
+    """When the rule fired, or was asked at all, as it was kept while it ran."""
+    answer = product.client.form("/api/v1/query", [("query", f"{series}[15m]")])
     found = answer.json["data"]["result"]
     return [float(at) for one in found for at, _ in one["values"]]
+
+
+def is_of(at: float, moments: list[float]) -> bool:
+    return any(abs(at - one) < 0.002 for one in moments)
 
 
 def lines(product: Product, path: str, body: dict[str, Any]) -> list[Any]:  # Any: JSON
@@ -70,9 +77,10 @@ def tocsin(product: Product, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_history_is_replayed_as_it_happened(product: Product) -> None:
-    eventually(lambda: len(recorded(product)) >= 4)
-    report = lines(product, "/api/backtests", {"rule": "Beat", "since": "1m"})[-1]["report"]
-    known = recorded(product)
+    eventually(lambda: len(recorded(product, FIRED)) >= 4)
+    report = lines(product, "/api/backtests", {"rule": "Beat", "since": "15m"})[-1]["report"]
+    known = recorded(product, FIRED)
+    asked = recorded(product, ROUNDS)  # a busy machine leaves some out
     tried = report["tried"]
     firings = [(one["fired"], one.get("ended") or 1e12) for one in tried["firings"]]
     seconds = [at for at in known if at <= tried["until"]]
@@ -81,8 +89,8 @@ def test_history_is_replayed_as_it_happened(product: Product) -> None:
     first, last = min(seconds), max(seconds)
     for begin, end in firings:
         rounds = [begin + number for number in range(round(min(end, last + 1) - begin))]
-        inside = [at for at in rounds if first <= at <= last]
-        assert all(any(abs(at - one) < 0.002 for one in seconds) for at in inside)
+        inside = [at for at in rounds if first <= at <= last and is_of(at, asked)]
+        assert all(is_of(at, seconds) for at in inside)
     assert tried["is_routed"]
     assert tried["by_receiver"] == {"team": tried["page_count"]}
 
