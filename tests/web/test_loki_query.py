@@ -244,5 +244,7 @@ async def test_what_editors_ask_about_labels(site: LogSite) -> None:
     assert kinds["ms"] == "int"
     assert kinds["took"] == "duration"
     assert (await site.get("/loki/api/v1/patterns", **HOUR, query='{app="shop-ui"}'))["data"] == []
-    again = await site.get("/loki/api/v1/format_query", query='{app="x"}   |=  "y"')
-    assert again["data"] == '{app="x"} |= "y"'
+    again = await site.get(
+        "/loki/api/v1/format_query", query='{app="x"}   |=  "y  \\"  z" |~`a  b`'
+    )
+    assert again["data"] == '{app="x"} |= "y  \\"  z" |~`a  b`'

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -35,6 +36,8 @@ from tocsin.web.services import services
 
 _HOUR_NS = 3_600_000_000_000
 _LIMIT = 100
+_BLANKS = re.compile(r'("(?:[^"\\]|\\.)*"|`[^`]*`|#[^\n]*\n?)|\s+')
+"""Texts and comments, which stay, or what is between the others."""
 _POINTS = 250
 _BOTH = ("GET", "POST")
 
@@ -282,10 +285,17 @@ async def patterns(request: Request) -> Response:
 
 
 async def format_query(request: Request) -> Response:
-    """The query again, if it is one."""
+    """The query again, if it is one, with single blanks between its parts."""
     asked = await _asked(request)
     parse(_query(asked))
-    return _success(" ".join(_query(asked).split()))
+    return _success(_BLANKS.sub(lambda found: found[1] or " ", _query(asked).strip()))
+
+
+async def build_info(request: Request) -> Response:
+    """Which version of Tocsin this is, where programs ask for Loki's."""
+    told = {"version": services(request).config.version, "revision": "", "branch": ""}
+    told |= {"buildDate": "", "buildUser": "", "goVersion": ""}
+    return Response(msgspec.json.encode(told), media_type="application/json")
 
 
 def _loki(handler: Handler) -> Handler:
@@ -322,6 +332,7 @@ _AT = (
     ("detected_fields", detected_fields),
     ("patterns", patterns),
     ("format_query", format_query),
+    ("status/buildinfo", build_info),
 )
 ADDRESSES: Addresses = tuple(
     Address(f"/loki/api/v1/{path}", _loki(handler), Access.READ, _BOTH) for path, handler in _AT
