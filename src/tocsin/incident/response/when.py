@@ -127,7 +127,7 @@ def _flag_written(part: str) -> str:
 def _check(matcher: Matcher) -> None:
     if matcher.name not in _FIELDS:
         hint = nearest(matcher.name, _FIELDS)
-        meant = f'; did you mean "{hint}"?' if hint else ""
+        meant = f'; did you mean "{hint}"?' if hint else "."
         known = ", ".join(_FIELDS)
         raise Rejected(f"an incident has no field {matcher.name!r}{meant} It has {known}")
     if matcher.name in _FLAGS and matcher.value.lower() not in (_YES, _NO):
