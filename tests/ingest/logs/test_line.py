@@ -41,6 +41,14 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
             "statusCode": "404",
         },
     ),
+    "a level in front": (
+        "ERROR 2 of 3 workers are gone",
+        {"body": "ERROR 2 of 3 workers are gone", "level": "error"},
+    ),
+    "a word that begins as a level": (
+        "INFOrmation is no level",
+        {"body": "INFOrmation is no level", "level": "unknown"},
+    ),
     "winston, simple with fields": (
         'error: payment failed {"service":"shop","orderId":7}',
         {"body": "payment failed", "level": "error", "service": "shop", "orderId": "7"},

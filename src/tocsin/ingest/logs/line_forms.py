@@ -140,6 +140,11 @@ FORMS: tuple[Form, ...] = (
         rf"\[?(?P<level>{_LEVEL})\]?:?[ \t]+\[?(?P<ts>{_ISO})\]?[:,]?[ \t]+(?:- )?{_REST}",
     ),
     _form("level", rf"(?:\[(?P<level>{_LEVEL})\]:?|(?P<level_2>{_LEVEL}):)[ \t]+{_REST}"),
+    _form(
+        "level in front",
+        r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)[ \t]+\S",
+        keeps_whole=True,
+    ),
     _form("time", rf"\[?(?P<ts>{_ISO})\]?:?[ \t]+(?:- )?{_REST}"),
 )
 """A line is of the first form that fits."""
