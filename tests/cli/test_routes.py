@@ -175,6 +175,28 @@ def test_alerts_that_nobody_hears_of_are_named(file: Path, tmp_path: Path) -> No
     assert "Heard" not in text
 
 
+@pytest.mark.parametrize("by_shell", [True, False], ids=["by the shell", "in quotes"])
+def test_a_pattern_of_rule_files_is_understood(
+    file: Path, tmp_path: Path, *, by_shell: bool
+) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    for name in ("A", "B"):
+        rule = f"{{alert: {name}, expr: up == 0, labels: {{severity: void}}}}"
+        (folder / f"{name}.yml").write_text(f"groups: [{{name: {name}, rules: [{rule}]}}]")
+    words = [f"{folder}/A.yml", f"{folder}/B.yml"] if by_shell else [f"{folder}/*.yml"]
+    code, text = run("check", "alertmanager", str(file), "--rules", *words)
+    assert code == 0
+    assert "nobody hears of A" in text
+    assert "nobody hears of B" in text
+
+
+def test_a_pattern_that_no_file_has_is_told(file: Path, tmp_path: Path) -> None:
+    code, text = run("check", "alertmanager", str(file), "--rules", f"{tmp_path}/x/*.yml")
+    assert code == 1
+    assert f"--rules: there is no file {tmp_path}/x/*.yml" in text
+
+
 def test_rules_whose_severity_has_no_level_are_named(tmp_path: Path) -> None:
     (tmp_path / "rules.yml").write_text(
         "groups: [{name: g, rules: [{alert: Odd, expr: up == 0, labels: {severity: warning}},"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -213,8 +214,11 @@ def _metrics(url: str, token: str) -> set[str]:
 def alertmanager(
     files: Annotated[list[Path], typer.Argument(help="Files such as alertmanager.yml.")],
     rules: Annotated[
-        list[Path] | None,
-        typer.Option("--rules", help="Rule files: say which of their alerts nobody hears of."),
+        list[str] | None,
+        typer.Option(
+            "--rules",
+            help="Rule files, or a pattern of them: say which of their alerts nobody hears of.",
+        ),
     ] = None,
 ) -> None:
     """Read Alertmanager's configuration files, and say what is wrong with them and where.
@@ -226,6 +230,7 @@ def alertmanager(
     from tocsin.scrape.fetch import Fetcher
 
     clock, wrong = SystemClock(), 0
+    files, rule_files = _apart(files, rules or ())
     for file in files:
         folder = file.resolve().parent
         try:
@@ -234,7 +239,7 @@ def alertmanager(
             wrong += 1
             typer.secho(str(error), err=True, fg="red")
             continue
-        for warning in (*found.warnings, *_unheard(found.plan, rules or ())):
+        for warning in (*found.warnings, *_unheard(found.plan, rule_files)):
             typer.secho(f"warning: {warning}", err=True, fg="yellow")
         routes = len(list(found.plan.root.walk()))
         senders = sum(map(len, found.integrations.values()))
@@ -245,6 +250,30 @@ def alertmanager(
         )
     if wrong:
         raise typer.Exit(Exit.WRONG)
+
+
+def _apart(files: Sequence[Path], rules: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """Alertmanager's files, and those of rules: of `--rules rules/*.yml` a shell makes an option
+    for the first file, and the others stand among `files`."""
+    found: list[Path] = []
+    for pattern in rules:
+        named = [pattern] if Path(pattern).exists() else sorted(glob(pattern, recursive=True))
+        if not named:
+            typer.secho(f"--rules: there is no file {pattern}", err=True, fg="red")
+            raise typer.Exit(Exit.WRONG)
+        found += map(Path, named)
+    others = [file for file in files if found and _has_rules(file)]
+    return [file for file in files if file not in others], found + others
+
+
+def _has_rules(file: Path) -> bool:
+    from tocsin.kit.yaml import load
+
+    try:
+        document = load(file)
+    except Fault:
+        return False  # whoever reads it next says why
+    return document.get("groups") is not None and document.get("route") is None
 
 
 def _unheard(plan: RoutingPlan, files: Sequence[Path]) -> Iterator[str]:
