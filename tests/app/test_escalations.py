@@ -33,6 +33,7 @@ from tocsin.kit.clock import FakeClock
 from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Rejected
 from tocsin.model.incidents import Incident
+from tocsin.oncall.mistakes import OnCallError
 from tocsin.oncall.paging.answers import ACKNOWLEDGE, ESCALATE
 from tocsin.oncall.paging.caller import Message
 from tocsin.oncall.webpush.device import Device
@@ -351,6 +352,16 @@ async def test_a_week_has_one_test_page_for_whoever_is_on_call(world: World) -> 
 def test_a_way_that_cannot_work_is_refused_at_load(tmp_path: Path, addition: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         check_escalations(loaded_from(tmp_path, f"oncall: {{{addition}}}\n"), FakeClock())
+
+
+def test_a_receiver_that_tells_nobody_cannot_be_paged(tmp_path: Path) -> None:
+    content = (
+        "alertmanager: {route: {receiver: void}, receivers: [{name: void},"
+        " {name: team, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]}\n"
+        "oncall: {policies: {P0: {steps: [{notify: 'channel:team'}, {notify: 'channel:void'}]}}}\n"
+    )
+    with pytest.raises(OnCallError, match=r"steps\[1\]\.notify: 'void' is not in .* team$"):
+        check_escalations(loaded_from(tmp_path, content), FakeClock())
 
 
 def test_a_severity_whose_policy_is_nobodys_is_refused_with_its_place(tmp_path: Path) -> None:

@@ -286,3 +286,14 @@ async def test_hurrying_before_the_first_step_was_done_passes_nobody_over(tmp_pa
         await one.escalation.hurry(incident.number, "ben")
         await one.passes(1)
         assert one.phones.people() == ["ben"]
+
+
+async def test_who_gives_it_back_and_escalates_is_not_called_first_again(tmp_path: Path) -> None:
+    async with night(tmp_path, roster(TEAM, "ben", "ana"), P0=MATRIX) as one:
+        incident = await one.open()
+        await one.passes(1)
+        await one.book.acknowledge(incident.number, BO)
+        await one.book.unacknowledge(incident.number, BO)
+        await one.escalation.hurry(incident.number, "bo", is_given_back=True)
+        await one.passes(1)
+        assert one.phones.people() == ["ben", "ana"]

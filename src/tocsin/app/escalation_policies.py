@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tocsin.alert.policy.severity import Level, StepConfig
 from tocsin.app.config import Loaded
@@ -58,4 +58,13 @@ def _channels(loaded: Loaded) -> tuple[str, ...]:
 def _names(receivers: Document | None) -> list[str]:
     listed = receivers.data if receivers else None
     entries = listed if isinstance(listed, list) else []
-    return [str(one["name"]) for one in entries if isinstance(one, dict) and one.get("name")]
+    return [
+        str(one["name"])
+        for one in entries
+        if isinstance(one, dict) and one.get("name") and _tells(one)
+    ]
+
+
+def _tells(receiver: Mapping[str, object]) -> bool:
+    """Whether it has a way of telling anybody: one without cannot be paged."""
+    return any(key.endswith("_configs") and ways for key, ways in receiver.items())

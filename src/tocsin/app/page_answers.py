@@ -44,9 +44,10 @@ class PageAnswers:
             await self._tests.answer(number.partition("/")[2])
             return "The test page was answered. A test is not escalated."
         incident = await self._book.get(number)
-        if incident.acknowledged_ms and not incident.is_over:
+        is_given_back = bool(incident.acknowledged_ms) and not incident.is_over
+        if is_given_back:
             await self._book.unacknowledge(number, Author(who, source))
-        await self._handler.hurry(number, who)
+        await self._handler.hurry(number, who, is_given_back=is_given_back)
         self._runner.wake()
         return f"Escalated: whoever comes next for {number} is called now."
 

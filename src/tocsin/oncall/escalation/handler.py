@@ -88,16 +88,17 @@ class EscalationHandler:
         _log.error("escalation_failed", key=errand.key, error=str(error))
         return NOTHING
 
-    async def hurry(self, number: str, by: str) -> None:
-        """Go on with the next turn at once. Raises Rejected when nothing escalates."""
+    async def hurry(self, number: str, by: str, *, is_given_back: bool = False) -> None:
+        """Go on with the next turn at once; `is_given_back` passes over the first one, which begins
+        anew because somebody who had it escalates. Raises Rejected when nothing escalates."""
         waiting = await self._waiting(number)
         if waiting is None:
             raise Rejected(f"nothing escalates for {number}: it is over, or no policy is at work")
         # The turn that waits is the next one: what hurries stands before it.
         following = _state(waiting)
-        if following.position == 0:
+        if following.position == 0 and not is_given_back:
             return  # the first step is on its way: going beyond it would call nobody of it
-        position = following.position - 1
+        position = max(0, following.position - 1)
         before = msgspec.structs.replace(following, position=position, by=by)
         plan = await self._moved(waiting, before, Event.HURRY)
         plan = msgspec.structs.replace(plan, cancel=(*plan.cancel, waiting.key))
