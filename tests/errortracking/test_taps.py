@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.errortracking.error_world import ErrorDesk, desk_in
 from tocsin.errortracking.answers import IssuesAsked
@@ -95,6 +96,28 @@ async def test_what_could_not_be_kept_is_taken_in_as_soon_as_it_can(desk: ErrorD
     await taps.settle()
     (issue,) = (await desk.book.find(IssuesAsked())).issues
     assert issue.times == 1
+
+
+async def test_what_waits_is_bounded_by_its_size_too(desk: ErrorDesk) -> None:
+    taps = Taps(desk.intake, desk.projects, desk.clock)
+    large = line(desk, exception_type="E", exception_stacktrace="x" * (1 << 20))
+    taps.publish(LogBatch(records=(large,) * 100, key=5, taken_ms=1))
+    await taps.settle()
+    (issue,) = (await desk.book.find(IssuesAsked())).issues
+    assert issue.times == 63
+
+
+async def test_what_cannot_be_read_holds_the_others_up_once(desk: ErrorDesk) -> None:
+    taps = Taps(desk.intake, desk.projects, desk.clock)
+    told = {"exception.type": "E"}
+    broken = SpanEvent(ts_ns="now", name="exception", attributes=told)  # type: ignore[arg-type]  # what no protocol's reader lets in
+    of_span = replace(span(desk, "b" * 16), events=(broken,))
+    await taps.saw(SpanBatch(spans=(of_span,), key=1, taken_ms=1))
+    with pytest.raises(TypeError):
+        await taps.settle()
+    await taps.saw(SpanBatch(spans=(span(desk, "c" * 16),), key=2, taken_ms=1))
+    await taps.settle()
+    assert (await desk.book.find(IssuesAsked())).total == 1
 
 
 async def test_a_flood_leaves_some_out_and_holds_nobody_up(desk: ErrorDesk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 
@@ -22,7 +22,9 @@ _log = log.get("errors")
 _missed = gauge.counter(
     "error_events_missed", "Errors of lines and spans that came too fast.", ("source",)
 )
-_WAITING = 5_000
+_WAITING, _WAITING_BYTES = 5_000, 64 << 20
+_OTHER_BYTES = 1_000
+"""About what a line or span takes beside its texts."""
 _AT_ONCE = 200
 _PAUSE_SECONDS = 1.0
 _EXCEPTION = "exception"
@@ -30,13 +32,15 @@ Find = Callable[[], Report | None]
 
 
 class Taps:
-    """Looks at lines and spans that were kept; at most 5,000 of those that hold errors wait."""
+    """Looks at lines and spans that were kept; at most 5,000 of those that hold errors wait, and no
+    more than 64 MiB of them."""
 
     def __init__(self, intake: ErrorIntake, projects: Projects, clock: Clock) -> None:
         self._intake = intake
         self._projects = projects
         self._clock = clock
-        self._waiting: deque[Find] = deque()
+        self._waiting: deque[tuple[Find, int]] = deque()
+        self._bytes = 0
         self._arrived = asyncio.Event()
         self._turn = asyncio.Lock()
 
@@ -48,7 +52,8 @@ class Taps:
             if one.level >= 17 and found_errors.may_hold(one):
                 name = line_id(one.ts_ns, batch.key, batch.number(place))
                 project = self._projects.of_service(one.service).name
-                self._add("logs", partial(found_errors.of_line, one, name, project))
+                found = partial(found_errors.of_line, one, name, project)
+                self._add("logs", found, len(one.body) + _size_of(one.attributes))
 
     async def saw(self, batch: SpanBatch) -> None:
         """Spans that were kept."""
@@ -59,13 +64,15 @@ class Taps:
                 if event.name == _EXCEPTION:
                     project = self._projects.of_service(span.service).name
                     found = partial(found_errors.of_span, span, event, number, project)
-                    self._add("spans", found)
+                    self._add("spans", found, _size_of(event.attributes))
 
-    def _add(self, source: str, find: Find) -> None:
-        if len(self._waiting) >= _WAITING:
+    def _add(self, source: str, find: Find, size_bytes: int) -> None:
+        size_bytes += _OTHER_BYTES
+        if len(self._waiting) >= _WAITING or self._bytes + size_bytes > _WAITING_BYTES:
             _missed.labels(source).inc()
             return
-        self._waiting.append(find)
+        self._waiting.append((find, size_bytes))
+        self._bytes += size_bytes
         self._arrived.set()
 
     async def run(self) -> None:
@@ -88,14 +95,25 @@ class Taps:
     async def _take_some(self) -> None:
         """Take the oldest in. Raises Temporary when they cannot be kept now: they wait on."""
         some = list(islice(self._waiting, _AT_ONCE))
-        found = await asyncio.to_thread(lambda: [find() for find in some])
+        wait_on = False
         try:
+            found = await asyncio.to_thread(lambda: [find() for find, _ in some])
             await self._intake.take([one for one in found if one is not None])
         except Temporary:
+            wait_on = True
             raise
         except Fault as fault:
             _log.error("found_errors_left_out", errors=len(some), reason=str(fault))
-        for _ in some:
-            self._waiting.popleft()
+        finally:
+            if not wait_on:
+                self._drop(len(some))
+
+    def _drop(self, count: int) -> None:
+        for _ in range(count):
+            self._bytes -= self._waiting.popleft()[1]
         if not self._waiting:
             self._arrived.clear()
+
+
+def _size_of(attributes: Mapping[str, str]) -> int:
+    return sum(map(len, attributes.values()))
