@@ -116,6 +116,19 @@ def test_acts_that_make_no_sense_are_refused(act: Act) -> None:
         done(kept.issue, act, "ann", NOW)
 
 
+def test_what_waits_to_be_counted_does_not_grow_with_what_senders_name() -> None:
+    waiting, users = seen(users=()), set()
+    for number in range(2_000):
+        users.add(f"u{number}")
+        one = seen(NOW + number, users=(f"u{number}",), release=f"r{number}")
+        one.environments = {f"e{number}"}
+        waiting.add(one)
+    assert max(map(len, (waiting.users, waiting.releases, waiting.environments))) < 600
+    assert f"r{1_999}" in waiting.releases
+    whole = people_sketch.joined(map(people_sketch.hash_of, users), ())
+    assert first(waiting)[0].users == whole
+
+
 def test_joined_issues_count_people_once() -> None:
     one, _ = first(seen(users=("ann", "bob")))
     two, _ = first(seen(NOW + 5, users=("bob", "eve"), times=3))

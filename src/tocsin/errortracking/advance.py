@@ -53,10 +53,15 @@ class Sighting(msgspec.Struct, kw_only=True):
         self.last_ms = max(self.last_ms, other.last_ms)
         self.times += other.times
         self.users |= other.users
-        self.environments |= other.environments
+        if len(self.users) > 2 * people_sketch.KEPT:
+            self.users = set(people_sketch.joined(self.users, ()))
+        self.environments = set(_environments((), self.environments | other.environments))
         for release, (first, last) in other.releases.items():
             known = self.releases.get(release, (first, last))
             self.releases[release] = (min(known[0], first), max(known[1], last))
+        if len(self.releases) > 2 * _RELEASES:
+            newest = sorted(self.releases, key=lambda one: self.releases[one][1])[-_RELEASES:]
+            self.releases = {one: self.releases[one] for one in newest}
 
 
 def first(seen: Sighting) -> tuple[KeptIssue, IssueEntry]:

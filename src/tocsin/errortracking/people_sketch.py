@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
-_KEPT = 256
+KEPT = 256
+"""Hashes of a set."""
 _SPACE = 1 << 64
 
 
@@ -21,11 +22,11 @@ def hash_of(user: str) -> int:
 
 def joined(one: Iterable[int], other: Iterable[int]) -> tuple[int, ...]:
     """The smallest of both, in order."""
-    return tuple(sorted({*one, *other})[:_KEPT])
+    return tuple(sorted({*one, *other})[:KEPT])
 
 
 def count(hashes: tuple[int, ...]) -> int:
     """How many people have such hashes."""
-    if len(hashes) < _KEPT:
+    if len(hashes) < KEPT:
         return len(hashes)
-    return round((_KEPT - 1) * _SPACE / (hashes[-1] + 1))
+    return round((KEPT - 1) * _SPACE / (hashes[-1] + 1))
