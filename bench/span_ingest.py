@@ -270,7 +270,7 @@ def _to_engine(store: Store, prepared: list[ExportTraceServiceRequest]) -> Way:
     }
     known = b64encode(f"{store.endpoint.user}:{store.endpoint.password}".encode()).decode()
     rows = [
-        each_row(otlp_traces.decode(one, now_ns=time.time_ns()), number)
+        each_row(list(otlp_traces.decode(one.SerializeToString(), now_ns=time.time_ns())), number)
         for number, one in enumerate(prepared)
     ]
     bodies = [b"".join(rows[at : at + _AT_ONCE]) for at in range(0, len(rows), _AT_ONCE)]

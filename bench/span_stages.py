@@ -12,15 +12,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from bench.span_ingest import SPANS, request
 from tocsin.ingest.logs.intake import key_of
 from tocsin.ingest.logs.scrub import Scrubber, ScrubConfig
 from tocsin.ingest.protocols import otlp_traces
 from tocsin.ingest.traces.bounds import bound, checked
 from tocsin.ingest.traces.config import TracesConfig
-from tocsin.ingest.traces.scrubbing import scrub
+from tocsin.ingest.traces.scrubbing import SpanScrubber
 from tocsin.ingest.traces.span_metrics import SpanMetrics
 from tocsin.kit.clock import SystemClock
 from tocsin.model.samples import Interner
@@ -50,21 +48,21 @@ class Stages:
 
 async def main() -> None:
     """Measure, and print."""
-    config, scrubber = TracesConfig(), Scrubber(ScrubConfig())
+    config, scrubber = TracesConfig(), SpanScrubber(Scrubber(ScrubConfig()))
     metrics = SpanMetrics(Interner(), SystemClock(), config.metrics)
     bodies = [request(seed).SerializeToString() for seed in range(_PREPARED)]
     stage = Stages()
     for number in range(_ROUNDS):
         body, now_ns = bodies[number % _PREPARED], time.time_ns()
-        message = stage("protobuf", partial(ExportTraceServiceRequest.FromString, body))
-        stage("the request's key", partial(_key, message, now_ns))
-        spans = stage("spans", partial(otlp_traces.decode, message, now_ns=now_ns))
+        stage("the request's key", partial(key_of, body, carries_times=True, now_ns=now_ns))
+        spans = stage("spans", partial(otlp_traces.decode, body, now_ns=now_ns))
         kept, _ = stage(
             "checks", partial(checked, spans, config, now_ns=now_ns, past_seconds=_PAST_SECONDS)
         )
-        stage("limits", partial(bound, kept, config))
-        stage("secrets", partial(scrub, scrubber, kept))
-        batch = SpanBatch(spans=tuple(kept), key=number, taken_ms=now_ns // 1_000_000)
+        texts = stage("texts", partial(set, kept.values))
+        kept = stage("limits", partial(bound, kept, texts, config))
+        kept = stage("secrets", partial(scrubber, kept, texts))
+        batch = SpanBatch(spans=kept, key=number, taken_ms=now_ns // 1_000_000)
         stage("the block for the store", partial(rows_of, batch))
         began = time.process_time()
         await metrics.saw(batch)
@@ -73,11 +71,6 @@ async def main() -> None:
     for name, least in stage.least.items():
         print(f"{name:<26}{least:6.2f} µs")
     print(f"{'together':<26}{sum(stage.least.values()):6.2f} µs")
-
-
-def _key(message: ExportTraceServiceRequest, now_ns: int) -> int:
-    body = message.SerializeToString(deterministic=True)
-    return key_of(body, carries_times=True, now_ns=now_ns)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Fault, Temporary
 from tocsin.model.logs import LogBatch, line_id
+from tocsin.model.span_table import table_of
 from tocsin.model.spans import SpanBatch
 
 _log = log.get("errors")
@@ -59,11 +60,12 @@ class Taps:
         """Spans that were kept."""
         if not self._intake.config.from_spans:
             return
-        for span in batch.spans:
-            for number, event in enumerate(span.events):
+        table = table_of(batch.spans)
+        for place, events in enumerate(table.events):
+            for number, event in enumerate(events):
                 if event.name == _EXCEPTION:
-                    project = self._projects.of_service(span.service).name
-                    found = partial(found_errors.of_span, span, event, number, project)
+                    project = self._projects.of_service(table.service[place]).name
+                    found = partial(found_errors.of_span, table[place], event, number, project)
                     self._add("spans", found, _size_of(event.attributes))
 
     def _add(self, source: str, find: Find, size_bytes: int) -> None:

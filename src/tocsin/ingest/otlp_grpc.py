@@ -16,7 +16,6 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 
 from tocsin.ingest import otlp_service
 from tocsin.ingest.body_room import BodyRoom
@@ -35,7 +34,7 @@ _COLLECTOR = "opentelemetry.proto.collector"
 _SERVICES: dict[str, type[Any]] = {
     f"{_COLLECTOR}.metrics.v1.MetricsService": metrics.ExportMetricsServiceRequest,
     f"{_COLLECTOR}.logs.v1.LogsService": logs.ExportLogsServiceRequest,
-    f"{_COLLECTOR}.trace.v1.TraceService": trace.ExportTraceServiceRequest,
+    f"{_COLLECTOR}.trace.v1.TraceService": otlp_service.TraceBody,
 }
 _CONCURRENT_CALLS = 64
 _DENIED = "an ingest key is needed: send the metadata `authorization: Bearer <key>`"
@@ -138,6 +137,8 @@ def _refusing(code: Any, said: str, trailers: Trailers = ()) -> Any:
 
 
 def _parsed(kind: type[Any], body: bytes) -> otlp_service.Request:
+    if kind is otlp_service.TraceBody:
+        return otlp_service.TraceBody(body)
     try:
         message: otlp_service.Request = kind.FromString(body)
     except DecodeError as error:

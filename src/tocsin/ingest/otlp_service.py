@@ -10,16 +10,21 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.logs.intake import LogIntake, key_of
-from tocsin.ingest.protocols import otlp_logs, otlp_metrics, otlp_traces
+from tocsin.ingest.protocols import otlp_logs, otlp_metrics, otlp_traces, otlp_traces_json
 from tocsin.ingest.traces.intake import SpanIntake
 from tocsin.model.logs import LogRecord
-from tocsin.model.spans import Span
+from tocsin.model.span_table import SpanTable
 
-Request = (
-    metrics.ExportMetricsServiceRequest
-    | logs.ExportLogsServiceRequest
-    | trace.ExportTraceServiceRequest
-)
+
+@dataclass(frozen=True, slots=True)
+class TraceBody:
+    """An ExportTraceServiceRequest as it came: it is read where spans are."""
+
+    body: bytes
+    is_json: bool = False
+
+
+Request = metrics.ExportMetricsServiceRequest | logs.ExportLogsServiceRequest | TraceBody
 Response = (
     metrics.ExportMetricsServiceResponse
     | logs.ExportLogsServiceResponse
@@ -39,14 +44,14 @@ class Sinks:
 async def export(sinks: Sinks, request: Request, sender: str) -> Response:
     """Keep what can be kept; the answer says what was not and why.
 
-    Raises Temporary when nothing can be kept now.
+    Raises Rejected when it cannot be read, Temporary when nothing can be kept now.
     """
     match request:
         case metrics.ExportMetricsServiceRequest():
             return await _metrics(sinks.metrics, request, sender)
         case logs.ExportLogsServiceRequest():
             return await _logs(sinks.logs, request, sender)
-        case trace.ExportTraceServiceRequest():
+        case TraceBody():
             return await _traces(sinks.spans, request, sender)
 
 
@@ -88,20 +93,20 @@ async def _logs(
 
 
 async def _traces(
-    intake: SpanIntake, request: trace.ExportTraceServiceRequest, sender: str
+    intake: SpanIntake, request: TraceBody, sender: str
 ) -> trace.ExportTraceServiceResponse:
-    now_ns, size = intake.now_ns(), request.ByteSize()
+    now_ns, body = intake.now_ns(), request.body
 
-    def decoded() -> tuple[list[Span], int]:
-        body = request.SerializeToString(deterministic=True)
+    def decoded() -> tuple[SpanTable, int]:
+        decode = otlp_traces_json.decode if request.is_json else otlp_traces.decode
         key = key_of(body, carries_times=True, now_ns=now_ns, place="otlp-traces")
-        return otlp_traces.decode(request, now_ns=now_ns), key
+        return decode(body, now_ns=now_ns), key
 
-    spans, key = await intake.decoded(decoded, size)
+    spans, key = await intake.decoded(decoded, len(body))
     answer = trace.ExportTraceServiceResponse()
     if not spans:
         return answer
-    taken = await intake.take(spans, protocol="otlp", key=key, sender=sender, size_bytes=size)
+    taken = await intake.take(spans, protocol="otlp", key=key, sender=sender, size_bytes=len(body))
     if taken.refused:
         answer.partial_success.rejected_spans = taken.refused.total()
         answer.partial_success.error_message = taken.reasons()

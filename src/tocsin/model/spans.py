@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
@@ -59,9 +61,10 @@ class Span(msgspec.Struct, gc=False, kw_only=True):
 
 
 class SpanBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Spans that came in one request. `key` names the request among those of the last minutes, so
-    that a repeated one is recognised. `taken_ms` is when it came, milliseconds."""
+    """Spans that came in one request, mostly a `SpanTable`. `key` names the request among those of
+    the last minutes, so that a repeated one is recognised. `taken_ms` is when it came,
+    milliseconds."""
 
-    spans: tuple[Span, ...]
+    spans: Sequence[Span]
     key: int
     taken_ms: int

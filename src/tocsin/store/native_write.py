@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +48,30 @@ def nanoseconds(name: str, values: Sequence[int]) -> Column:
 
 def maps(name: str, values: Sequence[Mapping[str, str]]) -> Column:
     """A Map(String, String) column."""
-    ends = np.cumsum([*map(len, values)], dtype="<u8")
-    # Lines of one kind have the same names: each set of them is written once.
-    kinds = list(map(tuple, values))
-    written = {names: b"".join(map(_text, names)) for names in set(kinds)}
-    keys = b"".join([written[names] for names in kinds])
     texts = [text for one in values for text in one.values()]
-    return Column(name, "Map(String, String)", b"".join((ends.tobytes(), keys, _strings(texts))))
+    return pairs(name, list(map(tuple, values)), texts)
 
 
+def pairs(name: str, names: Sequence[tuple[str, ...]], texts: Sequence[str]) -> Column:
+    """A Map(String, String) column of the names in each row, and all values one after the other."""
+    ends = np.cumsum([*map(len, names)], dtype="<u8")
+    # Rows of one kind have the same names: each set of them is written once.
+    written = {one: b"".join(map(_text, one)) for one in set(names)}
+    keys = b"".join(map(written.__getitem__, names))
+    return Column(name, _MAP, b"".join((ends.tobytes(), keys, _strings(texts))))
+
+
+def shared_maps(name: str, values: Sequence[Mapping[str, str]]) -> Column:
+    """A Map(String, String) column in which rows next to each other have the same map."""
+    runs = [(one, len(list(same))) for one, same in groupby(values, key=id)]
+    given = {id(one): one for one in values}
+    ends = np.cumsum([*map(len, values)], dtype="<u8")
+    keys = [b"".join(map(_text, given[key])) * count for key, count in runs]
+    texts = [b"".join(map(_text, given[key].values())) * count for key, count in runs]
+    return Column(name, _MAP, b"".join((ends.tobytes(), *keys, *texts)))
+
+
+_MAP = "Map(String, String)"
 _WIDTHS = {"UInt8": "<u1", "UInt32": "<u4", "UInt64": "<u8", "DateTime('UTC')": "<u4"}
 
 
@@ -67,6 +83,11 @@ def _strings(values: Sequence[str]) -> bytes:
         return _text(first) * len(values)
     if len(set(values[:_LOOKED_AT])) <= _FEW:
         return b"".join(map(_Texts().__getitem__, values))
+    if len(first) < _ONE_BYTE and set(map(len, values)) == {len(first)}:
+        # Such as ids: the same size before each.
+        whole = (sign := chr(len(first))) + sign.join(values)
+        if whole.isascii():
+            return whole.encode("ascii")
     if "".join(values).isascii() and max(map(len, values)) < _SIZED:
         # Sizes as signs of Latin-1: then one encoding does for all.
         signs = [""] * (2 * len(values))
@@ -112,6 +133,8 @@ def _varint(value: int) -> bytes:
 
 _LOOKED_AT, _FEW = 64, 16
 """A column has few values when the first so many have no more."""
+_ONE_BYTE = 128
+"""Sizes below are one byte, which is an ASCII character too."""
 _SIZED = 16_384
 _SIZES = tuple(_varint(size) for size in range(_SIZED))
 """Most sizes are looked up."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -13,19 +14,23 @@ import numpy as np
 
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
+from tocsin.model.span_table import table_of
 from tocsin.model.spans import Span, SpanBatch
 from tocsin.store.client import Store
 from tocsin.store.group import GroupCommit, WriterConfig
-from tocsin.store.native_write import block, maps, nanoseconds, numbers, strings
+from tocsin.store.native_write import block, nanoseconds, numbers, pairs, shared_maps, strings
 from tocsin.store.pending import NOTHING
 from tocsin.store.wal_journal import Journal
 from tocsin.store.wal_record import Rows
 
 TABLE = "spans"
-_TEXTS = (
-    *("service", "name", "trace_id", "span_id", "parent_id", "environment", "host", "scope"),
-    *("status_message", "trace_state", "user_id"),
-)
+_TEXTS = {
+    name: attrgetter(name)
+    for name in (
+        *("service", "name", "trace_id", "span_id", "parent_id", "environment", "host", "scope"),
+        *("status_message", "trace_state", "user_id"),
+    )
+}
 _REMEMBERED_SECONDS = 900
 _REMEMBERED = 100_000
 _ON_LOOP = 100
@@ -89,7 +94,7 @@ class SpanWriter:
             _repeated.inc()
             return False
         count = len(batch.spans)
-        await self._lane.put(batch, count, sum(map(_size_of, batch.spans)))
+        await self._lane.put(batch, count, _size_of(batch.spans))
         if self._known.get(batch.key, False):
             _repeated.inc()
             return False
@@ -130,10 +135,11 @@ class SpanWriter:
             self._known.popitem(last=False)
 
 
-def _size_of(span: Span) -> int:
-    """About how many bytes it takes; most of a large one are values."""
-    size = _LEAST_BYTES + sum(map(len, span.attributes.values()))
-    for event in span.events:
+def _size_of(spans: Sequence[Span]) -> int:
+    """About how many bytes they take; most of large ones are values."""
+    table = table_of(spans)
+    size = len(table) * _LEAST_BYTES + sum(map(len, table.values))
+    for event in chain.from_iterable(filter(None, table.events)):
         size += sum(map(len, event.attributes.values()))
     return size
 
@@ -141,18 +147,19 @@ def _size_of(span: Span) -> int:
 def rows_of(batch: SpanBatch) -> Rows:
     """The spans of a batch as one block. Events and links are JSON, empty without any; they are
     read back as `tuple[SpanEvent, ...]` and `tuple[SpanLink, ...]`."""
-    spans, count = batch.spans, len(batch.spans)
+    table = table_of(batch.spans)
+    count = len(table)
     columns = [
-        nanoseconds("ts", _all(spans, "ts_ns")),
-        numbers("duration_ns", "UInt64", _all(spans, "duration_ns")),
-        numbers("kind", "UInt8", _all(spans, "kind")),
-        numbers("status", "UInt8", _all(spans, "status")),
-        *(strings(name, _all(spans, name)) for name in _TEXTS),
-        numbers("weight", "UInt32", _all(spans, "weight")),
-        maps("attributes", _all(spans, "attributes")),
-        maps("resource", _all(spans, "resource")),
-        strings("events", [_listed(one.events) for one in spans]),
-        strings("links", [_listed(one.links) for one in spans]),
+        nanoseconds("ts", table.ts_ns),
+        numbers("duration_ns", "UInt64", table.duration_ns),
+        numbers("kind", "UInt8", table.kind),
+        numbers("status", "UInt8", table.status),
+        *(strings(name, read(table)) for name, read in _TEXTS.items()),
+        numbers("weight", "UInt32", table.weight),
+        pairs("attributes", table.names, table.values),
+        shared_maps("resource", table.resource),
+        strings("events", list(map(_listed, table.events))),
+        strings("links", list(map(_listed, table.links))),
         numbers("batch", "UInt64", np.full(count, batch.key, "<u8")),
         numbers("number", "UInt32", np.arange(count, dtype="<u4")),
         numbers("taken", "DateTime('UTC')", np.full(count, batch.taken_ms // 1000, "<u4")),
@@ -182,8 +189,3 @@ def _readable(value: Any) -> Any:  # a JSON value of any shape
     if isinstance(value, list | tuple):
         return [_readable(one) for one in value]
     return value
-
-
-def _all(spans: Sequence[Span], name: str) -> list[Any]:  # a column of whatever the field is
-    read: Callable[[Span], Any] = attrgetter(name)
-    return list(map(read, spans))

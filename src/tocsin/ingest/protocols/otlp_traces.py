@@ -1,142 +1,126 @@
-"""OTLP traces: every span of every scope of every resource.
+"""OTLP traces in protobuf: every span of every scope of every resource, as a table.
 
 https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from tocsin.ingest.logs.fields import flattened
-from tocsin.ingest.otlp_labels import plain_of, text_of
-from tocsin.ingest.traces.conventions import Origin, origin_of, weight_of
-from tocsin.model.span_names import USERS, first
-from tocsin.model.spans import KINDS, STATUSES, Span, SpanEvent, SpanLink
+from tocsin.ingest.protocols.otlp_lean import TraceRequest
+from tocsin.ingest.protocols.otlp_pairs import Pairs, pairs_of
+from tocsin.ingest.protocols.otlp_spans import DROPPED, SCOPE_VERSION, Given, Shared, add
+from tocsin.ingest.traces.conventions import origin_of
+from tocsin.kit.fault import Rejected
+from tocsin.model.span_table import SpanTable
+from tocsin.model.spans import SpanEvent, SpanLink
 
-_LATEST_NS = 9_223_372_036_000_000_000
-_NO_ATTRIBUTES: dict[str, str] = {}
+_LONGEST_STATUS = 200
 _NO_PARENT = b"\0" * 8
-_MAY_BE_USERS = frozenset(USERS)
+_pairs = Pairs(pairs_of)
+
+Lean = Any  # messages of classes that are made at the start
 
 
-def decode(request: ExportTraceServiceRequest, *, now_ns: int) -> list[Span]:
-    """The spans, in the request's order; a span whose ids are no ids has none."""
-    spans: list[Span] = []
-    for of_resource in request.resource_spans:
-        resource = attributes_of(of_resource.resource.attributes)
-        origin = origin_of(resource)
-        for of_scope in of_resource.scope_spans:
-            shared = _scope_attributes(of_scope.scope)
-            name = of_scope.scope.name
-            spans += [_span(one, resource, origin, name, shared, now_ns) for one in of_scope.spans]
-    return spans
+def decode(body: bytes, *, now_ns: int) -> SpanTable:
+    """The spans, in the request's order; a span whose ids are no ids has none. Raises Rejected."""
+    table = SpanTable()
+    try:
+        for of_resource in TraceRequest.FromString(body).resource_spans:
+            resource = _pairs.mapped(of_resource.resource.attributes[:])
+            origin = origin_of(resource)
+            for of_scope in of_resource.scope_spans:
+                shared = Shared(resource, origin, of_scope.scope.name)
+                add(table, shared, _given(of_scope), now_ns=now_ns)
+    except (DecodeError, UnicodeDecodeError) as error:
+        name = ExportTraceServiceRequest.__name__
+        raise Rejected(f"the body is no {name}: {error}") from error
+    return table
 
 
-def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, str]:
-    """Attributes as texts; those of maps have dotted names."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        value = pair.value
-        text = value.string_value
-        if text:
-            found[pair.key] = text
-            continue
-        kind = value.WhichOneof("value")
-        if kind == "int_value":
-            found[pair.key] = str(value.int_value)
-        elif kind == "kvlist_value":
-            found.update(_inner(pair.key, value))
-        else:
-            found[pair.key] = text_of(value)
-    return found
+def _given(of_scope: Lean) -> Given:
+    spans = list(of_scope.spans)
+    names, values = _pairs.columns(_attributes(of_scope.scope, spans))
+    return Given(
+        trace_id=[one.trace_id.hex() for one in spans],
+        span_id=[one.span_id.hex() for one in spans],
+        parent_id=[_parent(one.parent_span_id) for one in spans],
+        trace_state=[one.trace_state for one in spans],
+        name=[one.name for one in spans],
+        kind=[one.kind for one in spans],
+        begin=[one.start_time_unix_nano for one in spans],
+        end=[one.end_time_unix_nano for one in spans],
+        status=[_status(one.status) for one in spans],
+        names=names,
+        values=values,
+        events=[_events(found) if (found := one.events) else () for one in spans],
+        links=[_links(found) if (found := one.links) else () for one in spans],
+    )
 
 
-def _inner(key: str, value: AnyValue) -> dict[str, str]:
-    fields = plain_of(value)
-    return flattened({key: fields}) if fields else {key: ""}
-
-
-def _scope_attributes(scope: InstrumentationScope) -> dict[str, str]:
-    found = attributes_of(scope.attributes)
+def _attributes(scope: Lean, spans: Sequence[Lean]) -> list[list[bytes]]:
+    """The attributes of each span, those of its scope before them; a span's own count."""
+    raws = [one.attributes[:] for one in spans]
+    shared = scope.attributes[:]
     if scope.version:
-        found["otel.scope.version"] = scope.version
-    return found
-
-
-def _span(
-    one: OtlpSpan,
-    resource: dict[str, str],
-    origin: Origin,
-    scope: str,
-    shared: Mapping[str, str],
-    now_ns: int,
-) -> Span:
-    attributes = attributes_of(one.attributes)
+        shared.append(_attribute(SCOPE_VERSION, scope.version))
     if shared:
-        attributes = {**shared, **attributes}
-    begin, end = one.start_time_unix_nano, one.end_time_unix_nano
-    if not 0 < begin <= _LATEST_NS:
-        begin = end if 0 < end <= _LATEST_NS else now_ns
-    trace_id, parent = one.trace_id.hex(), one.parent_span_id
-    state = one.trace_state
-    span = Span(
-        ts_ns=begin,
-        duration_ns=max(0, end - begin),
-        trace_id=trace_id,
-        span_id=one.span_id.hex(),
-        parent_id=parent.hex() if parent != _NO_PARENT else "",
-        name=one.name,
-        service=origin.service,
-        environment=origin.environment,
-        host=origin.host,
-        kind=one.kind if 0 <= one.kind < len(KINDS) else 0,
-        scope=scope,
-        trace_state=state,
-        user_id=_user(attributes) or origin.user_id,
-        weight=weight_of(state, trace_id) if state else 1,
-        attributes=attributes,
-        resource=resource,
-    )
-    _add_status(span, one)
-    if one.events:
-        span.events = tuple(_event(event, begin) for event in one.events)
-    if one.links:
-        span.links = tuple(_link(link) for link in one.links)
-    return span
+        raws = [shared + own for own in raws]
+    for own, one in zip(raws, spans, strict=True):
+        if one.dropped_attributes_count or one.dropped_events_count or one.dropped_links_count:
+            counts = (
+                one.dropped_attributes_count,
+                one.dropped_events_count,
+                one.dropped_links_count,
+            )
+            told = zip(DROPPED, counts, strict=True)
+            own += [_attribute(name, str(count)) for name, count in told if count]
+    return raws
 
 
-def _add_status(span: Span, one: OtlpSpan) -> None:
-    if one.HasField("status"):
-        code = one.status.code
-        span.status = code if 0 <= code < len(STATUSES) else 0
-        span.status_message = one.status.message
-    if one.dropped_attributes_count:
-        span.attributes["otel.dropped_attributes_count"] = str(one.dropped_attributes_count)
-    if one.dropped_events_count:
-        span.attributes["otel.dropped_events_count"] = str(one.dropped_events_count)
-    if one.dropped_links_count:
-        span.attributes["otel.dropped_links_count"] = str(one.dropped_links_count)
+def _attribute(name: str, text: str) -> bytes:
+    pair = KeyValue(key=name, value=AnyValue(string_value=text))
+    return pair.SerializeToString()
 
 
-def _user(attributes: Mapping[str, str]) -> str:
-    return "" if _MAY_BE_USERS.isdisjoint(attributes) else first(attributes, USERS)
+def _parent(raw: bytes) -> str:
+    return "" if raw == _NO_PARENT else raw.hex()
 
 
-def _event(event: OtlpSpan.Event, begin: int) -> SpanEvent:
-    at = event.time_unix_nano
-    attributes = attributes_of(event.attributes) if event.attributes else _NO_ATTRIBUTES
-    return SpanEvent(
-        ts_ns=at if 0 < at <= _LATEST_NS else begin, name=event.name, attributes=attributes
+def _status(raw: bytes) -> tuple[int, str]:
+    return _known_status(raw) if len(raw) <= _LONGEST_STATUS else _read_status(raw)
+
+
+def _read_status(raw: bytes) -> tuple[int, str]:
+    status = Status.FromString(raw)
+    return status.code, status.message
+
+
+_known_status = lru_cache(maxsize=1_024)(_read_status)
+
+
+def _events(events: Lean) -> tuple[SpanEvent, ...]:
+    return tuple(
+        SpanEvent(
+            ts_ns=one.time_unix_nano, name=one.name, attributes=_pairs.mapped(one.attributes[:])
+        )
+        for one in events
     )
 
 
-def _link(link: OtlpSpan.Link) -> SpanLink:
-    return SpanLink(
-        trace_id=link.trace_id.hex(),
-        span_id=link.span_id.hex(),
-        attributes=attributes_of(link.attributes) if link.attributes else _NO_ATTRIBUTES,
+def _links(links: Lean) -> tuple[SpanLink, ...]:
+    return tuple(
+        SpanLink(
+            trace_id=one.trace_id.hex(),
+            span_id=one.span_id.hex(),
+            attributes=_pairs.mapped(one.attributes[:]),
+        )
+        for one in links
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import chain
 from typing import TypeVar
 
 import msgspec
 
 from tocsin.ingest.traces.config import TracesConfig
 from tocsin.kit import gauge
+from tocsin.model.span_table import SpanTable, table_of
 from tocsin.model.spans import Span, SpanEvent, SpanLink
 
 _cut = gauge.counter("span_values_cut", "Attributes of spans that were too long and were cut.")
@@ -24,20 +26,52 @@ _LONGEST_MESSAGE = 16_000
 _LONGEST_ID = 512
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
+_DIGITS = re.compile("[0-9a-f]*")
 _LATEST_NS = (1 << 63) - 1
 
 Detail = TypeVar("Detail", SpanEvent, SpanLink)
 
 
 def checked(
-    spans: Sequence[Span], config: TracesConfig, *, now_ns: int, past_seconds: float
-) -> tuple[list[Span], Counter[str]]:
+    table: SpanTable, config: TracesConfig, *, now_ns: int, past_seconds: float
+) -> tuple[SpanTable, Counter[str]]:
     """The spans that can be kept, and how many cannot for what reason.
 
     One from the future gets the present as its end.
     """
     oldest = now_ns - round(past_seconds * 1e9)
     newest = now_ns + config.max_future.ms * 1_000_000
+    if _can_be_kept(table, oldest, newest):
+        return table, Counter()
+    kept, refused = _each_checked(table, (oldest, now_ns, newest), past_seconds)
+    return table_of(kept), refused
+
+
+def _can_be_kept(table: SpanTable, oldest: int, newest: int) -> bool:
+    """Whether all spans can, as they are: that is usual, and quickly seen."""
+    if not table:
+        return True
+    return (
+        oldest <= min(table.ts_ns)
+        and max(table.ts_ns) <= newest
+        and max(table.ts_ns) + max(table.duration_ns) <= _LATEST_NS
+        and _are_ids(table.trace_id, 32)
+        and _are_ids(table.span_id, 16)
+    )
+
+
+def _are_ids(texts: Sequence[str], size: int) -> bool:
+    return (
+        set(map(len, texts)) == {size}
+        and _DIGITS.fullmatch("".join(texts)) is not None
+        and "0" * size not in texts
+    )
+
+
+def _each_checked(
+    spans: Iterable[Span], times: tuple[int, int, int], past_seconds: float
+) -> tuple[list[Span], Counter[str]]:
+    oldest, now_ns, newest = times
     kept: list[Span] = []
     refused: Counter[str] = Counter()
     for span in spans:
@@ -57,7 +91,47 @@ def checked(
     return kept, refused
 
 
-def bound(spans: Sequence[Span], config: TracesConfig) -> None:
+def bound(table: SpanTable, texts: Set[str], config: TracesConfig) -> SpanTable:
+    """The spans without what is too much and with what is too long cut; `texts` are the values of
+    their attributes."""
+    if _is_bounded(table, texts, config):
+        return table
+    spans = list(table)
+    _bound(spans, config)
+    return table_of(spans)
+
+
+def _is_bounded(table: SpanTable, texts: Set[str], config: TracesConfig) -> bool:
+    """Whether nothing has to be done, as is usual."""
+    most, longest = config.max_attributes, int(config.max_value)
+    own: tuple[tuple[Iterable[str], int], ...] = (
+        (texts, longest),
+        (table.name, _LONGEST_NAME),
+        (table.status_message, _LONGEST_MESSAGE),
+        (table.trace_state, _LONGEST_ID),
+        (table.user_id, _LONGEST_ID),
+    )
+    return (
+        all(max(map(len, some), default=0) <= limit for some, limit in own)
+        and max(map(len, table.names), default=0) <= most
+        and all(max(map(len, some)) <= config.max_events for some in (table.events, table.links))
+        and all(
+            len(one) <= most and max(map(len, one.values()), default=0) <= longest
+            for one in maps_beside(table)
+        )
+    )
+
+
+def maps_beside(table: SpanTable) -> Iterator[dict[str, str]]:
+    """The attributes of resources, each once, of events and of links."""
+    yield from {id(one): one for one in table.resource}.values()
+    for event in chain.from_iterable(filter(None, table.events)):
+        yield event.attributes
+    for link in chain.from_iterable(filter(None, table.links)):
+        yield link.attributes
+
+
+def _bound(spans: Sequence[Span], config: TracesConfig) -> None:
     """Cut what is too long and leave out what is too much, in place."""
     most, longest = config.max_attributes, int(config.max_value)
     resources: dict[int, dict[str, str]] = {}

@@ -15,9 +15,10 @@ from tocsin.ingest.logs.scrub import Scrubber, ScrubConfig
 from tocsin.ingest.traces.bounds import bound, checked
 from tocsin.ingest.traces.config import SpanDrop, TracesConfig
 from tocsin.ingest.traces.sampling import Sampling
-from tocsin.ingest.traces.scrubbing import scrub
+from tocsin.ingest.traces.scrubbing import SpanScrubber
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
+from tocsin.model.span_table import SpanTable, table_of
 from tocsin.model.spans import Span, SpanBatch
 
 _taken = gauge.counter("spans_taken", "Spans taken in, by protocol.", ("protocol",))
@@ -77,7 +78,7 @@ class SpanIntake:
         self._config = config
         self._retention_seconds = retention_seconds
         self._scrubbed = scrubbed or ScrubConfig()
-        self._scrubber = Scrubber(self._scrubbed)
+        self._scrubber = SpanScrubber(Scrubber(self._scrubbed))
         self._unwanted = _Unwanted(config.drop)
         self._sampling = Sampling(config.sample)
         self._watches: list[SpanWatch] = []
@@ -89,7 +90,7 @@ class SpanIntake:
     ) -> None:
         """Put other limits in force."""
         if scrubbed != self._scrubbed:
-            self._scrubbed, self._scrubber = scrubbed, Scrubber(scrubbed)
+            self._scrubbed, self._scrubber = scrubbed, SpanScrubber(Scrubber(scrubbed))
         self.quota.configure(_limits(config))
         self._unwanted = _Unwanted(config.drop)
         self._sampling = Sampling(config.sample)
@@ -130,36 +131,39 @@ class SpanIntake:
         now_ns = self.now_ns()
         config = self._config
         past = min(config.max_past or self._retention_seconds, self._retention_seconds)
-        kept, refused = checked(spans, config, now_ns=now_ns, past_seconds=past)
+        kept, refused = checked(table_of(spans), config, now_ns=now_ns, past_seconds=past)
         if refused:
             _refused.labels(protocol).inc(refused.total())
-        wanted = self._sampling.kept(self._unwanted.without(kept))
+        wanted = self._wanted(kept)
         dropped = len(kept) - len(wanted)
         if dropped:
             _dropped.labels(protocol).inc(dropped)
         if not wanted or self._writer.has(key):
             return SpansTaken(len(wanted), refused, dropped)
         self.quota.admit(sender, len(spans), size_bytes)
-        await self._prepare(wanted)
-        batch = SpanBatch(spans=tuple(wanted), key=key, taken_ms=now_ns // 1_000_000)
+        prepared = await self._prepared(wanted)
+        batch = SpanBatch(spans=prepared, key=key, taken_ms=now_ns // 1_000_000)
         if await self._writer.write(batch):
             _taken.labels(protocol).inc(len(wanted))
             for watch in self._watches:
                 await watch.saw(batch)
         return SpansTaken(len(wanted), refused, dropped)
 
-    async def _prepare(self, spans: Sequence[Span]) -> None:
+    def _wanted(self, spans: SpanTable) -> SpanTable:
+        if not (self._config.drop or self._config.sample):
+            return spans
+        return table_of(self._sampling.kept(self._unwanted.without(list(spans))))
+
+    async def _prepared(self, spans: SpanTable) -> SpanTable:
         config, scrubber = self._config, self._scrubber
 
-        def prepare() -> None:
-            bound(spans, config)
-            scrub(scrubber, spans)
+        def prepared() -> SpanTable:
+            texts = set(spans.values)
+            bounded = bound(spans, texts, config)
+            return scrubber(bounded, texts if bounded is spans else set(bounded.values))
 
         async with self._turn:
-            if len(spans) <= _ON_LOOP:
-                prepare()
-            else:
-                await asyncio.to_thread(prepare)
+            return prepared() if len(spans) <= _ON_LOOP else await asyncio.to_thread(prepared)
 
 
 class _Unwanted:

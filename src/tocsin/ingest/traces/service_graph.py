@@ -7,17 +7,15 @@ https://grafana.com/docs/tempo/latest/metrics-from-traces/service_graphs/
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 
 import msgspec
 
 from tocsin.ingest.traces.config import SpanMetricsConfig
-from tocsin.ingest.traces.tallies import Example, Layout, TallyBook
+from tocsin.ingest.traces.tallies import Example, Layout, Seen, TallyBook
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
 from tocsin.model.samples import SeriesIntake
-from tocsin.model.span_names import first
-from tocsin.model.spans import KINDS, STATUSES, Span
+from tocsin.model.spans import KINDS, STATUSES
 
 _unpaired = gauge.counter("span_pairs_missed", "Halves of calls whose other half did not come.")
 _waiting = gauge.gauge("span_pairs_waiting", "Halves of calls that wait for the other half.")
@@ -27,6 +25,9 @@ _PRODUCER, _CONSUMER = KINDS.index("producer"), KINDS.index("consumer")
 _ERROR = STATUSES.index("error")
 _BOUNDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
 _MOST_EDGES = 2_000
+_LONGEST_PEER = 200
+_AT_ONCE = 500
+"""So many halves too many are let go together."""
 _USER = "user"
 """Who calls a service whose span has no parent."""
 _PEERS = ("peer.service", "server.address", "net.peer.name")
@@ -68,18 +69,15 @@ class ServiceGraph:
         self._halves: OrderedDict[tuple[str, str], _Half] = OrderedDict()
         self.book = TallyBook(series, _LAYOUT, clock, most=_MOST_EDGES, forget=config.forget)
 
-    def saw(self, span: Span, example: Example) -> None:
-        """Look at one span; only those of callers and called count."""
-        kind = span.kind
-        if kind in (_SERVER, _CONSUMER):
-            self._called(span, example, "messaging_system" if kind == _CONSUMER else "")
-        elif kind in (_CLIENT, _PRODUCER):
-            database = first(span.attributes, _DATABASES) if kind == _CLIENT else ""
-            half = self._half(span, example, is_caller=True)
-            if database:
-                self._count(half, half, (span.service, database, "database"))
-            else:
-                self._pair((span.trace_id, span.span_id), half)
+    def saw(self, seen: Seen, rows: list[int]) -> None:
+        """Look at some of the spans; only those of callers and called count."""
+        kinds = seen.table.kind
+        for row in rows:
+            kind = kinds[row]
+            if kind in (_SERVER, _CONSUMER):
+                self._called(seen, row, "messaging_system" if kind == _CONSUMER else "")
+            elif kind in (_CLIENT, _PRODUCER):
+                self._calling(seen, row, kind)
 
     def expire(self) -> None:
         """Count the halves that waited long enough."""
@@ -92,18 +90,29 @@ class ServiceGraph:
             self._count_alone(half)
         _waiting.set(len(self._halves))
 
-    def _called(self, span: Span, example: Example, connection: str) -> None:
-        half = self._half(span, example, is_caller=False)
-        if span.parent_id:
-            self._pair((span.trace_id, span.parent_id), half, connection)
+    def _called(self, seen: Seen, row: int, connection: str) -> None:
+        table = seen.table
+        half = self._half(seen, row, is_caller=False)
+        parent = table.parent_id[row]
+        if parent:
+            self._pair((table.trace_id[row], parent), half, connection)
         elif not connection:
-            self._count(half, half, (_USER, span.service, "virtual_node"))
+            self._count(half, half, (_USER, half.service, "virtual_node"))
+
+    def _calling(self, seen: Seen, row: int, kind: int) -> None:
+        table = seen.table
+        half = self._half(seen, row, is_caller=True)
+        database = table.first(row, _DATABASES) if kind == _CLIENT else ""
+        if database:
+            self._count(half, half, (half.service, database, "database"))
+        else:
+            self._pair((table.trace_id[row], table.span_id[row]), half)
 
     def _pair(self, key: tuple[str, str], half: _Half, connection: str = "") -> None:
         other = self._halves.get(key)
         if other is None or other.is_caller == half.is_caller:
             self._halves[key] = half
-            if len(self._halves) > self._config.max_waiting:
+            if len(self._halves) > self._config.max_waiting + _AT_ONCE:
                 self.expire()
             return
         del self._halves[key]
@@ -116,14 +125,15 @@ class ServiceGraph:
         else:
             _unpaired.inc()
 
-    def _half(self, span: Span, example: Example, *, is_caller: bool) -> _Half:
+    def _half(self, seen: Seen, row: int, *, is_caller: bool) -> _Half:
+        table = seen.table
         return _Half(
-            service=span.service,
+            service=table.service[row],
             is_caller=is_caller,
-            failed=span.status == _ERROR,
-            example=example,
-            weight=span.weight,
-            peer=_peer(span.attributes) if is_caller else "",
+            failed=table.status[row] == _ERROR,
+            example=seen.example(row),
+            weight=table.weight[row],
+            peer=table.first(row, _PEERS)[:_LONGEST_PEER] if is_caller else "",
             since=self._clock.monotonic(),
         )
 
@@ -137,7 +147,3 @@ class ServiceGraph:
             tally.counters[1] += weight
         self.book.observe(tally, _SERVER_SECONDS, called.example, weight)
         self.book.observe(tally, _CLIENT_SECONDS, caller.example, weight)
-
-
-def _peer(attributes: Mapping[str, str]) -> str:
-    return first(attributes, _PEERS)[:200]

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.ingest.otlp_naming import label_name
 from tocsin.ingest.traces.config import SpanMetricsConfig
 from tocsin.ingest.traces.service_graph import ServiceGraph
-from tocsin.ingest.traces.tallies import Example, Layout, TallyBook
+from tocsin.ingest.traces.tallies import Layout, Seen, Tally, TallyBook
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import Temporary
 from tocsin.model.samples import SampleBatch, SeriesIntake
 from tocsin.model.span_names import same_as
-from tocsin.model.spans import KINDS, STATUSES, Span, SpanBatch
+from tocsin.model.span_table import SpanTable, table_of
+from tocsin.model.spans import KINDS, STATUSES, SpanBatch
 
 PROTOCOL = "spanmetrics"
 _too_old = gauge.counter("spans_uncounted", "Spans that came too late for series to be made.")
@@ -37,6 +42,8 @@ _LABELS = ("service", "environment", "span_name", "span_kind", "status_code")
 _KIND_LABELS = tuple(f"SPAN_KIND_{kind.upper()}" for kind in KINDS)
 _STATUS_LABELS = tuple(f"STATUS_CODE_{status.upper()}" for status in STATUSES)
 
+Operation = tuple[Any, ...]
+"""Service, environment, name, kind, status, and the values of the dimensions."""
 Write = Callable[[SampleBatch], Awaitable[object]]
 
 
@@ -111,37 +118,72 @@ class SpanMetrics:
         return batch
 
     def _count(self, batch: SpanBatch) -> None:
+        table = table_of(batch.spans)
         oldest = (batch.taken_ms - self._config.max_age.ms) * 1_000_000
-        has_graph = self._config.service_graph
-        for span in batch.spans:
-            if span.ts_ns + span.duration_ns < oldest:
-                _too_old.inc()
-                continue
-            example = Example(
-                span.duration_ns / 1e9, span.ts_ns // 1_000_000, span.trace_id, span.span_id
-            )
-            self._count_one(span, example)
-            if has_graph:
-                self._graph.saw(span, example)
+        begins = np.array(table.ts_ns, np.int64)
+        durations = np.array(table.duration_ns, np.int64)
+        rows = np.flatnonzero(begins + durations >= oldest)
+        if len(rows) < len(table):
+            _too_old.inc(len(table) - len(rows))
+        seen = Seen(table, (begins // 1_000_000).tolist(), (durations / 1e9).tolist())
+        self._count_operations(seen, rows, durations[rows] / 1e9)
+        if self._config.service_graph:
+            self._graph.saw(seen, rows.tolist())
 
-    def _count_one(self, span: Span, example: Example) -> None:
-        name = span.name[:_LONGEST_VALUE]
-        kind, status = _KIND_LABELS[span.kind], _STATUS_LABELS[span.status]
-        front = (span.service[:_LONGEST_VALUE], span.environment[:_LONGEST_VALUE])
-        own = tuple(self._dimension(span, names) for names, _ in self._dimensions)
-        tally = self._book.of((*front, name, kind, status, *own))
+    def _count_operations(
+        self, seen: Seen, rows: NDArray[np.int64], seconds: NDArray[np.float64]
+    ) -> None:
+        chosen = rows.tolist()
+        numbers: dict[Operation, int] = {}
+        which = [
+            numbers.setdefault(one, len(numbers)) for one in self._operations(seen.table, chosen)
+        ]
+        if not which:
+            return
+        which_ = np.array(which, np.int64)
+        tallies = [
+            self._tally(operation, int(count))
+            for operation, count in zip(numbers, np.bincount(which_).tolist(), strict=True)
+        ]
+        weights = np.array(seen.table.weight, np.int64)[rows]
+        self._book.observe_all(
+            tallies, which_, seconds, weights, lambda at: seen.example(chosen[at])
+        )
+
+    def _operations(self, table: SpanTable, rows: list[int]) -> Iterable[Operation]:
+        """What each span is counted under."""
+        fixed = (table.service, table.environment, table.name, table.kind, table.status)
+        columns: list[list[Any]] = [
+            *fixed,
+            *(self._values(table, one) for one, _ in self._dimensions),
+        ]
+        if len(rows) < len(table):
+            columns = [[column[row] for row in rows] for column in columns]
+        return zip(*columns, strict=True)
+
+    def _tally(self, operation: Operation, count: int) -> Tally | None:
+        service, environment, name, kind, status, *own = operation
+        front = (service[:_LONGEST_VALUE], environment[:_LONGEST_VALUE])
+        labels = (_KIND_LABELS[kind], _STATUS_LABELS[status])
+        tally = self._book.of((*front, name[:_LONGEST_VALUE], *labels, *own))
         if tally is None:
-            _crowded.inc()
-            own = ("",) * len(own)
-            tally = self._book.of((*front, _OTHER, kind, status, *own), beyond=True)
-        if tally is not None:
-            tally.counters[0] += span.weight
-            self._book.observe(tally, 0, example, span.weight)
+            _crowded.inc(count)
+            plain = ("",) * len(own)
+            tally = self._book.of((*front, _OTHER, *labels, *plain), beyond=True)
+        return tally
 
     @staticmethod
-    def _dimension(span: Span, names: tuple[str, ...]) -> str:
-        for name in names:
-            value = span.attributes.get(name) or span.resource.get(name)
-            if value:
-                return value[:_LONGEST_VALUE]
-        return ""
+    def _values(table: SpanTable, names: tuple[str, ...]) -> list[str]:
+        """The values of a dimension, whatever it is called."""
+        return [
+            _dimension(table.attributes(row), resource, names)[:_LONGEST_VALUE]
+            for row, resource in enumerate(table.resource)
+        ]
+
+
+def _dimension(own: dict[str, str], resource: dict[str, str], names: tuple[str, ...]) -> str:
+    for name in names:
+        value = own.get(name) or resource.get(name)
+        if value:
+            return value
+    return ""

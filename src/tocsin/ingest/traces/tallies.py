@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.kit.clock import Clock
 from tocsin.model import labels as label_sets
@@ -21,8 +23,10 @@ from tocsin.model.samples import (
     SeriesIntake,
     batch_of,
 )
+from tocsin.model.span_table import SpanTable
 
 Key = tuple[str, ...]
+Numbers = NDArray[np.int64]
 _BEYOND = 1_000
 
 
@@ -76,6 +80,20 @@ class Tally:
     is_new: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Spans that are counted: when each began, in milliseconds, and how long it took."""
+
+    table: SpanTable
+    ts_ms: list[int]
+    seconds: list[float]
+
+    def example(self, row: int) -> Example:
+        """One of them as an example."""
+        table = self.table
+        return Example(self.seconds[row], self.ts_ms[row], table.trace_id[row], table.span_id[row])
+
+
 class TallyBook:
     """All tallies of one layout.
 
@@ -94,6 +112,7 @@ class TallyBook:
         self._tallies: dict[Key, Tally] = {}
         self._epoch = series.epoch
         self._metadata = layout.metadata()
+        self._bounds = np.asarray(layout.bounds)
 
     def __len__(self) -> int:
         return len(self._tallies)
@@ -121,6 +140,34 @@ class TallyBook:
         tally.buckets[which][bucket] += weight
         tally.sums[which] += example.seconds * weight
         tally.examples[which, bucket] = example
+
+    def observe_all(
+        self,
+        tallies: Sequence[Tally | None],
+        which: Numbers,
+        seconds: NDArray[np.float64],
+        weights: Numbers,
+        example_of: Callable[[int], Example],
+    ) -> None:
+        """Count many durations in the first counters and histograms of tallies, each in that of the
+        number in `which`; the last of each bucket is its example."""
+        width = len(self._layout.bounds) + 1
+        buckets = np.searchsorted(self._bounds, seconds, side="left")
+        cells = which * width + buckets
+        size = len(tallies) * width
+        counts = np.bincount(cells, weights, size).reshape(-1, width)
+        sums = np.bincount(which, seconds * weights, len(tallies))
+        last = np.full(size, -1)
+        last[cells] = np.arange(len(cells))
+        for number, tally in enumerate(tallies):
+            if tally is None:
+                continue
+            tally.counters[0] += int(counts[number].sum())
+            tally.sums[0] += float(sums[number])
+            own, latest = tally.buckets[0], last[number * width : (number + 1) * width]
+            for bucket in np.flatnonzero(latest >= 0).tolist():
+                own[bucket] += int(counts[number, bucket])
+                tally.examples[0, bucket] = example_of(int(latest[bucket]))
 
     def prepare(self) -> Iterator[Counter[str]]:
         """Forget what is silent, and ask for the series of new tallies: what was refused of each.

@@ -6,13 +6,12 @@ https://opentelemetry.io/docs/specs/otlp/#otlphttp
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,11 +26,16 @@ _JSON = "application/json"
 _THREAD_BYTES = 64 << 10
 """JSON above this size is read in a thread: protobuf's JSON reader is slow."""
 
+_Parsed = metrics.ExportMetricsServiceRequest | logs.ExportLogsServiceRequest
+
 _GRPC_CODES = {400: 3, 404: 5, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 """google.rpc.Code by HTTP status; 2 (unknown) otherwise."""
 
 
-def _export(new: Callable[[], otlp_service.Request]) -> Handler:
+Read = Callable[[bytes, str], Awaitable[otlp_service.Request]]
+
+
+def _export(read: Read) -> Handler:
     async def export(request: Request) -> Response:
         media = _media(request)
         if media not in (_PROTOBUF, _JSON):
@@ -40,12 +44,7 @@ def _export(new: Callable[[], otlp_service.Request]) -> Handler:
             )
         used = services(request)
         body = await read_body(request, used.config.ingest.body)
-        if media == _PROTOBUF:
-            message = _parsed(new(), body)
-        elif len(body) > _THREAD_BYTES:
-            message = await asyncio.to_thread(otlp_json.parse, body, new())
-        else:
-            message = otlp_json.parse(body, new())
+        message = await read(body, media)
         sinks = otlp_service.Sinks(used.intake, used.logs, used.spans)
         answer = await otlp_service.export(sinks, message, sender_of(request))
         return _answer(answer, media)
@@ -53,11 +52,28 @@ def _export(new: Callable[[], otlp_service.Request]) -> Handler:
     return answering(export, _refuse)
 
 
+def _message(new: Callable[[], _Parsed]) -> Read:
+    """Reads a body into a message."""
+
+    async def read(body: bytes, media: str) -> otlp_service.Request:
+        if media == _PROTOBUF:
+            return _parsed(new(), body)
+        if len(body) > _THREAD_BYTES:
+            return await asyncio.to_thread(otlp_json.parse, body, new())
+        return otlp_json.parse(body, new())
+
+    return read
+
+
+async def _trace_body(body: bytes, media: str) -> otlp_service.Request:
+    return otlp_service.TraceBody(body, is_json=media == _JSON)
+
+
 def _media(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _parsed(message: otlp_service.Request, body: bytes) -> otlp_service.Request:
+def _parsed(message: _Parsed, body: bytes) -> _Parsed:
     try:
         message.ParseFromString(body)
     except DecodeError as error:
@@ -91,12 +107,12 @@ def status_bytes(code: int, message: str) -> bytes:
     return bytes((0x08, code, 0x12)) + bytes(size) + text
 
 
-_metrics = _export(metrics.ExportMetricsServiceRequest)
+_metrics = _export(_message(metrics.ExportMetricsServiceRequest))
 
 OTLP_ADDRESSES: Addresses = (
     post("/v1/metrics", _metrics, Access.BROWSER_INGEST),
-    post("/v1/logs", _export(logs.ExportLogsServiceRequest), Access.BROWSER_INGEST),
-    post("/v1/traces", _export(trace.ExportTraceServiceRequest), Access.BROWSER_INGEST),
+    post("/v1/logs", _export(_message(logs.ExportLogsServiceRequest)), Access.BROWSER_INGEST),
+    post("/v1/traces", _export(_trace_body), Access.BROWSER_INGEST),
 )
 """What OpenTelemetry's own port 4318 answers. Pages of browsers run its SDK too."""
 
