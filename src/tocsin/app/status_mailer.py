@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from pathlib import Path
 
 from tocsin.app.config import Loaded
+from tocsin.kit import log
 from tocsin.kit.clock import Clock
-from tocsin.kit.fault import Temporary
+from tocsin.kit.fault import Fault, Temporary
 from tocsin.notify.email import Email, EmailConfig
 from tocsin.notify.global_config import GlobalConfig, read_global
 from tocsin.notify.kind import Making
@@ -21,9 +23,11 @@ from tocsin.scrape.fetch import Fetcher
 from tocsin.statuspage.config import MailConfig
 from tocsin.statuspage.letters import Letter
 
+_log = log.get("status_page")
 _SECONDS = 10.0
 _AWAY_SECONDS = 30.0
 """How long a server that hangs is left alone: many wait for it."""
+_SILENT_SECONDS = 300.0
 _NAME = "X-Tocsin-Name"
 
 
@@ -36,6 +40,7 @@ class StatusMailer:
         self._reply_to = reply_to
         self._clock = clock
         self._away_until = 0.0
+        self._silent_until = 0.0
 
     async def send(self, letter: Letter) -> None:
         """Raises Temporary, Rejected or Permanent."""
@@ -46,7 +51,18 @@ class StatusMailer:
                 await self._email.deliver(self.message(letter), [letter.to])
         except TimeoutError as error:
             self._away_until = self._clock.monotonic() + _AWAY_SECONDS
-            raise Temporary(f"the mail server did not answer within {_SECONDS:.0f} s") from error
+            late = Temporary(f"the mail server did not answer within {_SECONDS:.0f} s")
+            self._complain(late)
+            raise late from error
+        except Fault as error:
+            self._complain(error)
+            raise
+
+    def _complain(self, error: Fault) -> None:
+        """Once in a while: many mails fail for one reason, and are tried again for a day."""
+        if self._clock.monotonic() >= self._silent_until:
+            self._silent_until = self._clock.monotonic() + _SILENT_SECONDS
+            _log.warning("status_mail_not_sent", error=str(error))
 
     def message(self, letter: Letter) -> EmailMessage:
         """The mail as it goes out."""
@@ -69,7 +85,8 @@ class StatusMailer:
 
 
 def status_mailer(loaded: Loaded, fetcher: Fetcher, clock: Clock) -> StatusMailer | None:
-    """None when no mail server is given anywhere. Raises ConfigError for a mistake in `global`."""
+    """None when no mail server is given anywhere. Raises ConfigError for a mistake in `global`, and
+    for a password's file that is not there."""
     given: MailConfig = loaded.config.status_page.mail
     password = str(loaded.folder / given.auth_password_file) if given.auth_password_file else ""
     document = loaded.alertmanager
@@ -84,6 +101,9 @@ def status_mailer(loaded: Loaded, fetcher: Fetcher, clock: Clock) -> StatusMaile
     if not (host and colon and port.isdigit()):
         problem = "expected host:port of a mail server"
         raise loaded.document.error(problem, "status_page", "mail", "smarthost")
+    if password and not Path(password).is_file():
+        problem = f"there is no file {password}; write the password into it"
+        raise loaded.document.error(problem, "status_page", "mail", "auth_password_file")
     config = EmailConfig(
         to=sender,
         sender=sender,

@@ -19,7 +19,7 @@ def check(source: str, known: Collection[str]) -> None:
         if found[1] not in known:
             line = source.count("\n", 0, found.start()) + 1
             hint = nearest(found[1], known)
-            meant = f'; did you mean "{hint}"?' if hint else ""
+            meant = f'; did you mean "{hint}"?' if hint else "."
             raise Rejected(
                 f"line {line} of the template: unknown field {{{found[1]}}}{meant} "
                 f"Known: {', '.join(sorted(known))}"

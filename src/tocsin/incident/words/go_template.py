@@ -36,7 +36,7 @@ def check(source: str, known: Collection[str]) -> None:
             if field_name(field[1]) not in known:
                 line = source.count("\n", 0, action.start()) + 1
                 hint = nearest(field_name(field[1]), known)
-                meant = f'; did you mean "{hint}"?' if hint else ""
+                meant = f'; did you mean "{hint}"?' if hint else "."
                 words = f"unknown field {field[1]!r}{meant} Known: {', '.join(sorted(known))}"
                 raise Rejected(f"line {line} of the template: {words}")
     try:

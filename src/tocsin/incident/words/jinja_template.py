@@ -156,7 +156,7 @@ def _check(node: nodes.Node, known: frozenset[str], local: frozenset[str], *, de
 def _check_name(node: nodes.Name, known: frozenset[str], local: frozenset[str]) -> None:
     if node.name not in known | local:
         hint = nearest(node.name, known)
-        meant = f'; did you mean "{hint}"?' if hint else ""
+        meant = f'; did you mean "{hint}"?' if hint else "."
         listed = ", ".join(sorted(known))
         raise _wrong(node, f"unknown field {node.name!r}{meant} Known: {listed}")
 
