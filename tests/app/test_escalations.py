@@ -24,16 +24,15 @@ from tocsin.alert.delivering.desk import Desk
 from tocsin.alert.delivering.history import NoHistory, Record
 from tocsin.app.config import Loaded, load_config
 from tocsin.app.escalations import Escalations, check_escalations
+from tocsin.app.incident_ports import Pages
 from tocsin.app.incidents import Incidents
 from tocsin.app.oncall import on_call_plan
 from tocsin.app.page_calls import PageCalls
 from tocsin.app.page_ways import Links, Ways
 from tocsin.incident.book import Author, Draft
 from tocsin.kit.clock import FakeClock
-from tocsin.kit.document import ConfigError
 from tocsin.kit.fault import Rejected
 from tocsin.model.incidents import Incident
-from tocsin.oncall.mistakes import OnCallError
 from tocsin.oncall.paging.answers import ACKNOWLEDGE, ESCALATE
 from tocsin.oncall.paging.caller import Message
 from tocsin.oncall.webpush.device import Device
@@ -254,6 +253,20 @@ async def test_a_link_of_a_page_acknowledges_and_escalates(world: World) -> None
     assert found.acknowledged_by == "ben"
 
 
+async def test_escalating_in_slack_what_somebody_has_calls_whoever_comes_next(
+    world: World,
+) -> None:
+    incident = await world.open()
+    await world.passes(1)
+    await world.incidents.book.acknowledge(incident.number, Author("ana", "push"))
+    runner = world.incidents.runner
+    pages = Pages(world.incidents.book, runner, world.paging, None, world.clock)  # type: ignore[arg-type]  # who is on call is not asked for
+    assert "whoever comes next" in await pages.next(incident.number, "ana")
+    await world.passes(1)
+    assert "/v2/enqueue" in [path for path, _ in world.services.taken], "ben is paged"
+    assert (await world.incidents.book.get(incident.number)).acknowledged_by == ""
+
+
 async def test_a_browser_that_is_gone_is_forgotten_and_the_text_message_comes_at_once(
     world: World,
 ) -> None:
@@ -331,43 +344,6 @@ async def test_a_week_has_one_test_page_for_whoever_is_on_call(world: World) -> 
     await world.passes(60 * 24 * 7)
     tests = await world.paging.tests.all()
     assert [(one.person, one.by) for one in tests] == [("ana", "the weekly test")]
-
-
-@pytest.mark.parametrize(
-    ("addition", "why"),
-    [
-        (
-            "people: {ana: {methods: [{kind: sms, address: '+491511234567'}]}}",
-            r"oncall\.people\.ana: ana is to be reached by sms, and nothing can do that",
-        ),
-        ("paging: {sms: nowhere}", r"oncall\.paging\.sms: there is no channel 'nowhere'"),
-        (
-            "paging: {call: {kind: slack, app_token: x, channel: y}}",
-            "call needs a channel of the kind twilio, this is slack",
-        ),
-        ("paging: {test_every_week: Caturday}", "expected a time such as Mon 10:00"),
-        ("paging: {web_push: {contact: ops}}", "contact must be mailto:"),
-    ],
-)
-def test_a_way_that_cannot_work_is_refused_at_load(tmp_path: Path, addition: str, why: str) -> None:
-    with pytest.raises(ConfigError, match=why):
-        check_escalations(loaded_from(tmp_path, f"oncall: {{{addition}}}\n"), FakeClock())
-
-
-def test_a_receiver_that_tells_nobody_cannot_be_paged(tmp_path: Path) -> None:
-    content = (
-        "alertmanager: {route: {receiver: void}, receivers: [{name: void},"
-        " {name: team, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]}\n"
-        "oncall: {policies: {P0: {steps: [{notify: 'channel:team'}, {notify: 'channel:void'}]}}}\n"
-    )
-    with pytest.raises(OnCallError, match=r"steps\[1\]\.notify: 'void' is not in .* team$"):
-        check_escalations(loaded_from(tmp_path, content), FakeClock())
-
-
-def test_a_severity_whose_policy_is_nobodys_is_refused_with_its_place(tmp_path: Path) -> None:
-    content = "incidents: {severities: {P0: {escalation: nightowls}}}\n"
-    with pytest.raises(ConfigError, match=r"severities\.P0\.escalation: 'nightowls' is no policy"):
-        check_escalations(loaded_from(tmp_path, content), FakeClock())
 
 
 async def test_a_mail_has_the_link_and_an_account_of_the_alertmanager_yml(tmp_path: Path) -> None:

@@ -71,8 +71,7 @@ class Pages:
 
     async def next(self, number: str, by: str) -> str:
         """As `Escalate`."""
-        await self._escalations.handler.hurry(number, by)
-        self._runner.wake()
+        await self._escalations.answers.escalate(number, by, "slack")
         return "whoever comes next is paged at once"
 
     async def now(self, schedule: str = "", incident: Incident | None = None) -> str:
