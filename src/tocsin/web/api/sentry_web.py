@@ -38,6 +38,12 @@ _STATUSES = {
 _SORTS = {"date": "last", "new": "first", "freq": "times", "user": "people"}
 _LEVELS = {"warn": "warning", "critical": "fatal"}
 _ENDPOINT_LIMIT = 100
+_USUAL = 25
+_MINUTE_MS = 60_000
+_MOST = 10**9
+_DETAILS = frozenset(
+    ("inRelease", "inNextRelease", "ignoreCount", "ignoreUserCount", "ignoreDuration")
+)
 
 
 class SentryChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +77,6 @@ async def of_organization(request: Request) -> Response:
 
 async def _listed(request: Request, projects: tuple[str, ...]) -> Response:
     params = request.query_params
-    limit = params.get("limit", "")
     sort = params.get("sort", "date")
     if sort not in _SORTS:
         raise Rejected(f"sort is one of {', '.join(_SORTS)}")
@@ -81,7 +86,7 @@ async def _listed(request: Request, projects: tuple[str, ...]) -> Response:
             words=params.get("query", ""),
             projects=projects,
             order=_SORTS[sort],  # type: ignore[arg-type]  # one of its own
-            limit=min(int(limit), _ENDPOINT_LIMIT) if limit.isdigit() and len(limit) < 5 else 25,
+            limit=_limit(params.get("limit", "")),
         )
     )
     known = {one.name: one for one in await used.issues.projects()}
@@ -90,6 +95,11 @@ async def _listed(request: Request, projects: tuple[str, ...]) -> Response:
     response = as_json(shown)
     response.headers["X-Hits"] = str(found.total)
     return response
+
+
+def _limit(text: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) < 5
+    return min(int(text), _ENDPOINT_LIMIT) if is_number else _USUAL
 
 
 async def one(request: Request) -> Response:
@@ -103,15 +113,20 @@ async def change(request: Request) -> Response:
     """Resolve, ignore or reopen an issue, or assign it."""
     body = await body_of(request, SentryChange)
     author, book = identity(request).name, services(request).issues
+    acts = acts_of(body, services(request).clock.now_ms())
     found = await book.get(_id(request))
-    for act in _acts(body):
+    for act in acts:
         found = await book.act(found.id, act, author)
     return as_json(await _whole(request, found))
 
 
-def _acts(body: SentryChange) -> list[Act]:
+def acts_of(body: SentryChange, now_ms: int) -> list[Act]:
+    """What is to be done. Raises Rejected for what cannot be done as it is said."""
     acts: list[Act] = []
     details = body.statusDetails
+    if unknown := sorted(name for name in details if name not in _DETAILS):
+        known = ", ".join(sorted(_DETAILS))
+        raise Rejected(f"statusDetails can hold {known}, not {unknown[0][:40]!r}")
     match body.status:
         case "":
             pass
@@ -123,12 +138,13 @@ def _acts(body: SentryChange) -> list[Act]:
         case "unresolved" | "reprocessing":
             acts.append(Act(kind="reopen"))
         case "ignored":
-            times, people = details.get("ignoreCount"), details.get("ignoreUserCount")
+            minutes = _count(details, "ignoreDuration")
             acts.append(
                 Act(
                     kind="ignore",
-                    times=times if isinstance(times, int) else 0,
-                    people=people if isinstance(people, int) else 0,
+                    until_ms=now_ms + minutes * _MINUTE_MS if minutes else 0,
+                    times=_count(details, "ignoreCount"),
+                    people=_count(details, "ignoreUserCount"),
                 )
             )
         case _:
@@ -136,6 +152,16 @@ def _acts(body: SentryChange) -> list[Act]:
     if body.assignedTo is not None:
         acts.append(Act(kind="assign", person=body.assignedTo.removeprefix("user:")))
     return acts
+
+
+def _count(details: dict[str, Any], name: str) -> int:  # Any: JSON of senders
+    """A whole number, 0 when it is not told."""
+    given = details.get(name)
+    if given is None:
+        return 0
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= _MOST:
+        raise Rejected(f"{name} is a whole number, not {str(given)[:40]!r}")
+    return given
 
 
 async def event(request: Request) -> Response:
