@@ -177,6 +177,13 @@ INSTANT: tuple[tuple[str, dict[str, float] | None], ...] = (
         'quantile_over_time(0.5, {app="shop-pay"} | logfmt | unwrap ms [1h]) by (app)',
         {"app=shop-pay": 89.0},
     ),
+    # Other programs' names for what is kept of every line, in the store and line by line.
+    ('sum by (job) (count_over_time({job="gate"}[1h]))', {"job=gate": 45.0}),
+    ('max_over_time({job="gate"} | logfmt | unwrap ms [1h]) by (job)', {"job=gate": 176.0}),
+    (
+        'sum by (env, node) (count_over_time({node="h0"} | logfmt | ms > 10 [1h]))',
+        {"node=h0": 84.0},
+    ),
     (
         'sum(count_over_time({app="shop-ui"}[1h])) / sum(count_over_time({source="loki"}[1h]))',
         {"": 0.5},

@@ -14,7 +14,15 @@ import numpy as np
 from tocsin.model.labels import Labels, MatchOp, make
 from tocsin.query.logql import ast
 from tocsin.query.logql.faults import LogqlError, TooManySeries
-from tocsin.query.logql.labels import LINE, STREAM, label_sql, labels_of, line_of
+from tocsin.query.logql.labels import (
+    LINE,
+    STREAM,
+    beside,
+    label_sql,
+    labels_of,
+    line_of,
+    other_names,
+)
 from tocsin.query.logql.parsers import ERROR
 from tocsin.query.logql.process import Entry, Step, compiled
 from tocsin.query.logql.pushdown import Plan, only_counts, plan
@@ -143,6 +151,10 @@ class _Gathering:
     lines: int = 0
     failed: int = 0
 
+    @property
+    def _selected(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self.leaf.lines.matchers)
+
     def take(self, page: Sequence[Line]) -> None:
         """All lines of a page; CPU work."""
         self.lines += len(page)
@@ -151,8 +163,12 @@ class _Gathering:
                 f"the query would look into more than {MOST_LINES:,} lines one by one; narrow its "
                 "selector or range, or filter lines before they are parsed"
             )
+        others = other_names(self.group or self._selected)
         for line in page:
-            entry = Entry(line.ts_ns, line_of(line), labels_of(line))
+            labels = labels_of(line)
+            if others:
+                labels |= beside(line, labels, others)
+            entry = Entry(line.ts_ns, line_of(line), labels)
             if self.run(entry):
                 self._add(entry, line.weight)
 
@@ -180,7 +196,7 @@ class _Gathering:
         if self.leaf.without:
             left_out = self.leaf.grouping or ()
             return {n: v for n, v in entry.labels.items() if n not in left_out}
-        kept = {*STREAM, *(one.name for one in self.leaf.lines.matchers), ERROR}
+        kept = {*STREAM, *self._selected, ERROR}
         return {n: v for n, v in entry.labels.items() if n in kept or n in entry.parsed}
 
 

@@ -7,6 +7,7 @@ underscores for what a label's name cannot have.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from tocsin.model.labels import Matcher, MatchOp
 from tocsin.model.logs import LogRecord, level_name, level_of
@@ -82,11 +83,22 @@ def labels_of(line: Line | LogRecord) -> dict[str, str]:
 def value_of(line: Line | LogRecord, name: str) -> str:
     """What a matcher compares: a label by any of the names that other programs give it."""
     labels = labels_of(line)
-    if labels.get(name):
-        return labels[name]
-    if name == "service":
-        return line.service
-    return str(getattr(line, _BESIDE[name])) if name in _BESIDE else ""
+    return (labels | beside(line, labels, other_names((name,)))).get(name, "")
+
+
+def beside(line: Line | LogRecord, labels: dict[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Those of the labels that the line does not have and that are other programs' names for what
+    is kept of every line."""
+    found = {}
+    for name in names:
+        if not labels.get(name):
+            found[name] = line.service if name == "service" else getattr(line, _BESIDE[name])
+    return found
+
+
+def other_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the names that `beside` knows."""
+    return tuple(name for name in names if name in _BESIDE or name == "service")
 
 
 def line_of(line: Line | LogRecord) -> str:
