@@ -144,6 +144,8 @@ async def test_answers_are_kept_by_caches_and_small(here: World) -> None:
     assert "stale-if-error" in first.header("cache-control")
     tag = first.header("etag")
     assert (await visitor.get("/status", if_none_match=tag)).status == 304
+    again = await visitor.get("/status/brand.css", if_none_match="*")
+    assert (again.status, again.header("content-type")) == (304, "text/css; charset=utf-8")
     assert (await visitor.get("/status", if_none_match=f'W/"x", W/{tag}')).status == 304
     packed = await visitor.get("/status", accept_encoding="gzip")
     assert gzip.decompress(packed.body) == first.body

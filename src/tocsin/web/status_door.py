@@ -138,7 +138,8 @@ def _answer(found: Document, asked: Headers) -> Response:
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     tags = asked.get("if-none-match", "")
     if tags == "*" or found.etag in (tag.strip().removeprefix("W/") for tag in tags.split(",")):
-        return Response(status_code=304, headers=headers)
+        # A browser that looks again behind a sheet it shows meanwhile refuses one without a type.
+        return Response(status_code=304, headers=headers, media_type=found.media_type)
     body = found.body
     if found.packed and "gzip" in asked.get("accept-encoding", ""):
         body, headers["Content-Encoding"] = found.packed, "gzip"

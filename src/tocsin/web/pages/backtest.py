@@ -13,7 +13,7 @@ from starlette.responses import Response
 from tocsin.kit.fault import Fault, NotFound
 from tocsin.kit.quantity import Duration
 from tocsin.query.promql.errors import ParseError
-from tocsin.web.api.prometheus_answer import while_connected
+from tocsin.web.api.prometheus_answer import CallerLeft, while_connected
 from tocsin.web.csrf import form_of
 from tocsin.web.pages.render import frame, html, page, respond
 from tocsin.web.pages.trial_drawing import Graph, Lane, graph_of, lane_of
@@ -152,6 +152,8 @@ async def _run(request: Request) -> Response:
             view = await view_of(given, report, form)
         except (Fault, ParseError) as error:
             problem, status = str(error), 400
+        except CallerLeft:
+            problem, status = "nobody waits for this any more", 499
     values: dict[str, Any] = {  # Any: each template has its own values
         "form": form,
         "choices": choices,

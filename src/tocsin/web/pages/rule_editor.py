@@ -29,7 +29,7 @@ from tocsin.query.promql.errors import ParseError
 from tocsin.query.promql.parse import parse
 from tocsin.query.promql.printer import to_text
 from tocsin.web.alert_graph import Graph, comparison, graph_of
-from tocsin.web.api.prometheus_answer import while_connected
+from tocsin.web.api.prometheus_answer import CallerLeft, while_connected
 from tocsin.web.api.rules_made import keep, remove, switch
 from tocsin.web.csrf import form_of
 from tocsin.web.pages.alerts import rule_address
@@ -195,6 +195,8 @@ async def _trial(request: Request) -> Response:
         outcome = await while_connected(request, tried(given, rule))
     except (Fault, ParseError) as error:
         problem = str(error)
+    except CallerLeft:
+        problem = "nobody waits for this any more"
     return page(request, "parts/rule_trial.html", outcome=outcome, problem=problem)
 
 
