@@ -126,6 +126,7 @@ async def test_nothing_is_lost_when_rsyslog_is_killed_and_tocsin_restarted(tmp_p
         await _tocsin_ends_and_comes_back(both)
         await _tocsin_is_killed(both)
         await _rsyslog_is_killed_while_tocsin_is_away(both)
+        assert len(await both.messages(BULK)) == len(both.said[BULK])
 
 
 async def _rsyslog_is_killed(both: Shipped) -> None:

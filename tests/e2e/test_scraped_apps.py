@@ -152,5 +152,5 @@ def test_a_label_set_that_the_application_drops_goes_stale(tocsin: Product) -> N
         eventually(lambda: tocsin.client.query(f'e2e_degrees{{room="{room}"}}'))
         degrees.remove(room)
         left = f'e2e_degrees{{instance="{address}"}}'
-        eventually(lambda: tocsin.client.values(left, "room") == {"hall": 18})
+        assert eventually(lambda: tocsin.client.values(left, "room") == {"hall": 18})
     tocsin.scrape()

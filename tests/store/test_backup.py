@@ -47,7 +47,8 @@ def _samples(count: int) -> bytes:
     return rows.tobytes()
 
 
-async def _there_and_back(store: Store, fresh: Store, target: Target, folder: Path) -> None:
+async def _there_and_back(store: Store, fresh: Store, target: Target, folder: Path) -> list[Path]:
+    """What is left of the staging folders."""
     await store.insert("samples", COLUMNS, _samples(1000))
     state = folder / "state.db"
     state.write_bytes(bytes(range(256)) * 100)
@@ -62,7 +63,7 @@ async def _there_and_back(store: Store, fresh: Store, target: Target, folder: Pa
     await fresh.insert("samples", COLUMNS, _samples(1))
     with pytest.raises(Rejected, match="holds a backup already"):
         await backup(store, target, SystemClock())
-    assert _left(folder) == [], "the staging folder is still there"
+    return _left(folder)
 
 
 def _left(folder: Path) -> list[Path]:
@@ -71,7 +72,7 @@ def _left(folder: Path) -> list[Path]:
 
 async def test_a_folder_holds_everything(store: Store, fresh: Store, tmp_path: Path) -> None:
     target = Folder(tmp_path / "a b'c" / "backup")
-    await _there_and_back(store, fresh, target, tmp_path)
+    assert await _there_and_back(store, fresh, target, tmp_path) == []
 
 
 async def test_a_backup_while_rows_come_in_is_consistent(
@@ -211,7 +212,7 @@ async def _made(session: aiohttp.ClientSession, place: S3) -> bool:
 async def test_a_bucket_holds_everything(
     store: Store, fresh: Store, bucket: S3, tmp_path: Path
 ) -> None:
-    await _there_and_back(store, fresh, bucket, tmp_path)
+    assert await _there_and_back(store, fresh, bucket, tmp_path) == []
 
 
 @pytest.mark.slow

@@ -88,7 +88,8 @@ async def test_a_range_may_be_longer_than_all_times(site: LogSite, path: str) ->
 
 @pytest.mark.parametrize("number", ["99999999999999999999", "9223372036854775808", "1"])
 async def test_an_id_of_any_size_names_no_line(site: LogSite, number: str) -> None:
-    await site.get(f"/api/logs/lines/{number}-{number}-{number}", 404)
+    answer = await site.get(f"/api/logs/lines/{number}-{number}-{number}", 404)
+    assert answer["error"]
 
 
 async def test_of_no_line_nothing_is_taken_away(site: LogSite) -> None:

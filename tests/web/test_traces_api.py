@@ -123,4 +123,4 @@ async def test_a_wrong_question_is_refused_in_words(site: LogSite, path: str) ->
 
 
 async def test_an_unknown_trace_is_not_found(site: LogSite) -> None:
-    await site.get(f"/api/traces/{trace_id(4_711)}", status=404)
+    assert (await site.get(f"/api/traces/{trace_id(4_711)}", status=404))["error"]

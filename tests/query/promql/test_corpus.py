@@ -28,7 +28,8 @@ async def test_a_query_gives_what_the_corpus_says(case: Eval, clock: FakeClock) 
         assert case.expects["fail"] in str(refused.value)
         return
     result = await _run(engine, case)
-    _check(case, result, list(range(case.start_ms, case.end_ms + 1, case.step_ms)))
+    times = list(range(case.start_ms, case.end_ms + 1, case.step_ms))
+    assert not _differences(case, result, times)
     for kind, texts in (("warn", result.warnings), ("info", result.infos)):
         if kind in case.expects:
             assert any(case.expects[kind] in text for text in texts), texts
@@ -50,7 +51,7 @@ async def test_an_instant_query_gives_the_same_as_a_range_of_one_step(
 ) -> None:
     engine = Engine(MemorySource(case.data), clock)
     result = await engine.range(case.query, case.start_ms, case.start_ms, 60_000)
-    _check(case, result, [case.start_ms])
+    assert not _differences(case, result, [case.start_ms])
 
 
 def test_every_function_has_a_place_in_the_corpora() -> None:
@@ -64,33 +65,37 @@ async def _run(engine: Engine, case: Eval) -> Result:
     return await engine.instant(case.query, case.start_ms)
 
 
-def _check(case: Eval, result: Result, times: list[int]) -> None:
+def _differences(case: Eval, result: Result, times: list[int]) -> list[object]:
+    """What is not as the corpus says, of the whole and of each series and step."""
     if result.matrix is not None:
         data = result.matrix
         found = {
             labels: data.values[data.offsets[row] : data.offsets[row + 1]].tolist()
             for row, labels in enumerate(data.labels)
         }
-        assert found == case.series
-        return
-    assert result.times.tolist() == times
+        return [] if found == case.series else [found]
     expected = case.series
     if case.scalar is not None:
         expected = {(): [case.scalar for _ in times]}
-    if case.scalar is not None and not case.is_range:
-        assert result.kind in (ValueType.SCALAR, ValueType.MATRIX)
-    assert set(result.labels) == set(expected)
-    if "ordered" in case.expects:
-        assert list(result.labels) == case.order
+    wrong: list[object] = [*set(result.labels).symmetric_difference(expected)]
+    if result.times.tolist() != times:
+        wrong.append(result.times)
+    is_number = case.scalar is not None and not case.is_range
+    if is_number and result.kind not in (ValueType.SCALAR, ValueType.MATRIX):
+        wrong.append(result.kind)
+    if "ordered" in case.expects and list(result.labels) != case.order:
+        wrong.append(result.labels)
     for row, labels in enumerate(result.labels):
-        _check_row(labels, result, row, expected[labels])
+        wrong += _of_row(labels, result, row, expected.get(labels, []))
+    return wrong
 
 
-def _check_row(labels: Labels, result: Result, row: int, expected: list[float | None]) -> None:
+def _of_row(labels: Labels, result: Result, row: int, expected: list[float | None]) -> list[object]:
     padded = [*expected, *[None] * (len(result.times) - len(expected))]
+    wrong: list[object] = []
     for step, value in enumerate(padded):
-        there = bool(result.present[row, step])
-        assert there == (value is not None), f"{labels} at step {step}"
-        if value is not None:
-            got = float(result.values[row, step])
-            assert got == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), labels
+        got = float(result.values[row, step]) if result.present[row, step] else None
+        close = pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True)
+        if (got is None) != (value is None) or (got is not None and got != close):
+            wrong.append((labels, step, got, value))
+    return wrong

@@ -44,21 +44,22 @@ async def _ask(data: Data, query: str) -> Result:
     return await engine.range(query, 0, STEP_MS * (STEPS - 1), STEP_MS)
 
 
-def _same(
+def _differences(
     result: Result, expected: Mapping[Labels, Sequence[float | None]], scale: float = 0.0
-) -> None:
+) -> list[object]:
+    """What is not the same: series that only one has, and values by their series and step."""
     some = {labels: row for labels, row in expected.items() if any(v is not None for v in row)}
-    assert set(result.labels) == set(some)
+    found: list[object] = [*set(result.labels).symmetric_difference(some)]
     for row, labels in enumerate(result.labels):
         got = [
             float(value) if there else None
             for value, there in zip(result.values[row], result.present[row], strict=True)
         ]
-        wanted = some[labels]
-        assert [v is None for v in got] == [v is None for v in wanted]
-        for mine, theirs in zip(got, wanted, strict=True):
-            if mine is not None:
-                assert mine == pytest.approx(theirs, rel=1e-9, abs=1e-9 + scale, nan_ok=True)
+        for step, (mine, theirs) in enumerate(zip(got, some.get(labels, got), strict=True)):
+            close = pytest.approx(theirs, rel=1e-9, abs=1e-9 + scale, nan_ok=True)
+            if (mine is None) != (theirs is None) or (mine is not None and mine != close):
+                found.append((labels, step, mine, theirs))
+    return found
 
 
 def _bare(labels: Labels) -> Labels:
@@ -81,7 +82,7 @@ async def test_a_selector_sees_the_newest_living_sample(data: Data) -> None:
         labels: [slow.latest(points, step * STEP_MS) for step in range(STEPS)]
         for labels, points in data.items()
     }
-    _same(await _ask(data, "m"), expected)
+    assert not _differences(await _ask(data, "m"), expected)
 
 
 @pytest.mark.parametrize("name", sorted(slow.OVER_TIME))
@@ -99,7 +100,7 @@ async def test_over_time_functions_take_all_samples_of_the_window(
         expected = {make((*labels, ("__name__", "m"))): row for labels, row in expected.items()}
     # A variance is as exact as its values' squares allow.
     scale = 1e16 if name == "stdvar" else 0.0
-    _same(await _ask(data, f"{name}_over_time(m[{range_ms}ms])"), expected, scale)
+    assert not _differences(await _ask(data, f"{name}_over_time(m[{range_ms}ms])"), expected, scale)
 
 
 @_FEW
@@ -109,7 +110,9 @@ async def test_a_variance_of_small_numbers_is_exact(data: Data, range_ms: int) -
         values = [value for _, value in slow.window(points, at, range_ms)]
         return slow.OVER_TIME["stdvar"](values) if values else None
 
-    _same(await _ask(data, f"stdvar_over_time(m[{range_ms}ms])"), _each_step(data, compute), 1e-4)
+    assert not _differences(
+        await _ask(data, f"stdvar_over_time(m[{range_ms}ms])"), _each_step(data, compute), 1e-4
+    )
 
 
 @_FEW
@@ -122,7 +125,7 @@ async def test_quantiles_lie_between_the_nearest_samples(
         return slow.quantile(q, values) if values else None
 
     query = f"quantile_over_time({q!r}, m[{range_ms}ms])"
-    _same(await _ask(data, query), _each_step(data, compute), 1e-3)
+    assert not _differences(await _ask(data, query), _each_step(data, compute), 1e-3)
 
 
 @pytest.mark.parametrize("name", ["increase", "rate", "delta"])
@@ -135,7 +138,7 @@ async def test_growth_is_stretched_to_the_borders(name: str, data: Data, range_m
         per_second = 1000 / range_ms if name == "rate" else 1.0
         return None if gain is None else gain * per_second
 
-    _same(await _ask(data, f"{name}(m[{range_ms}ms])"), _each_step(data, compute))
+    assert not _differences(await _ask(data, f"{name}(m[{range_ms}ms])"), _each_step(data, compute))
 
 
 @pytest.mark.parametrize("name", ["changes", "resets", "irate", "deriv"])
@@ -153,7 +156,9 @@ async def test_functions_of_neighbouring_samples(name: str, data: Data, range_ms
         found = slow.window(points, at, range_ms)
         return table[name](found) if found else None
 
-    _same(await _ask(data, f"{name}(m[{range_ms}ms])"), _each_step(data, compute), 1e-6)
+    assert not _differences(
+        await _ask(data, f"{name}(m[{range_ms}ms])"), _each_step(data, compute), 1e-6
+    )
 
 
 @pytest.mark.parametrize("op", sorted(slow.AGGREGATE))
@@ -175,7 +180,7 @@ async def test_aggregations_take_the_values_of_their_group(
         for key, columns in groups.items()
     }
     scale = 1e16 if op == "stdvar" else 0.0
-    _same(await _ask(data, f"{op} by ({', '.join(by)}) (m)"), expected, scale)
+    assert not _differences(await _ask(data, f"{op} by ({', '.join(by)}) (m)"), expected, scale)
 
 
 @_FEW
@@ -206,7 +211,7 @@ async def test_vectors_meet_by_their_labels_at_each_step(op: str, left: Data, ri
         theirs = {key: slow.latest(renamed[key], step * STEP_MS) for key in renamed}
         for labels, value in _pairwise(op, mine, theirs).items():
             expected.setdefault(labels, [None] * STEPS)[step] = value
-    _same(await _ask({**left, **renamed}, f"m {op} n"), expected)
+    assert not _differences(await _ask({**left, **renamed}, f"m {op} n"), expected)
 
 
 def _pairwise(
@@ -274,4 +279,4 @@ async def test_a_subquery_evaluates_at_multiples_of_its_step(
         return slow.OVER_TIME["sum"](values) if values else None
 
     query = f"sum_over_time(m[{range_ms}ms:{step_ms}ms])"
-    _same(await _ask(data, query), _each_step(data, compute))
+    assert not _differences(await _ask(data, query), _each_step(data, compute))

@@ -93,10 +93,15 @@ def test_what_cannot_be_asked_is_refused_by_its_name(text: str, why: str) -> Non
 
 @given(text=st.text(alphabet='{}()&|=!<>~. "`ab1sms+-\\', max_size=40))
 def test_any_text_is_a_question_or_refused(text: str) -> None:
+    assert _asked(text)
+
+
+def _asked(text: str) -> str:
+    """The question as it was understood, else why not."""
     try:
-        parse(text)
-    except Rejected:
-        return
+        return repr(parse(text))
+    except Rejected as refused:
+        return str(refused)
 
 
 @pytest.mark.parametrize(

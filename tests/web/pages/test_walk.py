@@ -76,6 +76,7 @@ def test_a_first_day(visit: Visit) -> None:
     _scrape_at_once(visit)
     _use_a_key_and_revoke_it(visit)
     _leave(visit)
+    expect(visit.page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
 def _come_in(visit: Visit) -> None:
@@ -196,4 +197,3 @@ def _leave(visit: Visit) -> None:
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     page.goto("/targets")
-    expect(page.get_by_role("heading", name="Log in")).to_be_visible()

@@ -17,15 +17,18 @@ def visit(page: Page, path: str) -> None:
     page.wait_for_function(_ALIVE)
 
 
-def scrape_now(page: Page) -> None:
-    """Have the page's first target scraped: again where a busy machine was too slow to answer."""
+def scrape_now(page: Page) -> int:
+    """Have the page's first target scraped: again where a busy machine was too slow to answer.
+    How many samples it gave."""
     button = page.get_by_role("button", name="Scrape now").first
 
-    def gave() -> bool:
+    def gave() -> int:
         with page.expect_response("**/targets/scrape") as answer:
             button.click()
         said = answer.value.header_value("hx-trigger") or ""
-        return bool(re.search(r"[1-9][\d,]* samples in", said))
+        found = re.search(r"([\d,]+) samples in", said)
+        return int(found[1].replace(",", "")) if found else 0
 
-    eventually(gave)
+    count = eventually(gave)
     expect(page.get_by_text("samples in").last).to_be_visible()
+    return count
