@@ -86,6 +86,11 @@ PUBLIC = {
     "GET /favicon.ico",
     "GET /health",
     "GET /login",
+    # Whoever knows a program's address may say that it ran, and learns nothing.
+    "GET /ping/{key}",
+    "GET /ping/{key}/{what}",
+    "POST /ping/{key}",
+    "POST /ping/{key}/{what}",
     "GET /static/{name:path}",
     "POST /login",
     # What programs look for before they log in, and learn no more from than that it is there.

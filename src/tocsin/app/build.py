@@ -47,6 +47,7 @@ from tocsin.query.logs.search import LogSearch
 from tocsin.query.promql.cache import CachingEngine
 from tocsin.query.promql.engine import EngineLimits
 from tocsin.query.promql.result import QueryOptions
+from tocsin.scrape.loop import Getter
 from tocsin.scrape.manager import ScrapeManager
 from tocsin.state.push_groups import PushGroups
 from tocsin.state.settings import Settings
@@ -61,6 +62,8 @@ from tocsin.store.source import MetricSource
 from tocsin.store.wal_flush import FlushConfig
 from tocsin.store.wal_journal import Journal
 from tocsin.store.writer import Writer
+from tocsin.uptime.heartbeats.book import BUILT_IN as HEARTBEATS
+from tocsin.uptime.heartbeats.book import HeartbeatBook
 from tocsin.uptime.prober import BUILT_IN as MONITORS
 from tocsin.uptime.prober import Prober
 from tocsin.web.authenticator import Authenticator
@@ -99,7 +102,8 @@ async def _parts(kept: Kept, loaded: Loaded, clock: Clock) -> Parts:
         alerting.dispatcher,
     )
     following = _following(kept, loaded, clock, (settings, alerting, engine))
-    prober = Prober(clock)
+    prober, heartbeats = Prober(clock), HeartbeatBook(settings, clock)
+    getters: dict[str, Getter] = {MONITORS: prober, HEARTBEATS: heartbeats}
     traces = trace_keeping(config, kept.store, guard, clock)
     beside = Beside(traces.intake, logs.intake, telemetry.source, alerting.dispatcher.put)
     errors = error_keeping(config, kept, beside, clock)
@@ -113,8 +117,9 @@ async def _parts(kept: Kept, loaded: Loaded, clock: Clock) -> Parts:
         engine=engine,
         guard=guard,
         intake=intake,
-        scrape=ScrapeManager(writer, guard, clock, getters={MONITORS: prober}),
+        scrape=ScrapeManager(writer, guard, clock, getters=getters),
         prober=prober,
+        heartbeats=heartbeats,
         rules=rules,
         alerting=alerting,
         immediate=immediate,

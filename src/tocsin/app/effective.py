@@ -50,6 +50,7 @@ _LIVE = (
     "dashboards",
     "errors",
     "monitors",
+    "heartbeats",
     "projects",
 )
 """What `app.product` puts in force on a reload; everything else is read at the start only."""

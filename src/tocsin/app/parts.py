@@ -31,6 +31,7 @@ from tocsin.store.rollup import Rollup
 from tocsin.store.series import SeriesRegistry
 from tocsin.store.source import MetricSource
 from tocsin.store.writer import Writer
+from tocsin.uptime.heartbeats.book import HeartbeatBook
 from tocsin.uptime.prober import Prober
 from tocsin.web.authenticator import Authenticator
 from tocsin.web.people import People
@@ -51,6 +52,7 @@ class Parts:
     intake: Intake
     scrape: ScrapeManager
     prober: Prober
+    heartbeats: HeartbeatBook
     alerting: Alerting
     immediate: Immediate
     rules: RuleManager

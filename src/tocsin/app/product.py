@@ -304,8 +304,10 @@ class Tocsin:
     async def _scrape(self) -> None:
         own = self.http.url.removeprefix("http://")
         key = self.parts.authenticator.own_key
-        self.parts.prober.configure(self.loaded.config.monitors, self.loaded.folder)
-        jobs = built_in_jobs(self.loaded.config, own, key, self._nearby)
+        config = self.loaded.config
+        self.parts.prober.configure(config.monitors, self.loaded.folder)
+        await self.parts.heartbeats.configure(config.heartbeats)
+        jobs = built_in_jobs(config, own, key, self._nearby)
         await self.parts.scrape.apply(self._plan, jobs)
 
     async def _evaluate(self) -> None:

@@ -10,6 +10,7 @@ from tocsin.kit.secret import Secret
 from tocsin.scrape.builtin import host_job, itself_job, nearby_jobs
 from tocsin.scrape.config import Job, ScrapePlan, read_plan
 from tocsin.scrape.nearby import Nearby
+from tocsin.uptime.heartbeats.watching import heartbeat_jobs
 from tocsin.uptime.jobs import monitor_jobs
 
 
@@ -22,7 +23,11 @@ def built_in_jobs(config: Config, address: str, key: Secret, nearby: Sequence[Ne
     """What is watched beside the `prometheus.yml`; `address` is Tocsin's own `host:port`, `key`
     what its own metrics ask for."""
     every = float(config.scrape.interval)
-    jobs = [*nearby_jobs(every, nearby), *monitor_jobs(config.monitors)]
+    jobs = [
+        *nearby_jobs(every, nearby),
+        *monitor_jobs(config.monitors),
+        *heartbeat_jobs(config.heartbeats),
+    ]
     if config.scrape.host:
         jobs.append(host_job(every, instance=address))
     if config.scrape.itself:

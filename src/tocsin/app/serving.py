@@ -51,6 +51,7 @@ def services_of(parts: Parts, running: Running) -> Services:
         guard=parts.guard,
         scrape=parts.scrape,
         prober=parts.prober,
+        heartbeats=parts.heartbeats,
         rules=parts.rules,
         alerts=parts.alerting.dispatcher,
         desk=parts.alerting.notifications.desk,

@@ -22,6 +22,7 @@ from tocsin.state.config import AuthConfig, StateConfig
 from tocsin.statuspage.config import StatusPageConfig
 from tocsin.store.config import RetentionConfig, StoreConfig
 from tocsin.uptime.config import MonitorConfig
+from tocsin.uptime.heartbeats.config import HeartbeatConfig
 
 
 class HostPort(str):
@@ -161,6 +162,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     again when one changes. Relative to the configuration file's folder."""
     monitors: tuple[MonitorConfig, ...] = ()
     """What is asked from outside every so often, whether it answers as it should."""
+    heartbeats: tuple[HeartbeatConfig, ...] = ()
+    """Programs that say when they have run, and are missed when they do not."""
     scrape: ScrapeConfig = ScrapeConfig()
     query: QueryConfig = QueryConfig()
     log: LogConfig = LogConfig()

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from tocsin.store.retention import Retention
     from tocsin.store.series import SeriesRegistry
     from tocsin.store.writer import Writer
+    from tocsin.uptime.heartbeats.book import HeartbeatBook
     from tocsin.uptime.prober import Prober
     from tocsin.web.answer_doors import AnswerDoors
     from tocsin.web.pager import Pager
@@ -231,6 +232,7 @@ class Services:
     guard: CardinalityGuard
     scrape: ScrapeManager
     prober: Prober
+    heartbeats: HeartbeatBook
     rules: RuleManager
     alerts: Dispatcher
     desk: Desk
