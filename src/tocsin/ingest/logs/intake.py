@@ -18,6 +18,7 @@ from tocsin.ingest.logs.scrub import Scrubber
 from tocsin.ingest.logs.sizes import characters
 from tocsin.kit import gauge
 from tocsin.kit.clock import Clock
+from tocsin.kit.quantity import Duration
 from tocsin.model.logs import LogBatch, LogRecord
 from tocsin.model.trace_ids import plain_span, plain_trace
 
@@ -247,9 +248,11 @@ class LogIntake:
         times = list(map(_TIME, records))
         if times and oldest <= min(times) and max(times) <= newest:
             return refused
+        limit = "retention" if past == self._retention_seconds else "logs.max_past"
+        why = f"the line is older than {Duration(past)}, which is as old as {limit} allows"
         for place, one in enumerate(records):
             if one.ts_ns < oldest:
-                refused[place] = f"the line is older than {past:.0f} s, the time lines are kept"
+                refused[place] = why
             elif one.ts_ns > newest:
                 one.attributes = {**one.attributes, _GIVEN_TIME: str(one.ts_ns)}
                 one.ts_ns = now_ms * 1_000_000
