@@ -20,3 +20,10 @@ def test_the_most_surprising_comes_first_whether_it_grew_or_went() -> None:
     second = {("service", "a"): 20, ("service", "b"): 15, ("service", "c"): 100}
     found = differences(first, second, (10_000, 10_000), 10, {})
     assert [one.value for one in found] == ["a", "b"]
+
+
+def test_what_nearly_all_lines_have_is_no_difference_when_something_is_new() -> None:
+    before = {("source", "shop"): 11_255, ("level", "info"): 9_000}
+    now = {("source", "shop"): 26_928, ("source", "new"): 116, ("level", "info"): 20_000}
+    found = differences(before, now, (11_264, 27_051), 10, {})
+    assert [(one.field, one.value) for one in found] == [("level", "info"), ("source", "new")]

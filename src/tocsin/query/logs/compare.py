@@ -21,6 +21,9 @@ from tocsin.query.logs.search import Settled, Span, within
 from tocsin.query.logs.sql import condition
 from tocsin.store.client import Store
 
+_MOVED = 1.02
+"""How far a share must have moved. What nearly all lines have is less frequent in one set only
+because of what is new there, and that is listed itself."""
 SIGNIFICANT = 10.83
 """G² that equal sets exceed once in a thousand times (chi-squared with one degree of freedom)."""
 _LOOKED_AT = 200_000
@@ -148,7 +151,8 @@ def differences(
     for key in {**first, **second}:
         own, other = first.get(key, 0), second.get(key, 0)
         surprise = log_likelihood(own, totals[0], other, totals[1])
-        if surprise <= 0:
+        ratio = share_ratio(own, totals[0], other, totals[1])
+        if surprise <= 0 or 1 / _MOVED < ratio < _MOVED:
             continue
         question = questions.get(key) or f"{key[0]}:{quoted(key[1])}"
         found.append(
@@ -156,7 +160,7 @@ def differences(
                 *key,
                 own,
                 other,
-                share_ratio(own, totals[0], other, totals[1]),
+                ratio,
                 surprise,
                 question,
             )
