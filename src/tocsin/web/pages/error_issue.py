@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -22,6 +21,7 @@ from tocsin.model.logs import level_name
 from tocsin.query.logs.patterns import LogPatterns
 from tocsin.query.logs.search import Span
 from tocsin.web.identity import identity
+from tocsin.web.pages.beside import read
 from tocsin.web.pages.error_bars import Graph, graph_of
 from tocsin.web.pages.error_event import EventView
 from tocsin.web.pages.error_event import view_of as event_view
@@ -41,8 +41,6 @@ OVERS: Mapping[str, tuple[int, int]] = {
 _VALUES = 4
 _TONES = {"regressed": "critical", "first_seen": "warning", "resolve": "ok", "unignored": "warning"}
 _NS = 1_000_000
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +125,14 @@ async def view_of(given: Services, issue: Issue, query: Mapping[str, str]) -> Is
     found, graph, tags, seen, releases, acts = await asyncio.gather(
         _event(given, issue.id, query.get("event") or "latest"),
         _graph(given, issue, (over, by), problems),
-        _read(book.tags(issue.id), problems, "The tags"),
-        _read(book.people(issue.id), problems, "The people"),
-        _read(book.releases(issue.id), problems, "The releases"),
+        read(book.tags(issue.id), problems, "The tags"),
+        read(book.people(issue.id), problems, "The people"),
+        read(book.releases(issue.id), problems, "The releases"),
         book.acts(issue.id),
     )
     event, event_problem = found
     trace = event.event.trace_id if event else ""
-    of_trace = await _read(book.of_trace(trace), problems, "The trace") if trace else None
+    of_trace = await read(book.of_trace(trace), problems, "The trace") if trace else None
     config = given.incidents.config
     return IssueView(
         issue=issue,
@@ -166,15 +164,6 @@ async def _prints(given: Services, issue: Issue) -> Sequence[Print]:
     return await given.issues.prints(issue.id) if len(of.numbers) > 1 else ()
 
 
-async def _read(asked: Awaitable[T], problems: list[str], what: str) -> T | None:
-    """What is asked for; when it cannot be read, None and a word among the problems."""
-    try:
-        return await asked
-    except Fault as fault:
-        problems.append(f"{what} cannot be read: {fault}.")
-        return None
-
-
 async def _event(given: Services, issue_id: int, event_id: str) -> tuple[EventView | None, str]:
     try:
         shown = await given.issues.event(issue_id, event_id)
@@ -197,13 +186,13 @@ async def _graph(
     end = now - now % step + step
     start = end - span
     seen = Occurrences(given.store, given.errors.writer)
-    counts = await _read(
+    counts = await read(
         seen.over_time(await given.issues.numbers(issue.id), (start, end, step), by),
         problems,
         "The graph",
     )
     patterns = LogPatterns(given.store, given.log_writer, given.clock)
-    deploys = await _read(patterns.deploys(Span(start * _NS, end * _NS)), problems, "Releases")
+    deploys = await read(patterns.deploys(Span(start * _NS, end * _NS)), problems, "Releases")
     marks = [
         (one.at_s, f"{one.service or 'a service'} {one.release}".strip()) for one in deploys or ()
     ]

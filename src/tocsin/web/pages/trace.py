@@ -21,6 +21,7 @@ from tocsin.query.logs.search import Line, Span
 from tocsin.query.traces.answers import Rate, Trace
 from tocsin.query.traces.fields import trace_id_of
 from tocsin.query.traces.tree import Node, tree
+from tocsin.web.pages.beside import read
 from tocsin.web.pages.connect import address_of
 from tocsin.web.pages.log_asked import part_of
 from tocsin.web.pages.logs import TONES
@@ -122,13 +123,16 @@ class SpanView:
     told: Sequence[Told]
     usual: Rate | None
     url: str
+    problems: Sequence[str]
+    """What could not be read of what stands beside the span."""
 
 
 async def _colours(given: Services, trace: Trace) -> dict[str, int]:
     """As on the list of traces of that time: a service keeps its colour."""
     began = trace.began_ns
-    names = await given.trace_search.services(began - _HOUR_NS, began + trace.duration_ns + 1)
-    every = {*names, *trace.services}
+    until = began + trace.duration_ns + 1
+    names = await read(given.trace_search.services(began - _HOUR_NS, until), [], "The services")
+    every = {*(names or ()), *trace.services}
     # Of more than there are colours some look the same: not those that stand side by side.
     return colours_of(every if len(every) <= COLOURS else trace.services)
 
@@ -195,8 +199,11 @@ async def _span(request: Request) -> Response:
 
 async def _span_view(request: Request, trace: Trace, node: Node) -> SpanView:
     given, span = services(request), node.span
+    problems: list[str] = []
     usual, told, colours = await asyncio.gather(
-        _usual(given, span), _told(given, trace, span.span_id, 20), _colours(given, trace)
+        read(_usual(given, span), problems, "What is usual"),
+        read(_told(given, trace, span.span_id, 20), problems, "Its log lines"),
+        _colours(given, trace),
     )
     return SpanView(
         trace=trace,
@@ -206,14 +213,15 @@ async def _span_view(request: Request, trace: Trace, node: Node) -> SpanView:
         resource=_pairs(span.resource, "resource."),
         exceptions=[_exception(one) for one in span.events if one.name == "exception"],
         events=[one for one in span.events if one.name != "exception"],
-        told=told,
+        told=told or (),
         usual=usual,
+        problems=problems,
         url=f"{address_of(request)}/traces/{trace.trace_id}?span={span.span_id}",
     )
 
 
 async def _usual(given: Services, span: TraceSpan) -> Rate | None:
-    """How the operation did in the hour around; a help, not worth an error."""
+    """How the operation did in the hour around."""
     half = _HOUR_NS // 2
     found = await given.trace_search.rates(
         span.ts_ns - half, span.ts_ns + half, service=span.service, by_operation=True
