@@ -19,6 +19,13 @@ def _check(folder: Path, content: str) -> None:
     check_escalations(load_config(file), FakeClock())
 
 
+GUIDE = Path(__file__).parents[2] / "docs/guide/oncall.md"
+
+
+def test_the_example_of_the_guide_is_right_as_it_is_written(tmp_path: Path) -> None:
+    _check(tmp_path, GUIDE.read_text().partition("```yaml\n")[2].partition("```")[0])
+
+
 @pytest.mark.parametrize(
     ("addition", "why"),
     [
