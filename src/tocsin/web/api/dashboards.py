@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +11,7 @@ from starlette.responses import Response
 from tocsin.dashboard.answers import DashboardChanged, Kept, Listed
 from tocsin.dashboard.checking import Problem, problems_of
 from tocsin.dashboard.grafana import Untranslated
-from tocsin.dashboard.reading import Read, read, written
+from tocsin.dashboard.reading import Form, Read, read, written
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.model.dashboards import Dashboard, Panel
 from tocsin.web.api.alertmanager_json import iso
@@ -214,7 +216,8 @@ async def _file(request: Request) -> Response:
     if form not in ("yaml", "json"):
         raise Rejected("format is yaml or json")
     found = await services(request).dashboards.get(uid_of(request))
-    text = written(found.uid, found.dashboard, "json" if form == "json" else "yaml")
+    kind: Form = "json" if form == "json" else "yaml"
+    text = await asyncio.to_thread(written, found.uid, found.dashboard, kind)
     headers = {
         "Cache-Control": "no-store",
         "Content-Disposition": f'attachment; filename="{found.uid}.{form}"',
@@ -228,22 +231,22 @@ async def _import(request: Request) -> Response:
     await keep_body(request)
     text = (await request.body()).decode("utf-8", "replace")
     query = request.query_params
-    found = read(text, "the body")
+    found = await asyncio.to_thread(read, text, "the body")
     uid = query.get("uid", "") or found.uid
     kept = None
     if query.get("dry") != "1":
         kept = shown(await keep(request, found, uid, is_replaced=query.get("replace") == "1"))
-    return as_json(imported(found, uid, kept), 201 if kept else 200)
+    return as_json(await imported(found, uid, kept), 201 if kept else 200)
 
 
-def imported(found: Read, uid: str, kept: KeptShown | None = None) -> Imported:
+async def imported(found: Read, uid: str, kept: KeptShown | None = None) -> Imported:
     """What a file became."""
     return Imported(
         uid=kept.uid if kept else uid,
         is_grafana=found.is_grafana,
         dashboard=found.dashboard,
         left_out=list(found.left_out),
-        problems=problems_of(found.dashboard),
+        problems=await asyncio.to_thread(problems_of, found.dashboard),
         kept=kept,
     )
 
@@ -268,7 +271,7 @@ async def keep(request: Request, found: Read, uid: str, *, is_replaced: bool) ->
 
 async def _check(request: Request) -> Response:
     """What will not work of a dashboard: queries that cannot be read, unknown variables."""
-    return as_json(problems_of(await body_of(request, Dashboard)))
+    return as_json(await asyncio.to_thread(problems_of, await body_of(request, Dashboard)))
 
 
 async def _marks(request: Request) -> Response:

@@ -55,6 +55,8 @@ async def _view(request: Request) -> Response:
         return error_page(request, 404, "No such dashboard", f"{error}. It may have been deleted.")
     mine = await given.dashboards.of_person(viewer(request).name)
     may_change = viewer(request).may_respond and one.may_change
+    is_edited = own.query.get("edit") == "1"
+    problems = await asyncio.to_thread(problems_of, one.dashboard) if is_edited else ()
     usual = {
         "from": one.dashboard.begin,
         "to": one.dashboard.end,
@@ -66,7 +68,7 @@ async def _view(request: Request) -> Response:
         given=_as_script(one, may_change=may_change),
         may_change=may_change,
         is_starred=one.uid in mine.stars,
-        problems=tuple(problems_of(one.dashboard)) if own.query.get("edit") == "1" else (),
+        problems=tuple(problems),
     )
     return respond(html("pages/dashboard.html", replace(own, time=time), view=view))
 
@@ -106,8 +108,8 @@ async def _version(request: Request) -> Response:
         "pages/dashboard_version.html",
         now=now,
         one=one,
-        changed=difference(before, then),
-        since=difference(then, now.dashboard),
+        changed=await asyncio.to_thread(difference, before, then),
+        since=await asyncio.to_thread(difference, then, now.dashboard),
     )
 
 

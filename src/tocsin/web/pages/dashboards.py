@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -98,19 +99,19 @@ async def _import(request: Request) -> Response:
         problem = "choose a file, or paste what is in it"
         return page(request, "pages/dashboard_import.html", view=ImportView(problem=problem))
     try:
-        found = read(text, "the file")
+        found = await asyncio.to_thread(read, text, "the file")
     except Rejected as error:
         view = ImportView(text=text, problem=str(error))
         return page(request, "pages/dashboard_import.html", status=400, view=view)
     how = str(form.get("keep", ""))
     uid = "" if how == "copy" else found.uid
     if not how:
-        view = ImportView(text, imported(found, uid), is_taken=await _is_taken(request, uid))
+        view = ImportView(text, await imported(found, uid), is_taken=await _is_taken(request, uid))
         return page(request, "pages/dashboard_import.html", view=view)
     try:
         made = shown(await keep(request, found, uid, is_replaced=how == "replace"))
     except (UidTaken, Rejected) as error:
-        view = ImportView(text, imported(found, uid), str(error), isinstance(error, UidTaken))
+        view = ImportView(text, await imported(found, uid), str(error), isinstance(error, UidTaken))
         return page(request, "pages/dashboard_import.html", status=400, view=view)
     left = len(found.left_out)
     return RedirectResponse(
