@@ -14,7 +14,7 @@ from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import Fault, Permanent, Temporary
 from tocsin.model.errands import NOTHING, Again, Done, Errand, Outcome, Plan
 from tocsin.state.database import Database
-from tocsin.state.errands import ErrandTable
+from tocsin.state.errands import ANY, ErrandTable, Room
 
 
 class Doing:
@@ -224,6 +224,31 @@ def test_many_kinds_together_leave_the_room_for_calls_alone() -> None:
     assert running.usual_room().most == 0
     assert running.urgent_room().most == MOST_URGENT
     assert running.room() == running.urgent_room(), "only calls are looked for"
+
+
+async def test_what_was_claimed_too_long_ago_is_left_to_others(table: ErrandTable) -> None:
+    """Claiming many took so long, or the machine slept: another node may be at it by now."""
+    clock = FakeClock()
+    doing = Doing(clock, _at_once)
+
+    class Slow(ErrandTable):
+        async def claim(
+            self, node: str, now_ms: int, lease_ms: int, *, room: Room = ANY
+        ) -> list[Errand]:
+            claimed = await super().claim(node, now_ms, lease_ms, room=room)
+            clock.jump(58.0 if claimed and not doing.done_at else 0.0)
+            return claimed
+
+    slow = ErrandRunner(Slow(table._database), clock, node="slow")
+    quick = ErrandRunner(table, clock, node="quick")
+    for runner in (slow, quick):
+        runner.register("page", doing)
+    await quick.put(Plan(put=(_errand(clock, "a"),)))
+    await slow.turn()
+    assert doing.done_at == []
+    clock.jump(2.0)
+    await quick.turn()
+    assert doing.done_at == [("a", 60.0)]
 
 
 async def test_a_kind_that_nobody_does_fails_loudly(table: ErrandTable) -> None:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tocsin.kit.fault import Temporary
 from tocsin.model.errands import NOTHING, Errand, Plan
 from tocsin.state.database import Database
 from tocsin.state.errands import ClaimLost, ErrandTable, Room
@@ -143,3 +144,24 @@ async def test_what_was_tried_in_vain_stands_behind_what_was_never_tried(
     await _put(table, _errand("new", due_ms=_NOW + 1000))
     claimed = await table.claim("n1", _NOW + 9000, 1000)
     assert [one.key for one in claimed] == ["new", "old"]
+
+
+async def test_what_was_claimed_before_the_database_went_away_is_not_kept_waiting(
+    database: Database,
+) -> None:
+    class Flickering(ErrandTable):
+        calls = 0
+
+        async def _claimed(
+            self, errand_id: int, node: str, now_ms: int, lease_ms: int
+        ) -> Errand | None:
+            self.calls += 1
+            if self.calls >= 2:
+                raise Temporary("the database is away")
+            return await super()._claimed(errand_id, node, now_ms, lease_ms)
+
+    table = Flickering(database)
+    await _put(table, _errand("a"), _errand("b"))
+    assert [one.key for one in await table.claim("n1", _NOW, 60_000)] == ["a"]
+    with pytest.raises(Temporary):
+        await table.claim("n1", _NOW, 60_000)

@@ -26,6 +26,8 @@ _open = gauge.gauge("errands_running", "Errands that are being tried now.", ("ki
 _retried = gauge.counter("errand_retries", "Attempts that failed for now.", ("kind",))
 _LEASE_MS = 60_000
 _LIMIT_SECONDS = 45.0
+_SPARE_SECONDS = 5.0
+"""Before a claim ends, and another node may begin, an attempt is over."""
 _FIRST_PAUSE_MS = 5_000
 _LONGEST_PAUSE_MS = 300_000
 _IDLE_SECONDS = 15.0
@@ -163,9 +165,14 @@ class ErrandRunner:
             _log.info("errand_not_ours", key=errand.key, why=str(error))
 
     async def _attempt(self, handler: Handler, errand: Errand) -> Outcome | Fault:
-        """A handler that has a bug or hangs fails for now: others must not wait for its mending."""
+        """A handler that has a bug or hangs fails for now: others must not wait for its mending.
+        Raises ClaimLost where so much time has passed that another node may do it."""
+        left = (errand.claimed_until_ms - self._clock.now_ms()) / 1000 - _SPARE_SECONDS
+        if left <= 0:
+            raise ClaimLost(f"the claim of {errand.key} ends before it could be tried")
+        seconds = min(_LIMIT_SECONDS, left)
         task = asyncio.create_task(handler.attempt(errand), name=f"attempt {errand.key}")
-        limit = asyncio.create_task(self._rested(_LIMIT_SECONDS), name="errand_limit")
+        limit = asyncio.create_task(self._rested(seconds), name="errand_limit")
         try:
             await asyncio.wait((task, limit), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -175,7 +182,7 @@ class ErrandRunner:
             limit.cancel()
         if not task.done():
             task.cancel()
-            return Temporary(f"it took longer than {_LIMIT_SECONDS:.0f} s")
+            return Temporary(f"it took longer than {seconds:.0f} s")
         if task.cancelled():
             return Temporary("it was interrupted")
         error = task.exception()

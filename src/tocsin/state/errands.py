@@ -62,7 +62,12 @@ class ErrandTable:
             found = [row[0] for row in await connection.execute(_due(room, now_ms))]
         claimed: list[Errand] = []
         for errand_id in found:
-            one = await self._claimed(errand_id, node, now_ms, lease_ms)
+            try:
+                one = await self._claimed(errand_id, node, now_ms, lease_ms)
+            except Temporary:
+                if not claimed:
+                    raise
+                break  # what is ours already is done now, not when its claim has ended
             if one is not None:
                 claimed.append(one)
         return claimed
