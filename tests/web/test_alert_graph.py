@@ -39,6 +39,14 @@ def test_the_recovery_is_a_line_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("unit", "words"),
+    [("ms", "2.0 critical > 2000 ms"), ("s", "2.0 critical > 2 s"), ("%", "2.0 critical > 200%")],
+)
+def test_a_line_is_in_the_unit_of_the_rule_s_author(unit: str, words: str) -> None:
+    assert graph_of("x > 2", spoken_unit=unit).thresholds == words
+
+
+@pytest.mark.parametrize(
     ("query", "source", "wanted"),
     [
         ("x", (), "x"),

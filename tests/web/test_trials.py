@@ -80,7 +80,9 @@ def test_which_versions_are_tried(
         pytest.param(TrialRequest(rule="Hot", since="500d"), "400 days", id="too much time"),
         pytest.param(TrialRequest(rule="Hot", step="0"), "step", id="no step"),
         pytest.param(
-            TrialRequest(rule="Hot", edit=RuleEdit(expr="temp >")), "parse", id="a wrong edit"
+            TrialRequest(rule="Hot", edit=RuleEdit(expr="temp >")),
+            "^expr: could not parse",
+            id="a wrong edit",
         ),
         pytest.param(TrialRequest(rule="Cold", file=NEW), "new.yml has no", id="not of the file"),
     ],

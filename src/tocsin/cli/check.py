@@ -86,7 +86,7 @@ def _show(loaded: Loaded, found: Checked) -> None:
     for rule in (rule for group in found.rules.groups for rule in group.rules if rule.written):
         typer.echo(f"# {rule.name}: {rule.written}\n#   means {rule.expr}")
         if rule.recover:
-            typer.echo(f"#   until {rule.recover}")
+            typer.echo(f"#   until {rule.recover_written}\n#   means {rule.recover}")
 
 
 def _without_level(loaded: Loaded, groups: Sequence[RuleGroup]) -> Iterator[str]:

@@ -110,7 +110,7 @@ def _numbers(outcomes: Sequence[Outcome]) -> Table:
         table.add_column(outcome.title, justify="right", overflow="fold")
     rows: Sequence[tuple[str, Callable[[Outcome], str]]] = (
         ("for", lambda one: _length(one.hold)),
-        ("recover", lambda one: one.recover or "–"),
+        ("recover", lambda one: one.recover_condition or one.recover or "–"),
         ("keep_firing_for", lambda one: _length(one.keep_firing)),
         ("pages", lambda one: str(one.page_count) if one.is_routed else "–"),
         ("  of them repeats", lambda one: str(one.repeats) if one.is_routed else "–"),
@@ -130,6 +130,8 @@ def _numbers(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _receivers(outcome: Outcome) -> str:
+    if not outcome.page_count:
+        return "–"
     told = sorted(outcome.by_receiver.items(), key=lambda pair: -pair[1])
     return ", ".join(f"{name} {count}" for name, count in told) or "nobody"
 

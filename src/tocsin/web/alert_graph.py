@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tocsin.alert.plain.narrow import narrowed
 from tocsin.alert.rules.doubt import data_of
-from tocsin.alert.rules.units import dimension_of
+from tocsin.alert.rules.units import dimension_of, in_unit
 from tocsin.alert.trying.proposal import Subject, number_of, subject_of
 from tocsin.model.labels import Labels, Matcher, MatchOp
 from tocsin.query.promql import ast
@@ -39,10 +39,10 @@ def graph_of(expr: str, recover: str = "", source: Labels = (), *, spoken_unit: 
     compared = comparison(_first(expr))
     if compared is None:
         return Graph(of_series(data_of(expr) or expr, source))
-    lines = [_line(compared.op, compared.threshold, "critical", "")]
+    lines = [_line(compared.op, compared.threshold, "critical", "", spoken_unit)]
     back = comparison(recover) if recover else None
     if back is not None:
-        lines.append(_line(back.op, back.threshold, "ok", "recovers "))
+        lines.append(_line(back.op, back.threshold, "ok", "recovers ", spoken_unit))
     return Graph(
         of_series(compared.query, source),
         "; ".join(one for one in lines if one),
@@ -75,8 +75,12 @@ def comparison(expr: str) -> Subject | None:
     return Subject(to_text(node.right), node.op, left if left is not None else math.nan)
 
 
-def _line(op: str, at: float, state: str, words: str) -> str:
-    return f"{at!r} {state} {words}{op} {at:g}" if math.isfinite(at) else ""
+def _line(op: str, at: float, state: str, words: str, unit: str) -> str:
+    """A line at that value, with words in the unit in which the rule's author speaks."""
+    if not math.isfinite(at):
+        return ""
+    space = "" if unit in ("", "%") else " "
+    return f"{at!r} {state} {words}{op} {in_unit(at, unit):g}{space}{unit}"
 
 
 def of_series(query: str, source: Labels) -> str:

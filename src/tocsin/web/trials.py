@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alert.checking.metrics import metrics_of
-from tocsin.alert.rules.rule_file import Defaults, Rule, RuleGroup, read_groups
+from tocsin.alert.checking.metrics import metrics_of, wanted
+from tocsin.alert.rules.rule_file import Defaults, Rule, RuleFileError, RuleGroup, read_groups
 from tocsin.alert.rules.template import World
 from tocsin.alert.trying import backtest
 from tocsin.alert.trying.backtest import Past, Trial
@@ -236,13 +236,19 @@ def edited(group: RuleGroup, edit: RuleEdit) -> RuleGroup:
     if recover:
         entry["annotations"] = {"tocsin_recover": recover}
     text = msgspec.json.encode({"groups": [{"name": group.name, "rules": [entry]}]}).decode()
-    ((read,),) = [one.rules for one in read_groups(text, "the edited rule", Defaults())]
+    try:
+        ((read,),) = [one.rules for one in read_groups(text, "the edited rule", Defaults())]
+    except RuleFileError as error:
+        # Their places are those of a text that nobody wrote.
+        words = "; ".join(f"{one.key.rpartition('.')[2]}: {one.problem}" for one in error.problems)
+        raise Rejected(words.replace("tocsin_recover", "recover")) from error
     changed = replace(
         rule,
         expr=read.expr,
         hold_ms=read.hold_ms,
         keep_firing_ms=read.keep_firing_ms,
         recover=read.recover,
+        recover_written=rule.recover_written if read.recover == rule.recover else "",
     )
     return replace(group, rules=(changed,))
 
@@ -261,10 +267,16 @@ def _placed(group: RuleGroup, in_force: RuleGroup | None, asked: TrialRequest) -
 async def _noted(given: Services, trial: Trial, outcome: Outcome) -> Outcome:
     """A rule over metrics that had no samples then has not been tried at all: say so."""
     notes = list(outcome.notes)
-    for name in sorted(metrics_of(trial.group.rules[0])):
+    rule, known = trial.group.rules[0], set[str]()
+    for name in metrics_of(rule):
         matchers = [Matcher(NAME, MatchOp.EQUAL, name)]
-        if not await given.source.series([matchers], trial.since_ms, trial.until_ms, 1):
-            notes.append(f"{name} has no samples in that time")
+        if await given.source.series([matchers], trial.since_ms, trial.until_ms, 1):
+            known.add(name)
+    names, is_vain = wanted(rule, known.__contains__)
+    if len(names) > 1 and is_vain:
+        notes.append(f"none of {', '.join(names)} has samples in that time")
+    else:
+        notes += [f"{name} has no samples in that time" for name in names]
     if not outcome.is_routed:
         notes.append("no routes are configured, so nobody is told: firings are counted, not pages")
     elif not any(given.alerts.integrations.values()):

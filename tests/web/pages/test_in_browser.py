@@ -158,10 +158,27 @@ def test_scripts_write_numbers_as_the_server_does(page: Page) -> None:
     page.goto("/")
     numbers = [0, 0.0012, 0.5, 9.99, 12.34, 950, 999.6, 12_345, 4_560_000, 7.2e9, -1500]
     spans = [0, 0.00085, 0.012, 0.999, 3.2, 59.9, 61, 250, 7500, 90_000, 700_000]
-    si, duration = page.evaluate(
-        "async ([a, b]) => { const f = await import('/static/lib/format.js');"
-        " return [a.map(f.si), b.map(f.duration)]; }",
-        [numbers, spans],
+    shares = [0, 0.0005, 0.5, 0.97, 0.99, 0.9998, 0.99999, 1]
+    si, duration, percent = page.evaluate(
+        "async ([a, b, c]) => { const f = await import('/static/lib/format.js');"
+        " return [a.map(f.si), b.map(f.duration), c.map(f.percent)]; }",
+        [numbers, spans, shares],
     )
     assert si == [filters.si(number) for number in numbers]
     assert duration == [filters.duration(span) for span in spans]
+    assert percent == [filters.percent(share) for share in shares]
+
+
+def test_ticks_of_an_axis_are_told_apart(page: Page) -> None:
+    page.goto("/")
+    axes = [[[0.9996, 0.9998, 1], "ratio"], [[0, 0.5, 1], "ratio"], [[1000.1, 1000.2], ""]]
+    words = page.evaluate(
+        "async (all) => { const f = await import('/static/lib/format.js');"
+        " return all.map(([ticks, unit]) => f.tickWords(ticks, unit)); }",
+        axes,
+    )
+    assert words == [
+        ["99.96 %", "99.98 %", "100 %"],
+        ["0 %", "50 %", "100 %"],
+        ["1000.1", "1000.2"],
+    ]

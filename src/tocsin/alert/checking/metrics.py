@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tocsin.alert.rules.rule_file import Rule
 from tocsin.model.labels import NAME, MatchOp
@@ -30,17 +30,26 @@ def missing(rule: Rule, is_known: Callable[[str], bool]) -> str:
     What stands in for each other (`a or b`) need not all be there: of a condition over indicators,
     which looks for the metrics of several libraries, only that it finds none of them is told.
     """
-    lacking = _lacking(parse(rule.expr), is_known)
-    if lacking:
-        names = list(dict.fromkeys(lacking))
-        what = "it cannot fire" if rule.is_alert else "it records nothing"
-        if len(names) == 1:
-            return f"no series of {names[0]} is there: {what}"
-        return f"no series of {', '.join(names[:-1])} or {names[-1]} is there: {what}"
-    if rule.written:
+    names, is_vain = wanted(rule, is_known)
+    if not names:
         return ""
-    rest = sorted(name for name in _read(parse(rule.expr)) if not is_known(name))
-    return f"no series of {', '.join(rest)} is there" if rest else ""
+    shown = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+    words = f"no series of {shown} is there"
+    if not is_vain:
+        return words
+    return f"{words}: it cannot fire" if rule.is_alert else f"{words}: it records nothing"
+
+
+def wanted(rule: Rule, is_known: Callable[[str], bool]) -> tuple[Sequence[str], bool]:
+    """The metrics that are missing, as `missing` tells them, and whether the rule is in vain
+    without them."""
+    parsed = parse(rule.expr)
+    lacking = _lacking(parsed, is_known)
+    if lacking:
+        return list(dict.fromkeys(lacking)), True
+    if rule.written:
+        return [], False
+    return sorted(name for name in _read(parsed) if not is_known(name)), False
 
 
 def _read(expr: ast.Expr) -> set[str]:

@@ -145,6 +145,7 @@ class _Reader:
             no_data=entry.no_data,
             on_error=entry.on_error,
             written=entry.condition,
+            recover_written=entry.recover,
             unit=unit_of(entry.condition),
             doubts=self._doubts() if not problems else (),
             place=self._part.node.place,

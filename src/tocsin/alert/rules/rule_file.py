@@ -63,6 +63,8 @@ class Rule:
     """When it cannot be evaluated."""
     written: str = ""
     """The condition that `expr` was made of, empty when it was written in PromQL."""
+    recover_written: str = ""
+    """The same of `recover`."""
     unit: str = ""
     """The unit that the condition speaks of, such as "ms"; values are in PromQL's basic units."""
     doubts: tuple[str, ...] = field(default=(), compare=False)

@@ -47,6 +47,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     hold: float
     keep_firing: float
     recover: str = ""
+    recover_condition: str = ""
+    """How `recover` was written where that was in plain words."""
     every: float
     since: float
     until: float
@@ -180,7 +182,8 @@ def sentence(before: Outcome, after: Outcome) -> str:
     days = before.span / 86_400
     length = f"{days:.3g} day{'' if days == 1 else 's'}"
     if days < 1:
-        length = f"{before.span / 3600:.3g} hours"
+        hours = f"{before.span / 3600:.3g}"
+        length = f"{hours} hour{'' if hours == '1' else 's'}"
     word = before.wake_word
     first = f"{before.wakes} {word}{'' if before.wakes == 1 else 's'}"
     return f"{before.title}: {first} in {length}; {after.title}: {after.wakes}"

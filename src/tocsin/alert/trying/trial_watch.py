@@ -99,6 +99,7 @@ class TrialWatch:
             hold=rule.hold_ms / 1000,
             keep_firing=rule.keep_firing_ms / 1000,
             recover=rule.recover,
+            recover_condition=rule.recover_written,
             every=group.interval_ms / 1000,
             since=span_ms[0] / 1000,
             until=span_ms[1] / 1000,

@@ -130,7 +130,7 @@ async def view_of(given: Services, name: str) -> AlertView:
         ack=given.acknowledgements.of(name, given.clock.now_ms()),
         rule=story.rule,
         rule_href=rule_address(story.rule.group, story.rule.name) if story.rule else "",
-        recover=rule.recover if rule else "",
+        recover=(rule.recover_written or rule.recover) if rule else "",
         graph=_graph(given, rule, labels),
         notes=_notes(since, ended, story.rule.hold_ms if story.rule else 0),
         silence=silence_address(labels),

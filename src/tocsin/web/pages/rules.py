@@ -61,6 +61,8 @@ class RuleRow:
     written: str
     """The condition that the expression was made of, empty when it was written in PromQL."""
     recover: str
+    recover_compiled: str
+    """PromQL where `recover` is in plain words."""
     """What must hold for its alerts to be over, empty when that is the contrary of `expr`."""
     doubts: Sequence[str]
     backtest: str
@@ -205,7 +207,8 @@ def rule_row(
         next_s=(run.evaluated_ms + group.group.interval_ms) / 1000 if run.evaluated_ms else None,
         took_s=run.seconds,
         written=rule.written,
-        recover=rule.recover,
+        recover=rule.recover_written or rule.recover,
+        recover_compiled=rule.recover if rule.recover_written else "",
         doubts=[words.partition(mark)[2] for words in doubts if words.startswith(mark)],
         backtest=f"/rules/backtest?{urlencode({'rule': rule.name, 'group': name})}",
         made=made.of(rule.name, rule.expr) if is_made and made else None,

@@ -1,7 +1,7 @@
 import uPlot from "uplot";
 import { queryRange, Refused } from "../lib/api.js";
 import { copy, el, icon, tone } from "../lib/dom.js";
-import { absolute, guessUnit, naturalSteps, withUnit } from "../lib/format.js";
+import { absolute, guessUnit, naturalSteps, tickWords, withUnit } from "../lib/format.js";
 import { frame, stack } from "../lib/frames.js";
 import { Legend } from "../lib/legend.js";
 import { placeMarks } from "../lib/marks.js";
@@ -185,7 +185,7 @@ export class TcChart extends HTMLElement {
       },
       axes: [
         { stroke: tone("--dim"), font, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 26, space: 70, values: timeLabels },
-        { stroke: tone("--dim"), font, grid, ticks: { show: false }, size: (_, values) => 14 + 6.4 * Math.max(4, ...(values ?? []).map((text) => text.length)), space: 34, incrs: naturalSteps(unit), values: (_, ticks) => ticks.map((tick) => withUnit(tick, unit)) },
+        { stroke: tone("--dim"), font, grid, ticks: { show: false }, size: (_, values) => 14 + 6.4 * Math.max(4, ...(values ?? []).map((text) => text.length)), space: 34, incrs: naturalSteps(unit), values: (_, ticks) => tickWords(ticks, unit) },
       ],
       cursor: { sync: { key: "tocsin", setSeries: false }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, focus: { prox: 24 } },
       legend: { show: false },

@@ -50,7 +50,27 @@ export function duration(seconds) {
 
 /** @param {number} ratio */
 export function percent(ratio) {
-  return `${digits(ratio * 100)} %`;
+  const share = ratio * 100;
+  if (share > 99 && share < 100) return `${(Math.floor(share * 100) / 100).toFixed(2)} %`;
+  return `${digits(share)} %`;
+}
+
+/**
+ * The words of an axis: as many digits as it takes to tell its ticks apart.
+ * @param {(number | null)[]} ticks
+ * @param {string} unit as withUnit takes it
+ */
+export function tickWords(ticks, unit) {
+  const words = ticks.map((tick) => withUnit(tick, unit));
+  const shown = words.filter((_, index) => ticks[index] !== null);
+  if (new Set(shown).size === shown.length) return words;
+  const scale = unit === "ratio" ? 100 : 1;
+  const tail = unit === "ratio" || unit === "percent" ? " %" : unit === "seconds" ? " s" : unit === "bytes" ? " B" : unit === "" || unit === "count" ? "" : ` ${unit}`;
+  for (let places = 1; places <= 9; places += 1) {
+    const finer = ticks.map((tick) => (tick === null ? "" : `${(tick * scale).toFixed(places)}${tail}`));
+    if (new Set(finer.filter(Boolean)).size === shown.length) return finer;
+  }
+  return words;
 }
 
 /**
