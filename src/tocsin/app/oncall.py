@@ -189,7 +189,7 @@ class OnCall:
             self._changed.clear()
             wait = _PLAN_SECONDS
             try:
-                await self._runner.put(self.hand_overs.next_plan())
+                await self._runner.put(await asyncio.to_thread(self.hand_overs.next_plan))
             except Temporary as error:
                 _log.warning("hand_overs_not_planned", error=str(error))
                 wait = _OTHERS_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -87,9 +88,9 @@ class HandOvers:
         content = msgspec.json.decode(errand.content, type=_Content)
         roster, now = self._roster(), self._clock.now_ms()
         if now - content.at_ms > _LATE_MS:
-            return Done(plan=self.next_plan())
+            return Done(plan=await asyncio.to_thread(self.next_plan))
         if not content.person:
-            return Done(plan=self._fan_out(roster, content))
+            return Done(plan=await asyncio.to_thread(self._fan_out, roster, content))
         change = HandOff(
             schedule=content.schedule,
             at_ms=content.at_ms,

@@ -153,8 +153,10 @@ async def _who(request: Request) -> Response:
     wanted = query.get("schedule", "")
     names = [roster.schedule(wanted).name] if wanted else list(roster.schedules)
     now, asked = used.clock.now_ms(), query.get("at", "")
+    times = {name: time_ms(asked, roster.schedule(name).zone, now) for name in names}
+    # When something changes next is sought months ahead.
     return answer_json(
-        [who_at(roster, name, time_ms(asked, roster.schedule(name).zone, now)) for name in names]
+        await asyncio.to_thread(lambda: [who_at(roster, name, at) for name, at in times.items()])
     )
 
 
