@@ -153,6 +153,13 @@ def test_what_is_refused_is_shown_again_as_it_was_typed(member: Page) -> None:
     expect(member.get_by_role("heading", name="Database upgrade")).to_be_visible()
 
 
+def test_what_members_see_fits_a_phone(member: Page) -> None:
+    member.set_viewport_size({"width": 390, "height": 844})
+    member.goto("/status-admin")
+    expect(member.get_by_role("heading", name="To embed")).to_be_visible()
+    assert member.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_member_sets_a_component_and_takes_it_back(member: Page, shop: Product) -> None:
     member.goto("/status-admin")
     row = member.locator("details", has_text="Search").filter(has_text="Say so")
