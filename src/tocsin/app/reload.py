@@ -61,7 +61,8 @@ class Reloader:
         return _stamps(self._tocsin.sources) != self._stamps
 
     async def reload(self) -> ReloadOutcome:
-        """Read and apply; a mistake anywhere changes nothing and is told."""
+        """Read and apply; a mistake anywhere changes nothing and is told. What cannot be applied
+        just now is tried again."""
         async with self._turn:
             self._stamps = await asyncio.to_thread(_stamps, self._tocsin.sources)
             try:
@@ -71,6 +72,8 @@ class Reloader:
                 _successful.set(0)
                 _log.error("config_refused", error=str(error))
                 self._tocsin.note_reload(str(error), applied=False)
+                if isinstance(error, Temporary):
+                    self._stamps = {}  # nothing is wrong with it: `run` tries it again soon
                 return ReloadOutcome(error=str(error))
             _successful.set(1)
             _at.set(self._clock.now())
