@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from tocsin.kit.clock import SystemClock
+from tests.store.killed_engine import SENDERS, killed_engine
 from tocsin.kit.fault import Rejected
 from tocsin.model.logs import LogBatch, LogRecord
-from tocsin.store.child import EngineChild
 from tocsin.store.client import Store
 from tocsin.store.log_writer import LogWriter, rows_of
-from tocsin.store.migrate import migrate
 from tocsin.store.wal import WriteAheadLog
 from tocsin.store.wal_again import insert_again
 from tocsin.store.wal_apart import separated
-from tocsin.store.wal_flush import FlushConfig
 from tocsin.store.wal_insert import insert_all
-from tocsin.store.wal_journal import Journal
 
 DAY_NS = 86_400_000_000_000
 NOW_NS = 19_700 * DAY_NS
-SENDERS, ROUNDS, LINES, KILLS = 4, 60, 20, 5
+ROUNDS, LINES, KILLS = 60, 20, 5
 
 
 def batch(key: int, *days_ago: int, body: str = "line") -> LogBatch:
@@ -165,51 +157,28 @@ async def test_a_line_that_the_store_refuses_costs_no_other_line(
     assert sum(name.startswith("refused-") for name in os.listdir(tmp_path)) == 1
 
 
+def of_three_days(key: int, now_ms: int) -> LogBatch:
+    """Lines of one sender's request."""
+    records = tuple(
+        LogRecord(
+            ts_ns=now_ms * 1_000_000 - (place % 3) * DAY_NS + place,
+            body=f"{key}/{place}",
+            attributes={"n": str(place)},
+        )
+        for place in range(LINES)
+    )
+    return LogBatch(records=records, key=key, taken_ms=now_ms)
+
+
 @pytest.mark.slow
 async def test_lines_survive_kill_9_of_the_engine_at_random_moments_once(tmp_path: Path) -> None:
-    clock = SystemClock()
-    seed = int.from_bytes(os.urandom(4), "big")
-    print(f"seed {seed}")  # noqa: T201  shown when it fails
-    random = Random(seed)
-    child = EngineChild(tmp_path / "telemetry", clock)
-    await child.start()
-    store = await Store.connect(child.endpoint, database="t", clock=clock)
-    await migrate(store)
-    journal = Journal(store, tmp_path / "log", clock, FlushConfig(seconds=0.05))
-    writer = LogWriter(store, clock, journal)
-    await writer.open()
-    work = asyncio.create_task(writer.run())
-    now_ns = clock.now_ms() * 1_000_000
-    sent: list[LogBatch] = []
-
-    async def send(sender: int) -> None:
-        for number in range(ROUNDS):
-            records = tuple(
-                LogRecord(
-                    ts_ns=now_ns - (place % 3) * DAY_NS + place,
-                    body=f"{sender}/{number}/{place}",
-                    attributes={"n": str(place)},
-                )
-                for place in range(LINES)
-            )
-            one = LogBatch(records=records, key=sender * 1000 + number, taken_ms=clock.now_ms())
-            await writer.write(one)
-            sent.append(one)
-            await asyncio.sleep(random.uniform(0, 0.05))
-
-    async def kill() -> None:
-        for _ in range(KILLS):
-            await asyncio.sleep(random.uniform(0.1, 0.5))
-            if child.pid is not None:
-                with contextlib.suppress(ProcessLookupError):  # it has just died, or is starting
-                    os.kill(child.pid, signal.SIGKILL)
-
-    await asyncio.gather(kill(), *(send(sender) for sender in range(SENDERS)))
-    assert await writer.drain(30.0)
-    await work
-    assert len(sent) == SENDERS * ROUNDS
-    assert await kept(store) == expected(sent)
-    found, wanted = await counts(store)
-    assert found == wanted
-    await store.close()
-    await child.stop()
+    async with killed_engine(tmp_path) as engine:
+        store, now_ms = engine.store, engine.clock.now_ms()
+        writer = LogWriter(store, engine.clock, engine.journal)
+        sent = await engine.written(
+            writer, lambda key: of_three_days(key, now_ms), rounds=ROUNDS, kills=KILLS
+        )
+        assert len(sent) == SENDERS * ROUNDS
+        assert await kept(store) == expected(sent)
+        found, wanted = await counts(store)
+        assert found == wanted

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from tocsin.kit.clock import SystemClock
+from tests.store.killed_engine import SENDERS, killed_engine
 from tocsin.model.spans import Span, SpanBatch, SpanEvent
-from tocsin.store.child import EngineChild
 from tocsin.store.client import Store
-from tocsin.store.migrate import migrate
 from tocsin.store.span_writer import SpanWriter, rows_of
 from tocsin.store.wal_again import insert_again
-from tocsin.store.wal_flush import FlushConfig
 from tocsin.store.wal_insert import insert_all
-from tocsin.store.wal_journal import Journal
 
 DAY_NS = 86_400_000_000_000
-SENDERS, ROUNDS, SPANS, KILLS = 4, 50, 20, 4
+ROUNDS, SPANS, KILLS = 50, 20, 4
 
 
 def batch(key: int, now_ns: int, count: int = SPANS) -> SpanBatch:
@@ -103,41 +94,13 @@ async def test_a_token_that_was_noted_without_its_parts_loses_no_span(store: Sto
 
 @pytest.mark.slow
 async def test_spans_survive_kill_9_of_the_engine_at_random_moments_once(tmp_path: Path) -> None:
-    clock = SystemClock()
-    seed = int.from_bytes(os.urandom(4), "big")
-    print(f"seed {seed}")  # noqa: T201  shown when it fails
-    random = Random(seed)
-    child = EngineChild(tmp_path / "telemetry", clock)
-    await child.start()
-    store = await Store.connect(child.endpoint, database="t", clock=clock)
-    await migrate(store)
-    journal = Journal(store, tmp_path / "log", clock, FlushConfig(seconds=0.05))
-    writer = SpanWriter(store, clock, journal)
-    await writer.open()
-    work = asyncio.create_task(writer.run())
-    now_ns = clock.now_ms() * 1_000_000
-    sent: list[SpanBatch] = []
-
-    async def send(sender: int) -> None:
-        for number in range(ROUNDS):
-            one = batch(sender * 1000 + number, now_ns)
-            await writer.write(one)
-            sent.append(one)
-            await asyncio.sleep(random.uniform(0, 0.05))
-
-    async def kill() -> None:
-        for _ in range(KILLS):
-            await asyncio.sleep(random.uniform(0.1, 0.5))
-            if child.pid is not None:
-                with contextlib.suppress(ProcessLookupError):  # it has just died
-                    os.kill(child.pid, signal.SIGKILL)
-
-    await asyncio.gather(kill(), *(send(sender) for sender in range(SENDERS)))
-    assert await writer.drain(30.0)
-    await work
-    assert len(sent) == SENDERS * ROUNDS
-    assert await kept(store) == expected(sent)
-    found, wanted = await counts(store)
-    assert found == wanted
-    await store.close()
-    await child.stop()
+    async with killed_engine(tmp_path) as engine:
+        store, now_ns = engine.store, engine.clock.now_ms() * 1_000_000
+        writer = SpanWriter(store, engine.clock, engine.journal)
+        sent = await engine.written(
+            writer, lambda key: batch(key, now_ns), rounds=ROUNDS, kills=KILLS
+        )
+        assert len(sent) == SENDERS * ROUNDS
+        assert await kept(store) == expected(sent)
+        found, wanted = await counts(store)
+        assert found == wanted
