@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import AsyncIterator
 
@@ -134,15 +133,24 @@ class LogAsker:
 
     async def _follow(self, question: str, known: _Printed) -> None:
         """Print what comes, and ask again when the connection ends; until interrupted."""
+        is_told = False
         while True:
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError, Temporary):
+            try:
                 name = ""
                 params = {"q": question, "since": str(known.since_ns)}
                 async for raw in self._rows("tail", params):
+                    is_told = False
                     if raw.startswith(b"event: "):
                         name = raw[7:].decode().strip()
                     elif raw.startswith(b"data: "):
                         self._told(name, raw[6:], known)
+            except (aiohttp.ClientError, TimeoutError, Temporary) as error:
+                if not is_told:
+                    why = str(error) or "timed out"
+                    _ERR.print(
+                        Text(f"(nothing comes at the moment: {why}; trying again)", "yellow")
+                    )
+                is_told = True
             await asyncio.sleep(_AGAIN_SECONDS)
 
     def _told(self, event: str, data: bytes, known: _Printed) -> None:
