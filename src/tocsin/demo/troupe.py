@@ -16,7 +16,7 @@ from tocsin.kit import log
 from tocsin.kit.fault import Permanent
 
 _log = log.get("demo")
-_READY_SECONDS = 20.0
+_READY_SECONDS = 60.0
 _END_SECONDS = 3.0
 
 
@@ -95,8 +95,11 @@ class Troupe:
                 line = await process.stdout.readline()
             ready = msgspec.json.decode(line, type=_Ready)
         except (TimeoutError, msgspec.DecodeError) as error:
+            words = f"the demo's {name} did not start within {_READY_SECONDS:.0f} s"
+            # Said before everything is closed, which a slow machine may not live to see.
+            _log.error("demo_process_missing", name=name, error=words)
             await _end(process)
-            raise Permanent(f"the demo's {name} did not start; its messages are above") from error
+            raise Permanent(f"{words}; its messages are above") from error
         player = Player(name, ready.port, process)
         self._players.append(player)
         _log.info("demo_process_started", name=name, port=ready.port, pid=process.pid)
