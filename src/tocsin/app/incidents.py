@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
+import uuid
+from pathlib import Path
 from typing import Protocol
 
 from tocsin.app.config import Loaded
@@ -16,6 +17,7 @@ from tocsin.state.errands import ErrandTable
 from tocsin.state.incidents import IncidentTable
 
 _CLOSE_SECONDS = 0.5
+_NODE_FILE = "node-id"
 
 
 class Part(Protocol):
@@ -77,7 +79,15 @@ class Incidents:
 
 
 def _node(loaded: Loaded) -> str:
-    """What this process is called by whoever shares its database: the same after a restart."""
-    name = socket.gethostname()
-    folder = hashlib.blake2b(loaded.config.data.encode(), digest_size=4).hexdigest()
-    return f"{name[:80]}/{folder}"
+    """What this process is called by whoever shares its database: the same after a restart, also
+    in another container, and never that of another node, however machines are called. It stands in
+    the data folder, which one process holds at a time."""
+    folder = Path(loaded.config.data)
+    if not folder.is_dir():
+        return f"{socket.gethostname()[:80]}/{uuid.uuid4().hex[:8]}"
+    file = folder / _NODE_FILE
+    known = file.read_text().strip() if file.exists() else ""
+    if not known:  # the first start, or one that died while it wrote this
+        known = uuid.uuid4().hex
+        file.write_text(f"{known}\n")
+    return known
