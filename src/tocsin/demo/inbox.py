@@ -30,7 +30,12 @@ _LARGEST_BYTES = 4 << 20
 _SHOWN_CHARACTERS = 20_000
 _PAGE = """\
 <!doctype html><html lang="en"><head><meta charset="utf-8"><title>Inbox of the demo</title>
-<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">
+<meta name="viewport" content="width=device-width">
+<noscript><meta http-equiv="refresh" content="5"></noscript>
+<script>
+// Nothing that somebody has unfolded to read is folded again.
+setInterval(() => document.querySelector("details[open]") ?? location.reload(), 5000);
+</script>
 <style>
 :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
 body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
