@@ -197,13 +197,17 @@ def test_labels_that_lead_to_a_receiver(
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "words"),
     [
-        pytest.param(DrillRequest(receiver="odd"), id="a pattern is not guessed"),
-        pytest.param(DrillRequest(receiver="who"), id="nobody of that name"),
-        pytest.param(DrillRequest(labels={"drill": "x"}), id="a label of its own"),
+        pytest.param(DrillRequest(receiver="odd"), "no labels", id="a pattern is not guessed"),
+        pytest.param(
+            DrillRequest(receiver="who"), "'who'; routes lead to team, db, odd$", id="unknown"
+        ),
+        pytest.param(DrillRequest(labels={"drill": "x"}), "of its own", id="a label of its own"),
     ],
 )
-def test_labels_that_lead_nowhere_are_refused(clock: FakeClock, asked: DrillRequest) -> None:
-    with pytest.raises(Rejected):
+def test_labels_that_lead_nowhere_are_refused(
+    clock: FakeClock, asked: DrillRequest, words: str
+) -> None:
+    with pytest.raises(Rejected, match=words):
         labels_for(asked, World(clock, ROUTES).plan.root)

@@ -83,6 +83,10 @@ def labels_for(asked: DrillRequest, root: Route | None) -> dict[str, str]:
         return dict(asked.labels)
     if root is None:
         raise Rejected("no routes are configured: no receiver is told of anything")
+    known = list(dict.fromkeys(route.receiver for route in root.walk()))
+    if asked.receiver not in known:
+        hint = f"; routes lead to {', '.join(known)}"
+        raise Rejected(f"no route leads to a receiver {asked.receiver!r}{hint}")
     for route in root.walk():
         if route.receiver != asked.receiver:
             continue
