@@ -8,6 +8,10 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tocsin.state.database import Database
 
@@ -16,7 +20,22 @@ def state_file(path: Path) -> Database:
     """The SQLite database in that file, not opened yet; an empty one is put there if none is."""
     if not path.exists():
         path.write_bytes(_migrated())
-    return Database(f"sqlite:///{path}")
+    return _Hurried(f"sqlite:///{path}")
+
+
+class _Hurried(Database):
+    """Waits for no disk: in tests processes are killed, but nobody pulls the plug."""
+
+    def _made(self) -> AsyncEngine:
+        engine = super()._made()
+        event.listen(engine.sync_engine, "connect", _without_waiting)
+        return engine
+
+
+def _without_waiting(connection: Any, _record: object) -> None:  # Any: a DB-API connection
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=OFF")
+    cursor.close()
 
 
 @cache
