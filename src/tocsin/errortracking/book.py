@@ -198,7 +198,7 @@ class IssueBook:
         """Events of these prints become an issue of their own again, which is returned."""
         whole = await self._kept(issue_id)
         its_id = whole.issue.id
-        of = Of(project=whole.issue.project, numbers=tuple(map(_number, hashes)))
+        of = Of(project=whole.issue.project, numbers=tuple(map(merging.number_named, hashes)))
         newest = await self._search.event(of, "latest")
         spans = await self._search.kept(of)
         apart = merging.Apart(hashes=tuple(dict.fromkeys(hashes)), newest=newest, spans=spans)
@@ -376,15 +376,6 @@ class IssueBook:
 
 def _of(kept: KeptIssue) -> Of:
     return Of(project=kept.issue.project, numbers=tuple(map(number_of, kept.prints)))
-
-
-def _number(print_hash: str) -> int:
-    try:
-        return number_of(print_hash)
-    except ValueError as error:
-        raise Rejected(
-            f"{print_hash[:60]!r} is no print; they are listed with the issue"
-        ) from error
 
 
 def _woken(found: Mapping[int, KeptIssue], now_ms: int) -> list[Write]:

@@ -33,6 +33,16 @@ def event_id_of_line(line_id: str) -> str:
     return blake2b(f"line {line_id}".encode(), digest_size=16).hexdigest()
 
 
+def number_named(print_hash: str) -> int:
+    """As `number_of`. Raises Rejected for what is no print."""
+    try:
+        return number_of(print_hash)
+    except ValueError as error:
+        raise Rejected(
+            f"{print_hash[:60]!r} is no print; they are listed with the issue"
+        ) from error
+
+
 def merged(
     found: Mapping[int, KeptIssue], target: int, ids: Sequence[int], author: str, now_ms: int
 ) -> list[Write]:
