@@ -56,7 +56,7 @@ async def test_who_is_interrupted_leaves_nothing_half_written_and_nothing_open(
     assert ones == others
     assert "after" in ones
     before = asyncio.all_tasks()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await database.close()
     assert {task for task in asyncio.all_tasks() - before if not task.done()} == set()
 
@@ -67,7 +67,7 @@ async def test_closing_waits_for_those_whose_callers_are_gone(database: Database
     for task in tasks:
         task.cancel()
     await asyncio.sleep(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await database.close()
     names = {task.get_name() for task in asyncio.all_tasks()}
     assert not names & {"state_statement", "state_end"}
