@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -97,7 +98,17 @@ def alerts(api: str) -> list[dict[str, dict[str, str]]]:
 
 
 def post(api: str, alert: dict[str, object]) -> None:
+    """As Prometheus does: what is answered "not now" (503) is told again until it is taken."""
     head = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{api}/alerts", json.dumps([alert]).encode(), head)
-    with urllib.request.urlopen(request, timeout=60) as response:
-        assert response.status == 200
+
+    def is_taken() -> bool:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return bool(response.status == 200)
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+            return False
+
+    eventually(is_taken)
