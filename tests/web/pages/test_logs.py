@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from tocsin.query.logs.costs import Point
 from tocsin.query.logs.parse import parse
 from tocsin.query.logs.patterns import PatternRow
 from tocsin.query.logs.search import Bucket, Line, Span
@@ -12,6 +13,7 @@ from tocsin.query.promql.parse import parse as parse_promql
 from tocsin.query.promql.printer import to_text
 from tocsin.web.pages.log_asked import Mute, marked, part_of, read_asked, with_part, words_of
 from tocsin.web.pages.log_bars import HEIGHT, WIDTH, bars_of
+from tocsin.web.pages.log_costs import courses
 from tocsin.web.pages.log_filters import alert_path, as_series
 from tocsin.web.pages.log_line import elsewhere, field_rows
 from tocsin.web.pages.log_patterns import fresh_of, grown_of
@@ -41,6 +43,11 @@ def row(lines: int, before: int, first_seen_s: float = 0.0, level: int = 9) -> P
 def test_what_is_muted_is_not_asked_for(typed: str, question: str) -> None:
     assert read_asked(typed, mutes=[MUTE]).question == question
     assert read_asked(typed, mutes=[MUTE], shows_muted=True).question == typed
+
+
+def test_what_a_service_costs_over_time_has_its_gaps() -> None:
+    points = [Point("a", 120, 10), Point("a", 300, 5), Point("b", 240, 7), Point("c", 180, 0)]
+    assert courses(points, 150, 330, 60) == {"a": [1, 0, 0, 0.5], "b": [0, 0, 1, 0]}
 
 
 def test_a_mistake_is_told_with_its_place() -> None:

@@ -111,7 +111,9 @@ class LogIntake:
     def configure(self, config: LogsConfig, *, retention_seconds: float) -> None:
         """Put other limits in force."""
         if config.scrub != self._config.scrub:
+            before = self._scrubber.counts
             self._scrubber = Scrubber(config.scrub)
+            self._scrubber.counts.update(before)
         self.quota.configure(config.limits)
         self._config = config
         self._retention_seconds = retention_seconds

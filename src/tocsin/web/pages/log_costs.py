@@ -20,6 +20,18 @@ from tocsin.web.routing import Access, Addresses, get
 from tocsin.web.services import Services, services
 
 _BARS = 30
+_SECRETS = {
+    "bearer": "credentials of an Authorization header",
+    "jwt": "JSON web tokens",
+    "key": "keys of cloud services",
+    "password": "passwords, secrets and API keys with their names",
+    "token": "tokens of URLs and headers",
+    "card": "card numbers",
+    "url_password": "passwords in URLs",
+    "email": "mail addresses",
+    "field": "values of fields that are named as secrets are",
+}
+"""In words; configured patterns have their own names."""
 _MINUTE = 60
 _DAY = 86_400
 
@@ -44,7 +56,8 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True)
 class CostsView:
-    """The page's values; `per_day` is what a day takes at this rate."""
+    """The page's values; `per_day` is what a day takes at this rate, `replaced` how many secrets
+    were replaced by what they were."""
 
     size_bytes: int
     lines: int
@@ -55,6 +68,7 @@ class CostsView:
     keys: Sequence[tuple[str, Usage]]
     keys_since: str
     service: str
+    replaced: Sequence[tuple[str, int]]
 
 
 async def _costs(request: Request) -> Response:
@@ -73,18 +87,20 @@ async def _costs(request: Request) -> Response:
     )
     templates = await costs.templates([one.name for one in patterns])
     total = sum(one.size_bytes for one in by_service)
+    bars = courses(points, start, end, step)
     carry = span.chosen
     usage = sorted(used.logs.quota.usage.items(), key=lambda one: -one[1].size_bytes)
     view = CostsView(
         size_bytes=total,
         lines=sum(one.lines for one in by_service),
         per_day=total / (end - start) * _DAY,
-        services=[_service(used, one, total, carry, _bars(points, one.name)) for one in by_service],
+        services=[_service(used, one, total, carry, bars.get(one.name, ())) for one in by_service],
         levels=[_level(one, total, carry, service) for one in levels],
         patterns=[_pattern(one, total, carry, templates) for one in patterns],
         keys=usage[:100],
         keys_since=f"{datetime.fromtimestamp(used.logs.quota.since_ms / 1000, UTC):%Y-%m-%d}",
         service=service,
+        replaced=[(_SECRETS.get(kind, kind), n) for kind, n in used.logs.scrubbed.most_common()],
     )
     return page(request, "pages/log_costs.html", view=view)
 
@@ -133,10 +149,20 @@ def _row(cost: Cost, total: int, query: str, carry: dict[str, str]) -> CostRow:
     return CostRow(cost.name, cost.size_bytes, cost.lines, share, change, link)
 
 
-def _bars(points: Sequence[Point], service: str) -> Sequence[float]:
-    sizes = [one.size_bytes for one in points if one.service == service]
-    most = max(sizes, default=0)
-    return [size / most for size in sizes] if most else []
+def courses(
+    points: Sequence[Point], start_s: int, end_s: int, step_s: int
+) -> Mapping[str, Sequence[float]]:
+    """The bytes of each service by step, as shares of its largest; 0 where it wrote nothing."""
+    first = start_s // step_s * step_s
+    count = -(-(end_s - first) // step_s)
+    sizes: dict[str, list[int]] = {}
+    for one in points:
+        sizes.setdefault(one.service, [0] * count)[(one.start_s - first) // step_s] = one.size_bytes
+    return {
+        service: [size / max(found) for size in found]
+        for service, found in sizes.items()
+        if max(found) > 0
+    }
 
 
 ADDRESSES: Addresses = (get("/logs/costs", _costs, Access.READ),)
