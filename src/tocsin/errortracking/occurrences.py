@@ -11,6 +11,8 @@ from tocsin.store.client import Store
 
 By = Literal["release", "environment"]
 
+OTHERS = "others"
+"""What counts for all releases, or environments, beyond the 50 most frequent: senders name them."""
 _TIMEOUT_SECONDS = 10.0
 _VALUES = 50
 _SETTINGS: dict[str, str | int] = {"output_format_json_quote_64bit_integers": 0}
@@ -43,15 +45,22 @@ class Occurrences:
 
     async def over_time(self, of: Of, times: tuple[int, int, int], by: By) -> dict[str, list[int]]:
         """How many errors of an issue each release or environment had in each step of `times`,
-        which are the begin, the end and the step in milliseconds; at most 500 steps."""
+        which are the begin, the end and the step in milliseconds; at most 500 steps. Of many, the
+        most frequent; all further ones are `OTHERS`."""
         start, end, step = times
         steps = min(MOST_STEPS, -(-(end - start) // step))
+        where = (
+            f"{of.condition} AND ts >= fromUnixTimestamp64Milli({start})"
+            f" AND ts < fromUnixTimestamp64Milli({start + steps * step})"
+        )
+        frequent = (
+            f"SELECT toString({by}) AS name FROM errors WHERE {where}"
+            f" GROUP BY name ORDER BY sum(weight) DESC, name LIMIT {_VALUES}"
+        )
         sql = (
-            f"SELECT toString({by}) AS value,"
+            f"SELECT if(toString({by}) IN ({frequent}), toString({by}), '{OTHERS}') AS value,"
             f" toUInt32(intDiv(toUnixTimestamp64Milli(ts) - {start}, {step})) AS step,"
-            f" toUInt64(sum(weight)) FROM errors WHERE {of.condition}"
-            f" AND ts >= fromUnixTimestamp64Milli({start})"
-            f" AND ts < fromUnixTimestamp64Milli({start + steps * step}) GROUP BY value, step"
+            f" toUInt64(sum(weight)) FROM errors WHERE {where} GROUP BY value, step"
         )
         found: dict[str, list[int]] = {}
         for cell in await self._rows(sql, _Cell):

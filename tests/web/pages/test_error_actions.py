@@ -16,7 +16,7 @@ from tests.errortracking.error_world import ErrorDesk, desk_in, event
 from tests.web.browser import Browser
 from tests.web.site import Site, open_site
 from tocsin.errortracking.answers import Act, IssuesAsked
-from tocsin.errortracking.occurrences import Occurrences
+from tocsin.errortracking.occurrences import OTHERS, Occurrences
 from tocsin.kit.clock import FakeClock
 from tocsin.model.errors import IssueState
 from tocsin.model.incidents import Incident
@@ -181,7 +181,11 @@ async def test_errors_over_time_are_told_by_release_and_environment(
         "2": 1,
     }
     assert sum((await seen.over_time(of, times, "environment"))["prod"]) == 2
+    many = [event(kind="Many", release=f"r{number}") for number in range(60)]
+    await desk.take(*many, event(kind="Many", release="r59"))
+    of = await desk.book.numbers((await desk.book.find(IssuesAsked(words="Many"))).issues[0].id)
+    found = await seen.over_time(of, (now - 10 * MINUTE, now + 2 * MINUTE, MINUTE), "release")
+    assert (len(found), sum(found["r59"]), sum(found[OTHERS])) == (51, 2, 10)
     assert set(await seen.values("environment", times[0])) == {"prod", "test"}
-    found = await desk.book.find(IssuesAsked(words="environment:test"))
-    assert found.total == 1
+    assert (await desk.book.find(IssuesAsked(words="environment:test"))).total == 1
     assert (await desk.book.find(replace(IssuesAsked(), words="environment:qa"))).total == 0

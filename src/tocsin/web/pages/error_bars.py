@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tocsin.errortracking.occurrences import OTHERS
+
 WIDTH = 1_000
 HEIGHT = 100
 _SPARK_WIDTH = 100
 _SPARK_HEIGHT = 24
 _COLOURS = 12
 _PARTS = 8
-REST = "others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,14 @@ def graph_of(
 ) -> Graph:
     """The graph of counts by value; the eight most frequent have a colour of their own."""
     totals = {name: sum(row) for name, row in counts.items()}
-    names = sorted((name for name in totals if totals[name]), key=lambda one: -totals[one])
-    shown, rest = names[:_PARTS], names[_PARTS:]
+    known = (name for name in totals if totals[name] and name != OTHERS)
+    names = sorted(known, key=lambda one: -totals[one])
+    shown, rest = names[:_PARTS], [*names[_PARTS:], *(name for name in counts if name == OTHERS)]
     steps = max((len(row) for row in counts.values()), default=0)
     rows = {name: list(counts[name]) for name in shown}
     if rest:
-        rows[REST] = [sum(counts[name][step] for name in rest) for step in range(steps)]
-    colours = {name: place % _COLOURS + 1 for place, name in enumerate(shown)} | {REST: 0}
+        rows[OTHERS] = [sum(counts[name][step] for name in rest) for step in range(steps)]
+    colours = {name: place % _COLOURS + 1 for place, name in enumerate(shown)} | {OTHERS: 0}
     sums = [sum(row[step] for row in rows.values()) for step in range(steps)]
     most = max(sums, default=0)
     end_s = start_s + steps * step_s
