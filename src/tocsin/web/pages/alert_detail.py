@@ -98,12 +98,7 @@ async def view_of(given: Services, name: str) -> AlertView:
     """All that is known of the alert of that fingerprint."""
     found = await given.board.read(given)
     here = next((one for one in found if one.fingerprint == name), None)
-    labels = here.labels if here else ()
-    (story,) = await why(given, name, dict(labels))
-    if not story.labels:
-        labels = await labels_named(given, name)
-        (story,) = await why(given, name, dict(labels))
-    labels = labels or from_mapping(story.labels)
+    labels, story = await _story_of(given, name, here.labels if here else ())
     past = await past_of(given, labels) if labels else Past(0)
     rule = _rule_of(given, story.rule)
     since, ended = _times(here, story, past)
@@ -144,6 +139,15 @@ async def view_of(given: Services, name: str) -> AlertView:
         others=sum(one.name == get(labels, "alertname") for one in found) - (here is not None),
         incidents=await _incidents(given, name, since),
     )
+
+
+async def _story_of(given: Services, name: str, labels: Labels) -> tuple[Labels, Why]:
+    """What was decided of it, and its labels; those of one that is long over are looked up."""
+    (story,) = await why(given, name, dict(labels))
+    if not story.labels:
+        labels = await labels_named(given, name)
+        (story,) = await why(given, name, dict(labels))
+    return labels or from_mapping(story.labels), story
 
 
 async def _incidents(given: Services, name: str, since_s: float) -> list[Incident]:
