@@ -212,7 +212,8 @@ def _incident_alarm(found: Sequence[Incident], now: float) -> Alarm:
     waiting = sum(not one.acknowledged_ms for one in found)
     if len(found) == 1:
         one = found[0]
-        words = f"{one.severity} {one.number}: {one.title}, {since}"
+        title = one.title.rstrip(".")
+        words = f"{one.severity} {one.number}: {title}, {since}"
     else:
         words = f"{len(found)} incidents are open, the oldest since {since}"
     if waiting:
