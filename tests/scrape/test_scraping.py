@@ -1,54 +1,24 @@
-"""A plan becomes samples: schedule, report series, staleness, limits, reasons."""
+"""A plan becomes samples: schedule, report series, staleness, relabelling, reasons."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from tests.scrape.managing import plan, scrape
 from tests.scrape.servers import Kept, Page, serve
-from tocsin.kit.clock import FakeClock, SystemClock
+from tocsin.kit.clock import FakeClock
 from tocsin.kit.fault import NotFound
 from tocsin.kit.yaml import loads
-from tocsin.model.labels import Labels, from_mapping
-from tocsin.model.samples import REFUSED, SampleBatch
+from tocsin.model.labels import from_mapping
 from tocsin.scrape.builtin import host_job, itself_job
 from tocsin.scrape.config import ScrapePlan, read_plan
-from tocsin.scrape.loop import TargetState, next_due
+from tocsin.scrape.loop import next_due
 from tocsin.scrape.manager import ScrapeManager
-
-
-@pytest.fixture
-def kept() -> Kept:
-    return Kept()
-
-
-@pytest.fixture
-async def manager(kept: Kept, clock: FakeClock) -> AsyncIterator[ScrapeManager]:
-    manager = ScrapeManager(kept, kept, clock)
-    yield manager
-    await manager.stop()
-
-
-def plan(address: str, extra: str = "", *, top: str = "") -> ScrapePlan:
-    text = f"""
-{top}
-scrape_configs:
-  - job_name: app
-    scrape_interval: 15s
-    static_configs: [{{targets: ['{address}']}}]
-{extra}
-"""
-    return read_plan(loads(text), Path())
-
-
-async def scrape(manager: ScrapeManager) -> TargetState:
-    return await manager.scrape_now(manager.targets()[0].target.id)
 
 
 async def test_a_scrape_gives_samples_and_report_series(
@@ -225,129 +195,6 @@ async def test_metrics_are_relabelled_and_dropped(manager: ScrapeManager, kept: 
     assert kept.values("scrape_samples_post_metric_relabeling") == [1.0, 1.0]
 
 
-LIMITS = [
-    pytest.param("sample_limit: 1", "sample_limit exceeded: 2 samples, limit 1", id="samples"),
-    pytest.param("label_limit: 3", "label_limit exceeded", id="labels"),
-    pytest.param("label_name_length_limit: 10", "label_name_length_limit", id="label names"),
-    pytest.param("label_value_length_limit: 30", "label_value_length_limit", id="label values"),
-    pytest.param("body_size_limit: 20B", "larger than", id="body"),
-    pytest.param("metric_name_validation_scheme: legacy", "invalid metric name", id="names"),
-]
-
-
-@pytest.mark.parametrize(("limit", "words"), LIMITS)
-async def test_a_limit_fails_the_scrape_and_says_so(
-    manager: ScrapeManager, kept: Kept, limit: str, words: str
-) -> None:
-    body = b'{"a.b",a_long_label_name="a long label value, really long"} 1\nb 1\n'
-    async with serve(Page(body)) as address:
-        await manager.apply(plan(address, f"    {limit}"))
-        state = await scrape(manager)
-    assert words in state.error
-    assert kept.values("up") == [0.0]
-    assert kept.values("b") == []
-
-
-async def test_a_limit_may_come_from_global_and_extra_metrics_tell_it(
-    manager: ScrapeManager, kept: Kept
-) -> None:
-    top = "global: {sample_limit: 1, extra_scrape_metrics: true}"
-    async with serve(Page(b"a 1\n")) as address:
-        await manager.apply(plan(address, top=top))
-        await scrape(manager)
-    assert kept.values("scrape_sample_limit") == [1.0]
-    assert kept.values("scrape_timeout_seconds") == [10.0]
-    assert kept.values("scrape_body_size_bytes") == [4.0]
-
-
-async def test_a_gzip_bomb_is_refused(manager: ScrapeManager) -> None:
-    bomb = gzip.compress(b"#" * 50_000_000)
-    page = Page(bomb, headers={"Content-Encoding": "gzip"})
-    async with serve(page) as address:
-        await manager.apply(plan(address, "    body_size_limit: 1MB"))
-        assert "larger than" in (await scrape(manager)).error
-        page.body = gzip.compress(b"a 1\n")
-        assert (await scrape(manager)).samples_scraped == 1
-
-
-BROKEN = [
-    pytest.param(Page(b"<html>", "text/html"), "fallback_scrape_protocol", id="HTML"),
-    pytest.param(Page(b"a 1\n", ""), "Content-Type", id="no content type"),
-    pytest.param(Page(b"a 1\nb x\n"), "line 2", id="a bad line"),
-    pytest.param(Page(b'a{b="\xff"} 1\n'), "UTF-8", id="no UTF-8"),
-    pytest.param(Page(b"a 1\n", "application/openmetrics-text"), "# EOF", id="no EOF"),
-    pytest.param(Page(b"a 1\n", headers={"Content-Encoding": "gzip"}), "gzip", id="no gzip"),
-]
-
-
-@pytest.mark.parametrize(("page", "words"), BROKEN)
-async def test_a_broken_answer_is_explained(
-    manager: ScrapeManager, kept: Kept, page: Page, words: str
-) -> None:
-    async with serve(page) as address:
-        await manager.apply(plan(address))
-        assert words in (await scrape(manager)).error
-    assert kept.values("up") == [0.0]
-
-
-async def test_a_fallback_reads_what_has_no_type(manager: ScrapeManager) -> None:
-    async with serve(Page(b"a 1\n", "")) as address:
-        await manager.apply(plan(address, "    fallback_scrape_protocol: PrometheusText0.0.4"))
-        assert (await scrape(manager)).error == ""
-
-
-async def test_nobody_there_is_said(manager: ScrapeManager) -> None:
-    async with serve(Page()) as address:
-        pass
-    await manager.apply(plan(address))
-    words = f"cannot connect to {address}: connection refused"
-    assert (await scrape(manager)).error == words
-
-
-async def test_a_hung_target_times_out(kept: Kept) -> None:
-    async def hang(_: web.BaseRequest) -> web.StreamResponse:
-        await asyncio.sleep(60)
-        raise AssertionError
-
-    manager = ScrapeManager(kept, kept, SystemClock())
-    async with serve(Page(answer=hang)) as address:
-        await manager.apply(plan(address, "    scrape_timeout: 50ms"))
-        assert "no complete answer within 0.05 s" in (await scrape(manager)).error
-        await manager.stop()
-
-
-async def test_redirects_are_followed_unless_forbidden_and_never_for_ever(
-    manager: ScrapeManager,
-) -> None:
-    async def redirect(request: web.BaseRequest) -> web.StreamResponse:
-        if request.path == "/there":
-            return web.Response(text="a 1\n", content_type="text/plain")
-        target = "/for-ever" if request.path == "/for-ever" else "/there"
-        return web.Response(status=302, headers={"Location": target})
-
-    async with serve(Page(answer=redirect)) as address:
-        await manager.apply(plan(address))
-        assert (await scrape(manager)).error == ""
-        await manager.apply(plan(address, "    follow_redirects: false"))
-        assert (await scrape(manager)).error == "server returned HTTP status 302"
-        await manager.apply(plan(address, "    metrics_path: /for-ever"))
-        assert (await scrape(manager)).error == "more than 10 redirects"
-
-
-async def test_a_raw_http_1_0_answer_is_read(manager: ScrapeManager) -> None:
-    async def old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\na 1\n")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(old, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        await manager.apply(plan(f"127.0.0.1:{port}"))
-        assert (await scrape(manager)).error == ""
-
-
 async def test_targets_that_are_not_scraped_have_one_reason(manager: ScrapeManager) -> None:
     text = """
 scrape_configs:
@@ -376,20 +223,6 @@ scrape_configs:
     ]
 
 
-async def test_beyond_the_target_limit_all_targets_fail_until_there_are_fewer(
-    manager: ScrapeManager, kept: Kept
-) -> None:
-    page = Page(b"a 1\n")
-    async with serve(page) as first, serve(page) as second:
-        both = f"['{first}', '{second}']"
-        text = "scrape_configs: [{job_name: x, target_limit: 1, static_configs: [{targets: %s}]}]"
-        await manager.apply(read_plan(loads(text % both), Path()))
-        assert (await scrape(manager)).error == "target_limit exceeded: 2 targets, limit 1"
-        await manager.apply(read_plan(loads(text % f"['{first}']"), Path()))
-        assert (await scrape(manager)).error == ""
-    assert kept.values("up") == [0.0, 1.0]
-
-
 async def test_discovered_labels_change_path_scheme_interval_and_instance(
     manager: ScrapeManager,
 ) -> None:
@@ -412,55 +245,6 @@ scrape_configs:
     assert target.url == "https://h:1/m?module=x+y"
     assert target.labels == from_mapping({"env": "prod", "instance": "one", "job": "app"})
     assert (target.interval, target.timeout) == (5.0, 2.0)
-
-
-async def test_a_full_queue_is_shown_not_hidden(clock: FakeClock, kept: Kept) -> None:
-    class Full:
-        def submit(self, batch: SampleBatch) -> bool:
-            return False
-
-    manager = ScrapeManager(Full(), kept, clock)
-    async with serve(Page(b"a 1\n")) as address:
-        await manager.apply(plan(address))
-        assert "not stored" in (await scrape(manager)).error
-    await manager.stop()
-
-
-class Guard(Kept):
-    """Takes no series of metrics that are called `big`; its epoch can be changed."""
-
-    epoch = 0
-
-    def ref(self, labels: Labels) -> int:
-        return REFUSED if ("__name__", "big") in labels and not self.epoch else super().ref(labels)
-
-    def why(self, labels: Labels) -> str:
-        return "limit of series of one metric (2) reached"
-
-
-async def test_an_exceeded_limit_loses_only_the_excess_and_the_target_lists_it(
-    clock: FakeClock,
-) -> None:
-    guard = Guard()
-    manager = ScrapeManager(guard, guard, clock)
-    async with serve(Page(b'a 1\nbig{x="1"} 1\nbig{x="2"} 1\n')) as address:
-        await manager.apply(plan(address))
-        state = await scrape(manager)
-        assert state.health == "up"
-        assert state.notices == ("2 series not taken: limit of series of one metric (2) reached",)
-        assert guard.values("a") == [1.0]
-        guard.epoch = 1
-        assert (await scrape(manager)).notices == ()
-        assert guard.values("big") == [1.0, 1.0]
-    await manager.stop()
-
-
-async def test_a_series_that_stands_in_the_body_twice_is_said(manager: ScrapeManager) -> None:
-    async with serve(Page(b"a 1\na 2\nb 1\n")) as address:
-        await manager.apply(plan(address))
-        state = await scrape(manager)
-    assert (state.health, len(state.notices)) == ("up", 1)
-    assert "twice" in state.notices[0]
 
 
 async def test_others_run_while_many_new_series_are_parsed(
