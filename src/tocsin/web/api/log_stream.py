@@ -190,7 +190,7 @@ async def export(
     with the question, and that the store does not answer, before anything is sent."""
     where = condition(query, search.now_ns())
     found = pages(search, where, span, newest_first=newest_first)
-    first = await anext(found, [])
+    first: list[Line] = await anext(found, [])
     blocks = _blocks(
         _with(first, found), _as_csv if form == "csv" else _as_ndjson, limit, _head(form)
     )
