@@ -95,7 +95,10 @@ def _of_row(labels: Labels, result: Result, row: int, expected: list[float | Non
     wrong: list[object] = []
     for step, value in enumerate(padded):
         got = float(result.values[row, step]) if result.present[row, step] else None
-        close = pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True)
-        if (got is None) != (value is None) or (got is not None and got != close):
+        if got is None or value is None:
+            is_same = got is value
+        else:
+            is_same = got == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True)
+        if not is_same:
             wrong.append((labels, step, got, value))
     return wrong

@@ -56,8 +56,11 @@ def _differences(
             for value, there in zip(result.values[row], result.present[row], strict=True)
         ]
         for step, (mine, theirs) in enumerate(zip(got, some.get(labels, got), strict=True)):
-            close = pytest.approx(theirs, rel=1e-9, abs=1e-9 + scale, nan_ok=True)
-            if (mine is None) != (theirs is None) or (mine is not None and mine != close):
+            if mine is None or theirs is None:
+                is_same = mine is theirs
+            else:
+                is_same = mine == pytest.approx(theirs, rel=1e-9, abs=1e-9 + scale, nan_ok=True)
+            if not is_same:
                 found.append((labels, step, mine, theirs))
     return found
 
