@@ -4,45 +4,38 @@ Run: `python -m bench.log_ingest [SECONDS] [ROUNDS]`; 4 seconds and 3 rounds by 
 requests of 5,000 lines of some 184 bytes over HTTP into `tocsin serve`'s own parts, by four senders
 and by one; and the same lines as JSONEachRow into the same engine: into a table of six columns with
 the text index, and into one with all the columns and indexes of `logs`, which keeps as much of a
-line. What sends is another process, the same program for all.
-
-Each measurement begins when no merge runs, and its lines count once they are stored; processor
-time includes the merges that follow. The rounds take turns, and of each kind the best one counts,
-so that what else the machine does counts as little as possible.
+line. `bench.beside_engine` says how it is measured.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import itertools
 import json
 import random
 import sys
-import tempfile
 import time
-from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlencode, urlsplit
 
-import psutil
 import uvloop
 
-from bench.log_senders import MARK, Order, sent
-from tocsin.app.build import build
-from tocsin.app.config import load_config
+from bench.beside_engine import (
+    SENDERS,
+    Measure,
+    Round,
+    Sending,
+    Way,
+    best,
+    bytes_on_disk,
+    inserted,
+    posted,
+    running_tocsin,
+)
+from bench.log_senders import MARK
 from tocsin.app.product import Tocsin
-from tocsin.kit.clock import SystemClock
 from tocsin.store.client import Store
 
 LINES = 5_000
-SENDERS = 4
 _PREPARED = 20
-_COLLECTED_AT = (5_000, 5, 50)  # as `tocsin serve` sets it
-_numbers = itertools.count()
 _SAID = (
     "payment of {} for order {} declined by the bank",
     "user {} logged in from 10.0.{}.7",
@@ -78,31 +71,6 @@ class Line:
 
 _NARROW = ("ts", "service", "level", "body", "trace_id", "attributes")
 _WIDE = (*_NARROW, "severity", "source", "pattern", "original", "batch", "number", "taken")
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one measurement found."""
-
-    lines: int
-    seconds: float
-    own_cpu: float
-    engine_cpu: float
-
-    @property
-    def rate(self) -> float:
-        """Lines a second."""
-        return self.lines / self.seconds
-
-    @property
-    def cpu(self) -> float:
-        """Processor seconds per million lines, of both processes."""
-        return (self.own_cpu + self.engine_cpu) / self.lines * 1e6
-
-    def told(self, name: str) -> str:
-        """The row of the table."""
-        own, engine = (one / self.lines * 1e6 for one in (self.own_cpu, self.engine_cpu))
-        return f"{name:<36}{self.rate:>9,.0f} lines/s {own:6.1f} + {engine:5.1f} = {self.cpu:5.1f}"
 
 
 def made(count: int, seed: int) -> list[Line]:
@@ -168,93 +136,43 @@ def each_row(lines: list[Line], *, wide: bool) -> bytes:
     return b"".join(rows)
 
 
-Way = Callable[[int, int, float], Order]
-"""What is sent, given the first of its numbers, the senders and the seconds."""
-
-
-class Measure:
-    """Runs one kind of sending at a time, beginning with an engine that has nothing to do."""
-
-    def __init__(self, tocsin: Tocsin) -> None:
-        self.store = tocsin.parts.kept.store
-        self._writer = tocsin.parts.logs.writer
-        self._processes = psutil.Process(), psutil.Process(tocsin.status().engine_pid)
-
-    async def __call__(self, seconds: float, senders: int, way: Way) -> Round:
-        """So many senders at once for so long."""
-        await self._merged()
-        before = self._cpu()
-        order = way(next(_numbers) * 1_000_000, senders, seconds)
-        requests, began = await asyncio.to_thread(sent, order)
-        await self._writer.flush(60.0)
-        took = time.perf_counter() - began
-        await self._merged()
-        own, engine = (now - then for now, then in zip(self._cpu(), before, strict=True))
-        return Round(requests * LINES, took, own, engine)
-
-    def _cpu(self) -> list[float]:
-        return [sum(one.cpu_times()[:2]) for one in self._processes]
-
-    async def _merged(self) -> None:
-        """Wait until no merge has run for a moment."""
-        quiet = 0
-        while quiet < 5:
-            running = await self.store.fetch_bytes("SELECT count() FROM system.merges", fmt="TSV")
-            quiet = 0 if int(running) else quiet + 1
-            await asyncio.sleep(0.1)
-
-
 async def main(seconds: float, rounds: int) -> None:
     """Run all of it, and tell their ratios."""
     prepared = [made(LINES, seed) for seed in range(_PREPARED)]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "tocsin.yaml"
-        file.write_text("scrape: {host: false, itself: false}\nauth: off\n")
-        listen = {"http": "127.0.0.1:0", "otlp_http": "off", "otlp_grpc": "off"}
-        flags = {f"listen.{name}": value for name, value in listen.items()}
-        tocsin = await build(load_config(file, {"data": f"{folder}/data", **flags}), SystemClock())
-        await tocsin.start()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_COLLECTED_AT)
-        try:
-            await compare(tocsin, prepared, seconds, rounds)
-        finally:
-            await tocsin.stop()
+    async with running_tocsin() as tocsin:
+        await compare(tocsin, prepared, seconds, rounds)
 
 
 async def compare(tocsin: Tocsin, prepared: list[list[Line]], seconds: float, rounds: int) -> None:
     """Measure the ways in turn, and of each the best."""
-    measure = Measure(tocsin)
+    measure = Measure(tocsin, tocsin.parts.logs.writer)
     store = measure.store
     await store.command(_TABLE)
     await store.command("CREATE TABLE bench_wide AS logs")
     post = _to_tocsin(tocsin.http.url, prepared)
+    many = Sending(post, SENDERS, LINES)
     ways = {
-        "JSONEachRow, 6 columns": (SENDERS, _to_engine(store, prepared, wide=False)),
-        "JSONEachRow, the columns of logs": (SENDERS, _to_engine(store, prepared, wide=True)),
-        f"bulk, {SENDERS} senders": (SENDERS, post),
-        "bulk, one sender": (1, post),
+        "JSONEachRow, 6 columns": Sending(_to_engine(store, prepared, wide=False), SENDERS, LINES),
+        "JSONEachRow, the columns of logs": Sending(
+            _to_engine(store, prepared, wide=True), SENDERS, LINES
+        ),
+        f"bulk, {SENDERS} senders": many,
+        "bulk, one sender": Sending(post, 1, LINES),
     }
-    await measure(seconds / 2, SENDERS, post)  # the first seconds are slower
-    found: dict[str, list[Round]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, (senders, way) in ways.items():
-            found[name].append(await measure(seconds, senders, way))
+    await measure(seconds / 2, many)  # the first seconds are slower
+    found = await measure.in_turn(ways, seconds, rounds)
     size = len(bulk(prepared[0])) / LINES
     print(f"{LINES:,} lines a request, {size:.0f} bytes a line with its action")
     print(f"best of {rounds} rounds; CPU s per million lines: this process + engine")
     _tell(found)
-    sql = "SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts WHERE active AND table = 'logs'"
-    sql += " AND database = currentDatabase()"
-    print(f"{float(await store.fetch_bytes(sql, fmt='TSV')):.0f} bytes a line on disk")
+    print(f"{await bytes_on_disk(store, 'logs'):.0f} bytes a line on disk")
 
 
 def _tell(found: dict[str, list[Round]]) -> None:
     rate = {name: max(one.rate for one in rounds) for name, rounds in found.items()}
     cpu = {name: min(one.cpu for one in rounds) for name, rounds in found.items()}
     for name, rounds in found.items():
-        print(max(rounds, key=lambda one: one.rate).told(name))
+        print(best(rounds).told(name, "lines"))
     narrow, wide, many, _ = found
     for name in (narrow, wide):
         print(
@@ -264,53 +182,16 @@ def _tell(found: dict[str, list[Round]]) -> None:
 
 
 def _to_tocsin(url: str, prepared: list[list[Line]]) -> Way:
-    at = urlsplit(url)
     # A request that was kept already would cost nothing: each has a line of its own.
     mark = b'{"index":{"_index":"bench-%b"}}\n' % MARK
     bodies = [mark + bulk(lines).split(b"\n", 1)[1] for lines in prepared]
-
-    def order(first: int, senders: int, seconds: float) -> Order:
-        return Order(
-            host=at.hostname or "",
-            port=at.port or 0,
-            path="/elasticsearch/_bulk",
-            bodies=bodies,
-            senders=senders,
-            seconds=seconds,
-            first=first,
-            expected=b'{"errors":false',
-            # Shippers do not ask for packed answers.
-            headers={"Accept-Encoding": "identity"},
-        )
-
-    return order
+    return posted(url, "/elasticsearch/_bulk", bodies, {}, b'{"errors":false')
 
 
 def _to_engine(store: Store, prepared: list[list[Line]], *, wide: bool) -> Way:
     table, columns = ("bench_wide", _WIDE) if wide else ("bench_logs", _NARROW)
-    at = urlsplit(store.endpoint.url)
-    asked = {
-        "query": f"INSERT INTO {table} ({', '.join(columns)}) FORMAT JSONEachRow",
-        "database": store.database,
-        "insert_deduplication_token": f"bench-{MARK.decode()}",
-    }
-    known = b64encode(f"{store.endpoint.user}:{store.endpoint.password}".encode()).decode()
     bodies = [each_row(lines, wide=wide) for lines in prepared]
-
-    def order(first: int, senders: int, seconds: float) -> Order:
-        return Order(
-            host=at.hostname or "",
-            port=at.port or 0,
-            path=f"/?{urlencode(asked)}",
-            bodies=bodies,
-            senders=senders,
-            seconds=seconds,
-            first=first,
-            expected=b"",
-            headers={"Authorization": f"Basic {known}"},
-        )
-
-    return order
+    return inserted(store, f"{table} ({', '.join(columns)})", bodies)
 
 
 if __name__ == "__main__":

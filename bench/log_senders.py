@@ -1,6 +1,6 @@
 """Sends prepared bodies over HTTP, from a process of its own, as shippers do.
 
-Run by `bench.log_ingest`: reads a pickled `Order` from its standard input, and prints how many
+Run by `bench.beside_engine`: reads a pickled `Order` from its standard input, and prints how many
 requests were answered within its time, and when it began.
 """
 

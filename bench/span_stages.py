@@ -59,7 +59,7 @@ async def main() -> None:
         kept, _ = stage(
             "checks", partial(checked, spans, config, now_ns=now_ns, past_seconds=_PAST_SECONDS)
         )
-        texts = stage("texts", partial(set, kept.values))
+        texts: set[str] = stage("texts", partial(set, kept.values))
         kept = stage("limits", partial(bound, kept, texts, config))
         kept = stage("secrets", partial(scrubber, kept, texts))
         batch = SpanBatch(spans=kept, key=number, taken_ms=now_ns // 1_000_000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from operator import attrgetter
 
@@ -15,6 +14,7 @@ from tocsin.kit.clock import Clock
 from tocsin.model.logs import LogBatch, LogRecord
 from tocsin.store.client import Store
 from tocsin.store.group import GroupCommit, WriterConfig
+from tocsin.store.kept_requests import KeptRequests
 from tocsin.store.native_write import block, maps, nanoseconds, numbers, strings
 from tocsin.store.pending import NOTHING
 from tocsin.store.wal_journal import Journal
@@ -23,8 +23,6 @@ from tocsin.store.wal_record import Rows
 TABLE = "logs"
 _TEXTS = ("service", "severity", "body", "host", "environment", "source")
 _IDS = ("trace_id", "span_id", "user_id")
-_REMEMBERED_SECONDS = 900
-_REMEMBERED = 100_000
 _NAMED_SECONDS = 86_400
 _NAMED = 500_000
 _BODY, _ORIGINAL = attrgetter("body"), attrgetter("original")
@@ -46,7 +44,7 @@ class LogWriter:
     def __init__(self, store: Store, clock: Clock, journal: Journal) -> None:
         self._store = store
         self._journal = journal
-        self._known: OrderedDict[int, None] = OrderedDict()
+        self._known = KeptRequests(TABLE)
         config = WriterConfig(interval_ms=WriterConfig().append_ms)
         self._lane: GroupCommit[LogBatch] = GroupCommit(TABLE, self._commit, clock, config)
 
@@ -56,14 +54,7 @@ class LogWriter:
         Raises Temporary when the store is away.
         """
         await self._journal.open()
-        sql = (
-            "SELECT DISTINCT toString(batch) FROM logs"
-            " WHERE taken > now() - {seconds:UInt32} LIMIT {most:UInt32}"
-        )
-        bounds = {"seconds": _REMEMBERED_SECONDS, "most": _REMEMBERED}
-        body = await self._store.fetch_bytes(sql, bounds, fmt="TSV", lane="background")
-        for text in body.split():
-            self._remember(int(text))
+        await self._known.recall(self._store)
 
     async def run(self) -> None:
         """Commit until drained."""
@@ -120,9 +111,7 @@ class LogWriter:
         return kept
 
     async def _commit(self, batches: list[LogBatch]) -> None:
-        # Two senders of the same request at once: the second finds the first's here, or kept by
-        # the commit before this one.
-        once = [one for one in {one.key: one for one in batches}.values() if not self.has(one.key)]
+        once = self._known.new_of(batches)
         lines = sum(len(batch.records) for batch in once)
         if lines <= _ON_LOOP:
             rows = [rows_of(batch) for batch in once]
@@ -131,12 +120,7 @@ class LogWriter:
         if rows:
             await self._journal.keep(rows, NOTHING)
         for one in once:
-            self._remember(one.key)
-
-    def _remember(self, key: int) -> None:
-        self._known[key] = None
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+            self._known.remember(one.key, is_told=True)
 
 
 def rows_of(batch: LogBatch) -> Rows:

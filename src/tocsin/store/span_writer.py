@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
@@ -18,6 +17,7 @@ from tocsin.model.span_table import table_of
 from tocsin.model.spans import Span, SpanBatch
 from tocsin.store.client import Store
 from tocsin.store.group import GroupCommit, WriterConfig
+from tocsin.store.kept_requests import KeptRequests
 from tocsin.store.native_write import block, nanoseconds, numbers, pairs, shared_maps, strings
 from tocsin.store.pending import NOTHING
 from tocsin.store.wal_journal import Journal
@@ -31,8 +31,6 @@ _TEXTS = {
         *("status_message", "trace_state", "user_id"),
     )
 }
-_REMEMBERED_SECONDS = 900
-_REMEMBERED = 100_000
 _ON_LOOP = 100
 """More spans than that take longer to encode than the event loop can be held."""
 _LEAST_BYTES = 400
@@ -52,8 +50,7 @@ class SpanWriter:
     def __init__(self, store: Store, clock: Clock, journal: Journal) -> None:
         self._store = store
         self._journal = journal
-        self._known: OrderedDict[int, bool] = OrderedDict()
-        # Whether somebody was told that a request is new, as only one of two senders is.
+        self._known = KeptRequests(TABLE)
         config = WriterConfig(interval_ms=WriterConfig().append_ms)
         self._lane: GroupCommit[SpanBatch] = GroupCommit(TABLE, self._commit, clock, config)
 
@@ -63,14 +60,7 @@ class SpanWriter:
         Raises Temporary when the store is away.
         """
         await self._journal.open()
-        sql = (
-            "SELECT DISTINCT toString(batch) FROM spans"
-            " WHERE taken > now() - {seconds:UInt32} LIMIT {most:UInt32}"
-        )
-        bounds = {"seconds": _REMEMBERED_SECONDS, "most": _REMEMBERED}
-        body = await self._store.fetch_bytes(sql, bounds, fmt="TSV", lane="background")
-        for text in body.split():
-            self._remember(int(text), is_told=True)
+        await self._known.recall(self._store)
 
     async def run(self) -> None:
         """Commit until drained."""
@@ -95,10 +85,10 @@ class SpanWriter:
             return False
         count = len(batch.spans)
         await self._lane.put(batch, count, _size_of(batch.spans))
-        if self._known.get(batch.key, False):
+        if self._known.was_told(batch.key):
             _repeated.inc()
             return False
-        self._remember(batch.key, is_told=True)
+        self._known.remember(batch.key, is_told=True)
         _written.inc(count)
         return True
 
@@ -117,9 +107,7 @@ class SpanWriter:
         return kept
 
     async def _commit(self, batches: list[SpanBatch]) -> None:
-        # Two senders of the same request at once: the second finds the first's here, or kept by
-        # the commit before this one.
-        once = [one for one in {one.key: one for one in batches}.values() if not self.has(one.key)]
+        once = self._known.new_of(batches)
         if sum(len(batch.spans) for batch in once) <= _ON_LOOP:
             rows = [rows_of(batch) for batch in once]
         else:
@@ -127,12 +115,7 @@ class SpanWriter:
         if rows:
             await self._journal.keep(rows, NOTHING)
         for one in once:
-            self._remember(one.key, is_told=False)
-
-    def _remember(self, key: int, *, is_told: bool) -> None:
-        self._known[key] = is_told
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+            self._known.remember(one.key, is_told=False)
 
 
 def _size_of(spans: Sequence[Span]) -> int:

@@ -37,13 +37,16 @@ class Pairs(dict[bytes, Texts]):
         self._read = read
 
     def __missing__(self, raw: bytes) -> Texts:
-        found = tuple(self._read(raw))
-        pair = (intern(found[0][0]), found[0][1]) if len(found) == 1 else ()
+        pair: Texts = self._one(raw)
         if len(raw) <= _LONGEST:
             if len(self) >= _KNOWN:
                 self.clear()
             self[raw] = pair
         return pair
+
+    def _one(self, raw: bytes) -> Texts:
+        found = tuple(self._read(raw))
+        return (intern(found[0][0]), found[0][1]) if len(found) == 1 else ()
 
     def columns(self, raws: Sequence[Sequence[bytes]]) -> tuple[list[Texts], list[str]]:
         """The names of the attributes of each span, each once, and all values of all spans."""
@@ -87,16 +90,26 @@ def _apart(attributes: Iterable[dict[str, str]]) -> tuple[list[Texts], list[str]
     return names, values
 
 
-def pairs_of(raw: bytes) -> Iterable[Pair]:
-    """The attributes that a KeyValue in protobuf is: one, or as many as a map has, with dotted
-    names. Raises DecodeError or UnicodeDecodeError when it is none."""
-    size = len(raw)
-    if size > _LEAST and raw[0] == _KEY and raw[1] < size - _LEAST < _LENGTHY:
-        at = raw[1] + 2
-        head = (raw[at], raw[at + 1], raw[at + 2], raw[at + 3])
-        if head == (_VALUE, size - at - 2, _STRING, size - at - 4):
-            return ((raw[2:at].decode(), raw[at + 4 :].decode()),)
-    return pairs_in(KeyValue.FromString(raw))
+class ProtobufPairs(Pairs):
+    """Of KeyValues in protobuf. What is none raises DecodeError or UnicodeDecodeError."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda raw: pairs_in(KeyValue.FromString(raw)))
+
+    def _one(self, raw: bytes) -> Texts:
+        # A key and a short text are read here: most that are not known yet are that.
+        size = len(raw)
+        if size > _LEAST and raw[0] == _KEY and raw[1] < size - _LEAST < _LENGTHY:
+            at = raw[1] + 2
+            left = size - at
+            if (
+                raw[at] == _VALUE
+                and raw[at + 1] == left - 2
+                and raw[at + 2] == _STRING
+                and raw[at + 3] == left - 4
+            ):
+                return intern(str(raw[2:at], "utf-8")), str(raw[at + 4 :], "utf-8")
+        return super()._one(raw)
 
 
 def pairs_in(pair: KeyValue) -> Iterable[Pair]:

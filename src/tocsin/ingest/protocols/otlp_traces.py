@@ -15,7 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tocsin.ingest.protocols.otlp_lean import TraceRequest
-from tocsin.ingest.protocols.otlp_pairs import Pairs, pairs_of
+from tocsin.ingest.protocols.otlp_pairs import ProtobufPairs
 from tocsin.ingest.protocols.otlp_spans import DROPPED, SCOPE_VERSION, Given, Shared, add
 from tocsin.ingest.traces.conventions import origin_of
 from tocsin.kit.fault import Rejected
@@ -24,7 +24,7 @@ from tocsin.model.spans import SpanEvent, SpanLink
 
 _LONGEST_STATUS = 200
 _NO_PARENT = b"\0" * 8
-_pairs = Pairs(pairs_of)
+_pairs = ProtobufPairs()
 
 Lean = Any  # messages of classes that are made at the start
 

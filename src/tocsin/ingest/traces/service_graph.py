@@ -82,13 +82,19 @@ class ServiceGraph:
     def expire(self) -> None:
         """Count the halves that waited long enough."""
         oldest = self._clock.monotonic() - self._config.pair_wait
-        while self._halves:
-            half = next(iter(self._halves.values()))
-            if half.since > oldest and len(self._halves) <= self._config.max_waiting:
+        halves, most, missed = self._halves, self._config.max_waiting, 0
+        while halves:
+            half = next(iter(halves.values()))
+            if half.since > oldest and len(halves) <= most:
                 break
-            self._halves.popitem(last=False)
-            self._count_alone(half)
-        _waiting.set(len(self._halves))
+            halves.popitem(last=False)
+            if half.is_caller and half.peer:
+                self._count(half, half, (half.service, half.peer, "virtual_node"))
+            else:
+                missed += 1
+        if missed:
+            _unpaired.inc(missed)
+        _waiting.set(len(halves))
 
     def _called(self, seen: Seen, row: int, connection: str) -> None:
         table = seen.table
@@ -118,12 +124,6 @@ class ServiceGraph:
         del self._halves[key]
         caller, called = (half, other) if half.is_caller else (other, half)
         self._count(caller, called, (caller.service, called.service, connection))
-
-    def _count_alone(self, half: _Half) -> None:
-        if half.is_caller and half.peer:
-            self._count(half, half, (half.service, half.peer, "virtual_node"))
-        else:
-            _unpaired.inc()
 
     def _half(self, seen: Seen, row: int, *, is_caller: bool) -> _Half:
         table = seen.table
