@@ -218,6 +218,17 @@ async def test_ana_is_rung_then_texted_then_called_then_ben_everywhere(world: Wo
     assert sent["/v2/enqueue"]["routing_key"] == "R0UT1NGKEY"
 
 
+async def test_two_who_are_paged_in_slack_are_each_told_where_they_are(world: World) -> None:
+    ways = world.paging.calls.ways
+    assert ways is not None
+    message = Message(subject="INC-1", title="P0 Database down", text="It is", at_ms=1)
+    for address in ("U123", "U456", "U123"):
+        sender = ways.sender("slack", address, message, Links())
+        await sender.send(world.paging.calls.notice("page", message))
+    told = [(body["channel"], "thread_ts" in body) for _, body in world.services.taken]
+    assert told == [("U123", False), ("U456", False), ("U123", False)]
+
+
 async def test_each_page_is_in_the_history_and_shows_no_link_that_answers(world: World) -> None:
     await world.open()
     await world.passes(16)

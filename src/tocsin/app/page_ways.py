@@ -197,6 +197,8 @@ def _fields(
                 "text": f"{text}{buttons}",
                 "fallback": message.title,
                 "update_message": False,
+                # Each page rings by itself: a thread would be in the channel of whoever came first.
+                "post_updates_to_thread": False,
             }
         case "telegram":
             return {"chat_id": int(address or 0), "message": answer, "parse_mode": ""}
