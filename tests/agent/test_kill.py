@@ -11,8 +11,6 @@ import shutil
 import signal
 import socket
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,7 +26,7 @@ _PIECE = 200
 _SEED = 20260504
 
 
-def write_and_rotate(folder: Path, chosen: random.Random) -> None:
+async def write_and_rotate(folder: Path, chosen: random.Random) -> None:
     """Lines with pauses; now and then a rotation, renamed or cut to nothing behind its copy."""
     log = folder / "app.log"
     rotations = 0
@@ -37,7 +35,7 @@ def write_and_rotate(folder: Path, chosen: random.Random) -> None:
             stream.writelines(
                 f"event {one:08d} of the shop\n" for one in range(first, first + _PIECE)
             )
-        time.sleep(chosen.uniform(0.0, 0.4))
+        await some_moment(chosen, most=0.4)
         if chosen.random() < 0.12:
             rotations += 1
             kept = folder / f"app.log.{rotations}"
@@ -102,10 +100,9 @@ async def test_every_line_arrives_once_whatever_is_killed(tmp_path: Path, servin
     agent = Shipper(tmp_path, serving.url)
     await agent.start()
     await until((tmp_path / "agent.state").exists, seconds=300)
-    writing = threading.Thread(target=write_and_rotate, args=(tmp_path / "logs", chosen))
-    writing.start()
+    writing = asyncio.create_task(write_and_rotate(tmp_path / "logs", chosen))
     kills = 0
-    while writing.is_alive():
+    while not writing.done():
         await some_moment(chosen, least=1.5, most=5.0)
         kills += 1
         if kills % 4 == 0:
@@ -114,7 +111,7 @@ async def test_every_line_arrives_once_whatever_is_killed(tmp_path: Path, servin
         else:
             await agent.kill()
             await agent.start()
-    writing.join()
+    await writing
 
     async def all_there() -> bool:
         return len(set(await kept_texts(serving))) > _LINES

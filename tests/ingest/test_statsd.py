@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ingest.asgi import site
+from tests.waiting import until
 from tocsin.ingest.background import Background
 from tocsin.ingest.config import IngestConfig, StatsdConfig
 from tocsin.ingest.protocols import statsd
@@ -111,11 +112,13 @@ async def test_datagrams_of_the_network_become_samples_and_the_rest_is_written_a
     )
     transport.sendto(b"hits:3|c")
     transport.close()
-    async with asyncio.timeout(60):
-        while not here.values():
-            await asyncio.sleep(0)
-            server.drain(10)
-            await server.flush()
+
+    async def has_come() -> bool:
+        server.drain(10)
+        await server.flush()
+        return bool(here.values())
+
+    await until(has_come)
     await server.stop()
     assert here.values() == {"hits": 3.0}
 

@@ -7,7 +7,7 @@ import json
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from tests.scrape.servers import Kept, Page, serve
+from tests.waiting import until
 from tocsin.kit.clock import FakeClock
 from tocsin.kit.yaml import loads
 from tocsin.model.labels import Labels, from_mapping
@@ -90,25 +91,21 @@ async def prometheus(folder: Path) -> AsyncIterator[str]:
 async def series(base: str, enough: Callable[[set[Labels]], bool]) -> set[Labels]:
     """All series that Prometheus knows, once there are enough."""
     query = urlencode({"match[]": '{__name__!=""}', "start": "1600000000"})
-    found: set[Labels] = set()
 
     async def ask(session: aiohttp.ClientSession) -> set[Labels]:
         try:
             async with session.get(f"{base}/api/v1/series?{query}") as answer:
-                data = json.loads(await answer.read()).get("data") or ()
-                return {from_mapping(labels) for labels in data}
+                body = await answer.read()
+                if answer.status != 200:  # it is starting
+                    return set()
+                data = json.loads(body).get("data") or ()
         except aiohttp.ClientError:
             return set()
+        found = {from_mapping(labels) for labels in data}
+        return found if enough(found) else set()
 
-    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
-        while not enough(found):
-            found = await _after_a_pause(lambda: ask(session))
-    return found
-
-
-async def _after_a_pause(work: Callable[[], Awaitable[set[Labels]]]) -> set[Labels]:
-    await asyncio.sleep(0.2)  # another program's start is waited for, not our own
-    return await work()
+    async with aiohttp.ClientSession() as session:
+        return await until(lambda: ask(session))
 
 
 async def test_prometheus_stores_the_same_series(tmp_path: Path, clock: FakeClock) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.waiting import until
 from tocsin.kit.clock import SystemClock
 from tocsin.kit.fault import Permanent, Temporary
 from tocsin.model.samples import SAMPLE
@@ -169,6 +170,4 @@ async def test_the_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
 
 
 async def _until_gone(pid: int) -> None:
-    alive = Path(f"/proc/{pid}").exists
-    while alive():  # noqa: ASYNC110 - a stranger's death sets no event of ours
-        await asyncio.sleep(0)
+    await until(lambda: not Path(f"/proc/{pid}").exists())
