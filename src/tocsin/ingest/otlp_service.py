@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
 
 from tocsin.ingest.intake import Intake
 from tocsin.ingest.logs.intake import LogIntake, key_of
-from tocsin.ingest.protocols import otlp_logs, otlp_metrics, otlp_traces, otlp_traces_json
+from tocsin.ingest.protocols import otlp_logs, otlp_metrics, otlp_traces
 from tocsin.ingest.traces.intake import SpanIntake
 from tocsin.model.logs import LogRecord
 from tocsin.model.span_table import SpanTable
@@ -98,9 +98,8 @@ async def _traces(
     now_ns, body = intake.now_ns(), request.body
 
     def decoded() -> tuple[SpanTable, int]:
-        decode = otlp_traces_json.decode if request.is_json else otlp_traces.decode
         key = key_of(body, carries_times=True, now_ns=now_ns, place="otlp-traces")
-        return decode(body, now_ns=now_ns), key
+        return otlp_traces.decode(body, now_ns=now_ns, is_json=request.is_json), key
 
     spans, key = await intake.decoded(decoded, len(body))
     answer = trace.ExportTraceServiceResponse()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tocsin.ingest import otlp_json
-from tocsin.ingest.protocols import otlp_traces, otlp_traces_json
+from tocsin.ingest.otlp_traces import json_text, protobuf
 from tocsin.kit.fault import Rejected
 from tocsin.model.span_table import SpanTable, table_of
 from tocsin.model.spans import Span, SpanEvent
@@ -89,7 +89,7 @@ requests = st.fixed_dictionaries(
 )
 
 
-def protobuf(body: bytes) -> bytes:
+def in_protobuf(body: bytes) -> bytes:
     return otlp_json.parse(body, ExportTraceServiceRequest()).SerializeToString()
 
 
@@ -102,13 +102,13 @@ def one(**fields: Any) -> bytes:
 @given(document=requests)
 def test_json_says_the_same_as_protobuf(document: dict[str, Any]) -> None:
     body = msgspec.json.encode(document)
-    table = otlp_traces_json.decode(body, now_ns=NOW_NS)
-    assert list(table) == list(otlp_traces.decode(protobuf(body), now_ns=NOW_NS))
+    table = json_text.decode(body, now_ns=NOW_NS)
+    assert list(table) == list(protobuf.decode(in_protobuf(body), now_ns=NOW_NS))
 
 
 @given(document=requests)
 def test_spans_of_a_table_make_the_same_table(document: dict[str, Any]) -> None:
-    table = otlp_traces_json.decode(msgspec.json.encode(document), now_ns=NOW_NS)
+    table = json_text.decode(msgspec.json.encode(document), now_ns=NOW_NS)
     again = table_of(list(table))
     assert (again.names, again.values) == (table.names, table.values)
     assert list(again) == list(table)
@@ -140,8 +140,8 @@ def test_spans_of_a_table_make_the_same_table(document: dict[str, Any]) -> None:
 )
 def test_json_that_is_written_otherwise_is_read_too(document: dict[str, Any]) -> None:
     body = msgspec.json.encode(document)
-    (found,) = otlp_traces_json.decode(body, now_ns=NOW_NS)
-    (same,) = otlp_traces.decode(protobuf(body), now_ns=NOW_NS)
+    (found,) = json_text.decode(body, now_ns=NOW_NS)
+    (same,) = protobuf.decode(in_protobuf(body), now_ns=NOW_NS)
     assert found == same
 
 
@@ -150,8 +150,8 @@ def test_of_attributes_with_one_name_the_last_counts() -> None:
     for place in range(2):
         body = one(attributes=[*twice, {"key": "b", "value": {"intValue": place}}])
         for table in (
-            otlp_traces_json.decode(body, now_ns=NOW_NS),
-            otlp_traces.decode(protobuf(body), now_ns=NOW_NS),
+            json_text.decode(body, now_ns=NOW_NS),
+            protobuf.decode(in_protobuf(body), now_ns=NOW_NS),
         ):
             assert table[0].attributes == {"a": "2", "b": str(place)}
 
@@ -169,15 +169,15 @@ def test_a_body_whose_attributes_are_broken_is_refused(attribute: bytes) -> None
     scope = b"\x12" + bytes([len(span)]) + span
     resource = b"\x12" + bytes([len(scope)]) + scope
     with pytest.raises(Rejected, match="no ExportTraceServiceRequest"):
-        otlp_traces.decode(b"\x0a" + bytes([len(resource)]) + resource, now_ns=NOW_NS)
+        protobuf.decode(b"\x0a" + bytes([len(resource)]) + resource, now_ns=NOW_NS)
 
 
 @pytest.mark.parametrize("length", [1, 100, 122, 123, 124, 127, 128, 129, 200, 20_000])
 def test_texts_of_any_length_are_read(length: int) -> None:
     key, text = "k" * min(length, 200), "é" * (length // 2) + "x" * (length % 2)
-    body = protobuf(one(attributes=[{"key": key, "value": {"stringValue": text}}]))
+    body = in_protobuf(one(attributes=[{"key": key, "value": {"stringValue": text}}]))
     for _ in range(2):
-        assert otlp_traces.decode(body, now_ns=NOW_NS)[0].attributes == {key: text}
+        assert protobuf.decode(body, now_ns=NOW_NS)[0].attributes == {key: text}
 
 
 def test_a_table_gives_spans_that_are_ones_own() -> None:
@@ -196,8 +196,8 @@ def test_a_table_gives_spans_that_are_ones_own() -> None:
 
 def test_protobufs_own_reader_agrees_on_what_is_no_json() -> None:
     with pytest.raises(Rejected, match="not valid JSON"):
-        otlp_traces_json.decode(b'{"resourceSpans": [', now_ns=NOW_NS)
+        json_text.decode(b'{"resourceSpans": [', now_ns=NOW_NS)
     with pytest.raises(Rejected, match="no ExportTraceServiceRequest"):
-        otlp_traces_json.decode(one(attributes=[{"key": 1}]), now_ns=NOW_NS)
+        json_text.decode(one(attributes=[{"key": 1}]), now_ns=NOW_NS)
     with pytest.raises(Rejected, match="not hexadecimal"):
-        otlp_traces_json.decode(one(traceId="xyz"), now_ns=NOW_NS)
+        json_text.decode(one(traceId="xyz"), now_ns=NOW_NS)

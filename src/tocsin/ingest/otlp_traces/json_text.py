@@ -15,9 +15,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from tocsin.ingest import otlp_json
-from tocsin.ingest.protocols import otlp_traces
-from tocsin.ingest.protocols.otlp_pairs import Pair, Pairs, pairs_in
-from tocsin.ingest.protocols.otlp_spans import DROPPED, SCOPE_VERSION, Given, Shared, add
+from tocsin.ingest.otlp_traces import protobuf
+from tocsin.ingest.otlp_traces.columns import DROPPED, SCOPE_VERSION, Given, Shared, add
+from tocsin.ingest.otlp_traces.pairs import Pair, Pairs, pairs_in
 from tocsin.ingest.traces.conventions import origin_of
 from tocsin.model.span_table import SpanTable
 from tocsin.model.spans import SpanEvent, SpanLink
@@ -117,7 +117,7 @@ def decode(body: bytes, *, now_ns: int) -> SpanTable:
         return _decoded(body, now_ns)
     except (_Unusual, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message = otlp_json.parse(body, ExportTraceServiceRequest())
-        return otlp_traces.decode(message.SerializeToString(), now_ns=now_ns)
+        return protobuf.decode(message.SerializeToString(), now_ns=now_ns)
 
 
 def _decoded(body: bytes, now_ns: int) -> SpanTable:

@@ -1,0 +1,1 @@
+"""Spans as OpenTelemetry sends them, in protobuf and in JSON, as tables."""
