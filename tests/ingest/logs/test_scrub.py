@@ -31,6 +31,14 @@ def scrubbed(text: str, config: ScrubConfig | None = None) -> str:
         ("login password=hunter22 ok", "login password=[password] ok"),
         ('{"password": "hun\\"ter22", "n": 1}', '{"password": "[password]", "n": 1}'),
         ("{'api-key': 'k-1'}", "{'api-key': '[password]'}"),
+        (
+            '{"n": 1, "paid": 4111111111111111, "all": [1, 4111111111111111]}',
+            '{"n": 1, "paid": "[card]", "all": [1, "[card]"]}',
+        ),
+        (
+            '{"a": "x, 4111111111111111, y"}',
+            '{"a": "x, [card], y"}',
+        ),
         (f"pwd: {'x' * 5000} ok", "pwd: [password] ok"),
         ("GET /a?n=1&token=abc123&m=2 200", "GET /a?n=1&token=[token]&m=2 200"),
         ("token=abc123", "token=[token]"),
@@ -40,6 +48,8 @@ def scrubbed(text: str, config: ScrubConfig | None = None) -> str:
     ],
     ids=[
         *("bearer", "jwt", "key", "password", "password in JSON", "a key in Python's words"),
+        "numbers in JSON",
+        "a text in JSON with commas",
         *("a very long one", "token of a URL", "token of a query alone", "token by its kind"),
         *("card", "password in a URL"),
     ],
@@ -100,12 +110,14 @@ def test_secret_fields_are_replaced_whole_and_in_the_original_too() -> None:
 
 
 def test_an_original_in_json_stays_json() -> None:
-    said = {"user": {"password": "hunter22", "n": 7}, "x-api-key": "k-12", "token": "abc", "m": ""}
+    user = {"password": "hunter22", "cvv": 1234, "n": 7}
+    said = {"user": user, "x-api-key": "k-12", "token": "abc", "m": ""}
     record = LogRecord(
         ts_ns=1,
         body="login",
         attributes={
             "user.password": "hunter22",
+            "user.cvv": "1234",
             "user.n": "7",
             "x-api-key": "k-12",
             "token": "abc",
@@ -116,7 +128,7 @@ def test_an_original_in_json_stays_json() -> None:
     for _ in range(2):
         scrubber([record])
     assert json.loads(record.original) == {
-        "user": {"password": "[field]", "n": 7},
+        "user": {"password": "[field]", "cvv": "[field]", "n": 7},
         "x-api-key": "[field]",
         "token": "[field]",
         "m": "",

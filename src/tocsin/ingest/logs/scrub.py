@@ -160,8 +160,9 @@ class Scrubber:
                     at = found.end()
                     continue
                 self._note(kind)
-                text = f"{text[:start]}[{kind}]{text[end:]}"
-                at = start + len(kind) + 2
+                mark = _mark(kind, text, start)
+                text = f"{text[:start]}{mark}{text[end:]}"
+                at = start + len(mark)
         return text
 
     def _scrub_fields(self, record: LogRecord) -> None:
@@ -170,7 +171,7 @@ class Scrubber:
                 self._note(FIELD)
                 record.attributes[name] = f"[{FIELD}]"
                 if record.original and len(value) > 2:
-                    record.original = record.original.replace(value, f"[{FIELD}]")
+                    record.original = _without(record.original, value)
 
     def _is_secret(self, name: str) -> bool:
         if name in self._harmless:
@@ -184,6 +185,23 @@ class Scrubber:
     def _note(self, kind: str) -> None:
         self.counts[kind] += 1
         _scrubbed.labels(kind).inc()
+
+
+def _mark(kind: str, text: str, at: int) -> str:
+    """What stands for a value of a JSON document that is no text is a text: it stays JSON."""
+    quotes = text.count('"', 0, at) - text.count('\\"', 0, at)
+    is_bare = text.startswith('{"') and quotes % 2 == 0 and text[:at].rstrip()[-1:] in ":,["
+    return f'"[{kind}]"' if is_bare else f"[{kind}]"
+
+
+def _without(text: str, value: str) -> str:
+    """A text with the value of a field replaced wherever it stands."""
+    at = 0
+    while (start := text.find(value, at)) >= 0:
+        mark = _mark(FIELD, text, start)
+        text = f"{text[:start]}{mark}{text[start + len(value) :]}"
+        at = start + len(mark)
+    return text
 
 
 def _group(found: Match) -> int:
