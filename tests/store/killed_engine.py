@@ -68,9 +68,7 @@ class KilledEngine:
             for _ in range(kills):
                 await some_moment(chance, least=0.1, most=0.5)
                 if self.child.pid is not None:
-                    with contextlib.suppress(
-                        ProcessLookupError
-                    ):  # it has just died
+                    with contextlib.suppress(ProcessLookupError):  # it has just died
                         os.kill(self.child.pid, signal.SIGKILL)
 
         await asyncio.gather(kill(), *(send(sender) for sender in range(SENDERS)))
