@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -37,9 +38,7 @@ class Shipper:
         while not self.ended.is_set():
             messages = [f"{self._number}/{request}/{line}" for line in range(LINES)]
             body = _bulk(messages)
-            while not await self._is_taken(body):
-                self.repeated += 1
-                await asyncio.sleep(0.05)
+            await until(partial(self._is_taken, body))
             self.acknowledged += messages
             request += 1
             await asyncio.sleep(self._pause_seconds)
@@ -49,9 +48,11 @@ class Shipper:
         try:
             async with self._target.http.post(url, data=body) as response:
                 answer = msgspec.json.decode(await response.read())
-                return response.status == 200 and answer["errors"] is False
+                is_taken = response.status == 200 and answer["errors"] is False
         except (aiohttp.ClientError, ConnectionError, TimeoutError, msgspec.DecodeError):
-            return False
+            is_taken = False
+        self.repeated += not is_taken
+        return is_taken
 
 
 def _bulk(messages: list[str]) -> bytes:

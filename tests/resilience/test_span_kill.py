@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -37,9 +38,7 @@ class Exporter:
         while not self.ended.is_set():
             trace_id = UUID(int=(self._number + 1 << 64) + request + 1).hex
             body = _export(f"sender-{self._number}", trace_id)
-            while not await self._is_taken(body):
-                self.repeated += 1
-                await asyncio.sleep(0.05)
+            await until(partial(self._is_taken, body))
             self.acknowledged.append(trace_id)
             request += 1
             await asyncio.sleep(0.02)
@@ -50,9 +49,11 @@ class Exporter:
         try:
             async with self._target.http.post(url, data=body, headers=headers) as response:
                 answer = msgspec.json.decode(await response.read())
-                return response.status == 200 and not answer
+                is_taken = response.status == 200 and not answer
         except (aiohttp.ClientError, ConnectionError, TimeoutError, msgspec.DecodeError):
-            return False
+            is_taken = False
+        self.repeated += not is_taken
+        return is_taken
 
 
 def _export(service: str, trace_id: str) -> bytes:

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.waiting import until
 from tocsin.kit.clock import FakeClock, SystemClock
 from tocsin.kit.fault import NotFound, Permanent, Rejected, Temporary
 from tocsin.model.samples import SAMPLE
@@ -180,9 +181,8 @@ async def bucket(tmp_path: Path) -> AsyncIterator[S3]:
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     place = S3(f"http://127.0.0.1:{ports['s3']}", "tocsin-backups", "a/b c", "key", "se'cret")
-    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
-        while not await _made(session, place):
-            await SystemClock().sleep(0.2)
+    async with aiohttp.ClientSession() as session:
+        await until(lambda: _made(session, place))
     yield place
     process.kill()  # it waits half a minute for its peers otherwise
     await process.wait()
