@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.statuspage.world import World
+from tocsin.app.incident_ports import PublicPosts
 from tocsin.kit.fault import NotFound, Rejected
+from tocsin.model.incidents import Incident, Link
+from tocsin.model.labels import from_mapping
 from tocsin.statuspage.component_state import ComponentState as S
 from tocsin.statuspage.component_state import Impact
+from tocsin.statuspage.monitors import concerned
 from tocsin.statuspage.post import Post, PostStatus
 from tocsin.statuspage.posts import StalePost
 
@@ -139,3 +143,31 @@ async def test_people_say_how_one_component_is_in_an_update(here: World) -> None
     )
     await here.board.look()
     assert (here.states()["desk"], here.states()["api"]) == ("major_outage", "partial_outage")
+
+
+@pytest.mark.parametrize(
+    ("named", "services", "alerts", "affected"),
+    [
+        pytest.param([], (), [{"service": "api"}], ("api",), id="by its alerts"),
+        pytest.param([], ("desk",), [{"service": "api"}], ("desk", "api"), id="by both"),
+        pytest.param([], (), [{"service": "other"}], (), id="nothing that it concerns"),
+        pytest.param(["Website"], ("desk",), [{"service": "api"}], ("website",), id="as is said"),
+    ],
+)
+async def test_an_incident_affects_what_its_services_and_alerts_concern(
+    here: World,
+    named: list[str],
+    services: tuple[str, ...],
+    alerts: list[dict[str, str]],
+    affected: tuple[str, ...],
+) -> None:
+    await here.show()
+    links = [Link(kind="alert", ref=str(n), labels=from_mapping(a)) for n, a in enumerate(alerts)]
+    incident = Incident(
+        number="INC-1", severity="P0", title="Down", services=services, links=tuple(links)
+    )
+    public = PublicPosts(here.posts, lambda found: concerned(here.config.every_component(), found))
+    await public.open(incident, "Down", "We look into it.", named, "critical")
+    post = here.posts.of_incident("INC-1")
+    assert post is not None
+    assert post.components == affected

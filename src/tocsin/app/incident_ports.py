@@ -3,7 +3,7 @@ for on-call and the status page; without either of them, not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from tocsin.incident.book import IncidentBook
 from tocsin.kit.clock import Clock
 from tocsin.kit.fault import NotFound, Rejected
 from tocsin.model.incidents import Incident, Status
+from tocsin.model.labels import Labels
 from tocsin.oncall.escalation.planner import Choice, EscalationPlanner
 from tocsin.oncall.paging.caller import Message
 from tocsin.statuspage.component_state import Impact
@@ -130,19 +131,26 @@ _STATUSES = {
 }
 
 
+Concerned = Callable[[Iterable[Labels]], Sequence[str]]
+"""The ids of the status page's components that alerts with these labels concern."""
+
+
 class PublicPosts:
     """Implements `StatusPosts` over the status page."""
 
-    def __init__(self, posts: PostBook) -> None:
+    def __init__(self, posts: PostBook, concerned: Concerned) -> None:
         self._posts = posts
+        self._concerned = concerned
 
     async def open(
         self, incident: Incident, title: str, text: str, components: Sequence[str], impact: str
     ) -> str:
         """As `StatusPosts`."""
         status = _STATUSES.get(incident.status, PostStatus.INVESTIGATING)
+        alerts = [link.labels for link in incident.links if link.kind == "alert"]
+        named = components or (*incident.services, *self._concerned(alerts))
         post = await self._posts.open_post(
-            incident.number, title, components, Impact(impact), text, _AUTHOR, status=status
+            incident.number, title, named, Impact(impact), text, _AUTHOR, status=status
         )
         return f"/status/incidents/{post.id}"
 

@@ -186,7 +186,7 @@ class IncidentResponse:
 
     def tell_public(self, status_page: StatusPages) -> None:
         """Tell the public by that page from now on."""
-        self.posts = PublicPosts(status_page.posts)
+        self.posts = PublicPosts(status_page.posts, status_page.concerned_by)
 
     @property
     def warnings(self) -> tuple[str, ...]:

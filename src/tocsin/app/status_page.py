@@ -21,6 +21,7 @@ from tocsin.kit.document import nearest
 from tocsin.kit.fault import Rejected
 from tocsin.kit.signed_link import new_key
 from tocsin.kit.tasks import Tasks
+from tocsin.model.labels import Labels
 from tocsin.query.promql.engine import Engine
 from tocsin.scrape.fetch import Fetcher
 from tocsin.state.database import Database
@@ -30,6 +31,7 @@ from tocsin.statuspage.board import Board
 from tocsin.statuspage.colour import readable_on
 from tocsin.statuspage.config import StatusPageConfig
 from tocsin.statuspage.desk import StatusDesk
+from tocsin.statuspage.monitors import concerned
 from tocsin.statuspage.notes import Notes
 from tocsin.statuspage.outward import Outward
 from tocsin.statuspage.posts import PostBook
@@ -111,6 +113,10 @@ class StatusPages:
                 raise Rejected(f"the status page has no component {name!r}{hint}")
             found += known
         return list(dict.fromkeys(found))
+
+    def concerned_by(self, alerts: Iterable[Labels]) -> Sequence[str]:
+        """The ids of components whose `alerts` any of these is."""
+        return concerned(self._config.every_component(), alerts)
 
     async def load(self) -> None:
         """Read what an earlier process kept."""

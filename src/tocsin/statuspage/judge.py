@@ -77,6 +77,11 @@ def of_monitor(values: Iterable[float], slow: Iterable[float] = ()) -> Component
     return ComponentState.MAJOR if all(v <= 0 for v in known) else ComponentState.PARTIAL
 
 
+def is_about(conditions: Sequence[Matcher], labels: Labels) -> bool:
+    """Whether an alert concerns a component; never one without conditions."""
+    return bool(conditions) and all(one.matches(get(labels, one.name)) for one in conditions)
+
+
 def of_alerts(
     conditions: Sequence[Matcher],
     firing: Iterable[Labels],
@@ -86,7 +91,7 @@ def of_alerts(
     return worst(
         _of_severity(get(labels, "severity"), severities)
         for labels in firing
-        if all(one.matches(get(labels, one.name)) for one in conditions)
+        if is_about(conditions, labels)
     )
 
 

@@ -12,7 +12,7 @@ from tocsin.kit.fault import Fault, Temporary
 from tocsin.model.labels import Labels
 from tocsin.statuspage.component_state import ComponentState
 from tocsin.statuspage.config import ComponentConfig
-from tocsin.statuspage.judge import OpenWindow, of_alerts, of_monitor
+from tocsin.statuspage.judge import OpenWindow, is_about, of_alerts, of_monitor
 
 _log = log.get("status_page")
 _QUERY_SECONDS = 20.0
@@ -77,6 +77,16 @@ class Monitors:
             values = []
         self._states[component.key] = of_monitor(values, slow)
         return True
+
+
+def concerned(components: Iterable[ComponentConfig], alerts: Iterable[Labels]) -> list[str]:
+    """The ids of components that any of the alerts concerns."""
+    known = list(alerts)
+    return [
+        one.key
+        for one in components
+        if one.enabled and any(is_about(one.alerts.conditions, labels) for labels in known)
+    ]
 
 
 def of_component(

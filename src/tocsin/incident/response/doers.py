@@ -123,8 +123,7 @@ class StatusPageDoer:
         match work.moment:
             case Moment.INITIAL:
                 impact = step.impact or _IMPACTS[min(self._rank(incident.severity), 3)]
-                components = step.components or incident.services
-                url = await posts.open(incident, step.title, text, components, impact)
+                url = await posts.open(incident, step.title, text, step.components, impact)
                 data = {"status_page": url} if url else {}
                 return Outcome(f"{work.action.shown}: the public is told", data)
             case Moment.UPDATE:

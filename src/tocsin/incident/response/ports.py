@@ -37,7 +37,8 @@ class StatusPosts(Protocol):
     async def open(
         self, incident: Incident, title: str, text: str, components: Sequence[str], impact: str
     ) -> str:
-        """Returns the post's address, perhaps empty. Raises Rejected for unknown components."""
+        """Returns the post's address, perhaps empty. Without components, those that its services
+        and its alerts concern. Raises Rejected for unknown components."""
 
     async def update(self, incident: Incident, text: str, key: str) -> None:
         """More about it, with the incident's status; nothing when the public was told nothing."""
