@@ -143,7 +143,8 @@ async def test_a_plain_rule_shows_its_condition_and_what_it_means(tmp_path: Path
     group = GroupRun(made, world.around, restore=False)
     await world.minutes(group, 1, x=3.0)
     (rule,) = rows(rules_view([group], {}))
-    assert (rule.written, rule.expr, rule.recover) == ("queue > 2", "x > 2", "x < 1")
+    assert (rule.written, rule.expr) == ("queue > 2", "x > 2")
+    assert (rule.recover, rule.recover_compiled) == ("queue < 1", "x < 1")
     listed = html("pages/rules.html", frame("/rules"), view=rules_view([group], {}))
     assert "<code>queue &gt; 2</code>" in listed
     await world.clock.advance(3600)
