@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import anyio
 
@@ -56,6 +57,27 @@ async def test_nothing_is_taken_over_while_a_change_of_ones_own_is_on_its_way() 
     copy = HeldCopy(kept)
     with copy.changing():
         assert await copy.news(sorted) is None
+    assert await copy.news(sorted) == []
+
+
+async def test_a_change_that_was_on_its_way_when_a_reading_began_is_not_undone() -> None:
+    kept = Slow()
+    await kept.save([7])
+    copy = HeldCopy(kept)
+    assert await copy.news(sorted) == [7]
+    change = ExitStack()
+    change.enter_context(copy.changing())
+
+    def end() -> None:
+        kept.things.pop(7, None)
+        kept.touch()
+        change.close()
+
+    kept.touch()
+    kept.while_reading = end
+    assert await copy.news(sorted) is None, "what was read still has what was forgotten"
+    end()
+    kept.while_reading = lambda: None
     assert await copy.news(sorted) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import urllib.request
@@ -51,24 +52,28 @@ receivers:
       - {to: x@y.zz, from: a@b.cc, smarthost: '127.0.0.1:%(smtp)d', require_tls: false,
          send_resolved: true}
 """
-START = "2026-01-01T10:00:00Z"
-FIRING: list[dict[str, object]] = [
-    {
-        "labels": {"alertname": "A", "severity": "a", "instance": "i<1>"},
-        "annotations": {"summary": 'S "q" & é'},
-        "startsAt": START,
-        "generatorURL": "http://g/x?a=1&b=2",
-    },
-    {
-        "labels": {"alertname": "A", "severity": "a", "instance": "i2", "job": "j"},
-        "annotations": {"summary": "S2"},
-        "startsAt": "2026-01-01T10:00:00.123Z",
-    },
-    {"labels": {"alertname": "B", "x": "y"}, "startsAt": START},
-    {"labels": {"alertname": "C", "severity": "critical", "aa": "b"}, "startsAt": START},
-    {"labels": {"alertname": "D", "severity": "minor", "aa": "b"}, "startsAt": START},
-]
-RESOLVED = [{**alert, "endsAt": "2026-01-01T11:00:00Z"} for alert in (FIRING[0], FIRING[3])]
+
+
+def firing(start: dt.datetime) -> list[dict[str, object]]:
+    """Alerts that began at `start`, a whole second."""
+    begun = start.isoformat()
+    later = (start + dt.timedelta(milliseconds=123)).isoformat(timespec="milliseconds")
+    return [
+        {
+            "labels": {"alertname": "A", "severity": "a", "instance": "i<1>"},
+            "annotations": {"summary": 'S "q" & é'},
+            "startsAt": begun,
+            "generatorURL": "http://g/x?a=1&b=2",
+        },
+        {
+            "labels": {"alertname": "A", "severity": "a", "instance": "i2", "job": "j"},
+            "annotations": {"summary": "S2"},
+            "startsAt": later,
+        },
+        {"labels": {"alertname": "B", "x": "y"}, "startsAt": begun},
+        {"labels": {"alertname": "C", "severity": "critical", "aa": "b"}, "startsAt": begun},
+        {"labels": {"alertname": "D", "severity": "minor", "aa": "b"}, "startsAt": begun},
+    ]
 
 
 def test_the_same_alerts_make_the_same_messages(tmp_path: Path) -> None:
@@ -81,9 +86,10 @@ def test_the_same_alerts_make_the_same_messages(tmp_path: Path) -> None:
         receivers() as (taken, mails),
         alertmanager(theirs, routes(taken, mails), EXTERNAL_URL) as url,
     ):
-        wanted = told(url, taken, mails)
+        start = next_second()
+        wanted = told(url, taken, mails, start)
     with receivers() as (taken, mails), tocsin(ours, taken, mails) as url:
-        found = told(url, taken, mails)
+        found = told(url, taken, mails, start)
     assert found == wanted
     assert len(wanted[0]) == 6  # D is told once C, which held it back, is over
     assert len(wanted[1]) == 2
@@ -169,15 +175,25 @@ def post(url: str, alerts: Sequence[dict[str, object]]) -> None:
         assert response.status == 200
 
 
-def told(url: str, taken: Taken, mails: Mails) -> tuple[list[tuple[str, bytes]], list[str]]:
+def told(
+    url: str, taken: Taken, mails: Mails, start: dt.datetime
+) -> tuple[list[tuple[str, bytes]], list[str]]:
     """What the receivers got: all fire, then two are over."""
-    post(url, FIRING)
+    alerts = firing(start)
+    post(url, alerts)
     eventually(lambda: len(taken.requests) >= 3 and mails.envelopes)
-    post(url, RESOLVED)
+    end = (start + dt.timedelta(seconds=1)).isoformat()
+    post(url, [{**alert, "endsAt": end} for alert in (alerts[0], alerts[3])])
     eventually(lambda: len(taken.requests) >= 6 and len(mails.envelopes) >= 2)
     # One more interval, in which nothing may come.
     assert stays(lambda: len(taken.requests) == 6 and len(mails.envelopes) == 2, 2.5)
     return sorted(taken.requests), [_mail(envelope.content) for envelope in mails.envelopes]
+
+
+def next_second() -> dt.datetime:
+    """When alerts begin that Alertmanager is to tell together: it tells of the first one that it
+    takes at once, without the others of its group, if that began longer than `group_wait` ago."""
+    return dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(seconds=1)
 
 
 def _mail(content: bytes | str | None) -> str:

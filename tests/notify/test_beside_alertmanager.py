@@ -116,8 +116,6 @@ ANSWERS = {
     b"</PublishResponse>",
 }
 REQUESTS_FIRING, REQUESTS_RESOLVED = 17, 13
-START = dt.datetime(2026, 1, 1, 10, 0, 0, 123000, tzinfo=dt.UTC)
-END = START + dt.timedelta(minutes=1)
 ALERTS = (
     {"alertname": "Down", "team": "t", "severity": "critical", "instance": "2"},
     {"alertname": "Down", "team": "t", "severity": "critical", "instance": "<3>"},
@@ -127,13 +125,14 @@ ANNOTATIONS = {"summary": 'S "q" & é *', "runbook": "http://r/?a=1&b=2"}
 
 def test_every_service_hears_the_same(tmp_path: Path) -> None:
     with receiver() as taken, beside(tmp_path, RECEIVERS.replace("URL", taken.url)) as url:
-        post(url, over=False)
+        start = now()
+        post(url, start)
         eventually(lambda: len(taken.seen) == REQUESTS_FIRING)
-        post(url, over=True)
+        post(url, start, over=True)
         eventually(lambda: len(taken.seen) == REQUESTS_FIRING + REQUESTS_RESOLVED)
         theirs, their_url = taken.seen, taken.url
     with receiver() as taken:
-        asyncio.run(tell(RECEIVERS.replace("URL", taken.url)))
+        asyncio.run(tell(RECEIVERS.replace("URL", taken.url), start))
         ours, our_url = taken.seen, taken.url
     wanted = {key: shown(seen, their_url) for key, seen in by_key(theirs).items()}
     found = {key: shown(seen, our_url) for key, seen in by_key(ours).items()}
@@ -144,7 +143,7 @@ def test_every_service_hears_the_same(tmp_path: Path) -> None:
 
 def test_amazon_is_shown_the_signature_that_its_own_library_makes(tmp_path: Path) -> None:
     with receiver() as taken, beside(tmp_path, RECEIVERS.replace("URL", taken.url)) as url:
-        post(url, over=False)
+        post(url, now())
         eventually(lambda: len(taken.seen) == REQUESTS_FIRING)
     [seen] = [seen for seen in taken.seen if seen.path.startswith("/sns-fifo")]
     signed = seen.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
@@ -166,11 +165,12 @@ def test_pushover_hears_the_same(tmp_path: Path) -> None:
         way = f"{{proxy_url: 'http://127.0.0.1:{proxy.port}', tls_config: {TRUSTING}}}"
         receivers = PUSHOVER.replace("HTTP", f"http_config: {way}")
         with beside(tmp_path, receivers) as url:
-            post(url, over=False)
+            start = now()
+            post(url, start)
             eventually(lambda: len(proxy.seen) == 2)
     with http_receiver() as taken:
         ours = PUSHOVER.replace("HTTP", f"api_url: {taken.url}/1/messages.json")
-        asyncio.run(tell(ours, over=(False,)))
+        asyncio.run(tell(ours, start, over=(False,)))
     wanted = sorted(seen.path.partition("?")[2] for seen in proxy.seen)
     found = [seen.body.decode() for seen in taken.seen]
     # Alertmanager sends `device` since 0.26.
@@ -190,14 +190,25 @@ def beside(folder: Path, receivers: str) -> AbstractContextManager[str]:
     return alertmanager(folder, ROUTE + receivers, EXTERNAL_URL)
 
 
-def post(url: str, *, over: bool) -> None:
+def now() -> dt.datetime:
+    """When alerts begin that Alertmanager is to tell together: it tells of the first one that it
+    takes at once, without the others of its group, if that began longer than `group_wait` ago."""
+    moment = dt.datetime.now(dt.UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def ended(start: dt.datetime) -> dt.datetime:
+    return start + dt.timedelta(milliseconds=1)
+
+
+def post(url: str, start: dt.datetime, *, over: bool = False) -> None:
     alerts = [
         {
             "labels": labels,
             "annotations": ANNOTATIONS,
-            "startsAt": START.isoformat(),
+            "startsAt": start.isoformat(),
             "generatorURL": "http://g/x?a=1&b=2",
-            **({"endsAt": END.isoformat()} if over else {}),
+            **({"endsAt": ended(start).isoformat()} if over else {}),
         }
         for labels in ALERTS
     ]
@@ -208,7 +219,7 @@ def post(url: str, *, over: bool) -> None:
         return
 
 
-async def tell(receivers: str, over: tuple[bool, ...] = (False, True)) -> None:
+async def tell(receivers: str, start: dt.datetime, over: tuple[bool, ...] = (False, True)) -> None:
     """The messages, by our senders."""
     clock, folder = SystemClock(), Path()
     base = Making(
@@ -224,18 +235,18 @@ async def tell(receivers: str, over: tuple[bool, ...] = (False, True)) -> None:
     try:
         for ends in over:
             for made in senders:
-                await made.sender.send(notice(over=ends))
+                await made.sender.send(notice(start, over=ends))
     finally:
         await base.fetcher.close()
 
 
-def notice(*, over: bool) -> Notice:
+def notice(start: dt.datetime, *, over: bool) -> Notice:
     alerts = tuple(
         NoticeAlert(
             labels=from_mapping(labels),
             annotations=from_mapping(ANNOTATIONS),
-            starts_ms=round(START.timestamp() * 1000),
-            ends_ms=round(END.timestamp() * 1000) if over else 0,
+            starts_ms=round(start.timestamp() * 1000),
+            ends_ms=round(ended(start).timestamp() * 1000) if over else 0,
             generator_url="http://g/x?a=1&b=2",
             fingerprint=fingerprint(from_mapping(labels)),
         )
@@ -246,7 +257,7 @@ def notice(*, over: bool) -> Notice:
         group_key='{}:{alertname="Down"}',
         group_labels=from_mapping({"alertname": "Down"}),
         alerts=alerts,
-        at_ms=round(START.timestamp() * 1000),
+        at_ms=round(start.timestamp() * 1000),
     )
 
 

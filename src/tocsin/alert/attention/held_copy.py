@@ -27,8 +27,8 @@ class Kept(Protocol[T]):
 class HeldCopy(Generic[T]):
     """Watches over what a process holds in memory of what is kept.
 
-    A reading that began before a change of this process's own could lack it, and is dropped: the
-    next look has both.
+    A reading that began before a change of this process's own was over could lack it, and is
+    dropped: the next look has both.
     """
 
     def __init__(self, kept: Kept[T]) -> None:
@@ -52,12 +52,14 @@ class HeldCopy(Generic[T]):
         last look, or not certain yet. Raises Temporary when it cannot be read.
 
         Whoever takes it over must not await before it has."""
+        if self._open_changes:
+            return None
         changes = self._changes
         mark = await self._kept.mark()
         if mark == self._mark:
             return None
         found = await asyncio.to_thread(made, await self._kept.all())
-        if self._open_changes or changes != self._changes:
+        if changes != self._changes:
             return None
         self._mark = mark
         return found
