@@ -148,16 +148,24 @@ class AlertBoard:
         self._last: Sequence[BoardAlert] = ()
         self._turn = asyncio.Lock()
 
-    async def read(self, given: Services) -> Sequence[BoardAlert]:
-        """All of them; an acknowledgement or a silence that was just made counts."""
+    async def read(self, given: Services, *, with_: str = "") -> Sequence[BoardAlert]:
+        """All of them; an acknowledgement or a silence that was just made counts, and so does the
+        alert with the fingerprint `with_`, though it may have begun this moment."""
         async with self._turn:
             key = _changes(given)
-            if key != self._key or given.clock.monotonic() >= self._until:
+            is_old = key != self._key or given.clock.monotonic() >= self._until
+            if is_old or (with_ and self._lacks(given, with_)):
                 began = given.clock.monotonic()
                 self._last = await _picture(given)
                 now = given.clock.monotonic()
                 self._key, self._until = key, now + max(_KEPT_SECONDS, (now - began) * _REST)
             return self._last
+
+    def _lacks(self, given: Services, fingerprint: str) -> bool:
+        alert = given.alerts.known(fingerprint)
+        if alert is None or alert.is_resolved(given.clock.now_ms()):
+            return False
+        return all(one.fingerprint != fingerprint for one in self._last)
 
 
 def _changes(given: Services) -> tuple[object, ...]:

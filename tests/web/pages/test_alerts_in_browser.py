@@ -115,6 +115,27 @@ def test_the_list_follows_what_happens_without_being_loaded_again(
     expect(page).to_have_url(re.compile("q=job%3D%22x%22"))
 
 
+def test_one_alert_follows_what_happens_and_its_buttons_keep_the_focus(
+    page: Page, shop: Product
+) -> None:
+    page.clock.install()
+    name = f"Known{page.viewport_size['width'] if page.viewport_size else 0}"
+    shop.client.post_json("/api/v2/alerts", [{"labels": {"alertname": name}}])
+    [one] = [
+        found
+        for found in shop.client.get("/api/v2/alerts").json
+        if found["labels"]["alertname"] == name
+    ]
+    page.goto(f"/alerts/{one['fingerprint']}")
+    button = page.get_by_role("button", name="Acknowledge")
+    button.focus()
+    path = f"/api/alerts/{one['fingerprint']}/acknowledge"
+    assert shop.client.post_json(path, {"note": "at it"}).status == 200
+    page.clock.run_for(16_000)
+    expect(page.locator(".alert-head")).to_contain_text("Acknowledged by local")
+    expect(page.get_by_role("button", name="Give back")).to_be_focused()
+
+
 def test_the_keyboard_walks_acknowledges_and_silences(page: Page) -> None:
     page.goto("/alerts?by=none&q=node=b")
     row = page.locator(".alert-row")

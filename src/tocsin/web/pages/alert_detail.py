@@ -40,9 +40,10 @@ _TONES = {"sent": "ok", "failed": "critical", "retrying": "warning"}
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    """The page of one alert; times in seconds, 0 when there is none. `labels` empty: not known."""
+    """The page of one alert; times in seconds, 0 when there is none."""
 
     fingerprint: str
+    is_known: bool
     name: str
     tone: str
     word: str
@@ -54,6 +55,7 @@ class AlertView:
     found: str
     """The value and its bound in the unit of the rule's author; empty where none is known."""
     labels: Labels
+    """Those besides the name."""
     summary: str
     said: Sequence[tuple[str, str]]
     runbook: str
@@ -96,7 +98,7 @@ def _said(annotations: Mapping[str, str]) -> tuple[str, str, list[str], list[tup
 
 async def view_of(given: Services, name: str) -> AlertView:
     """All that is known of the alert of that fingerprint."""
-    found = await given.board.read(given)
+    found = await given.board.read(given, with_=name)
     here = next((one for one in found if one.fingerprint == name), None)
     labels, story = await _story_of(given, name, here.labels if here else ())
     past = await past_of(given, labels) if labels else Past(0)
@@ -107,6 +109,7 @@ async def view_of(given: Services, name: str) -> AlertView:
     newest = (story.history or story.now)[:1]
     return AlertView(
         fingerprint=name,
+        is_known=bool(labels),
         name=get(labels, "alertname") or name,
         tone=here.tone if here else "ok" if labels else "unknown",
         word=here.word if here else "Over" if labels else "Not known",
@@ -253,7 +256,7 @@ async def _page(request: Request) -> Response:
     around = frame(request)
     if not {"from", "to"} & around.query.keys():
         around = replace(around, time=timerange.read(range_of(view, around.now), around.now))
-    status = 200 if view.labels else 404
+    status = 200 if view.is_known else 404
     return respond(html("pages/alert.html", around, view=view), status=status)
 
 

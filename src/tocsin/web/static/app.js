@@ -63,9 +63,9 @@ function keepRow() {
   });
 }
 
-/** Refresh as often as the URL says, but not while nobody looks. */
+/** Refresh as often as the URL says, or else as the page itself asks; but not while nobody looks. */
 function schedule() {
-  const text = document.getElementById("main")?.dataset.refresh ?? "";
+  const text = document.getElementById("main")?.dataset.refresh || document.getElementById("live")?.dataset.live || "";
   const found = /^(\d+)([smh])$/.exec(text);
   if (!found) return;
   const seconds = Number(found[1]) * { s: 1, m: 60, h: 3600 }[/** @type {"s" | "m" | "h"} */ (found[2])];
