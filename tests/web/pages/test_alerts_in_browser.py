@@ -34,6 +34,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         thread.start()
         try:
             eventually(lambda: len(_firing(product)) >= 2)
+            eventually(lambda: product.client.get("/api/notifications").json["notifications"])
             yield product
         finally:
             ended.set()
