@@ -208,7 +208,13 @@ async def test_unknown_and_wrong_silences_are_told_apart(api: Site) -> None:
     answer = await api.call("GET", "/api/v2/silence/nope")
     assert (answer.status, answer.json()["code"]) == (422, 601)
     empty = {"matchers": [], "startsAt": NOW, "endsAt": NOW, "createdBy": "a", "comment": "b"}
-    assert (await post(api, "/api/v2/silences", empty)).status == 400
+    answer = await post(api, "/api/v2/silences", empty)
+    assert (answer.status, answer.json()["code"]) == (422, 612)
+    answer = await post(api, "/api/v2/silences", {"comment": "b"})
+    assert (answer.status, answer.json()["code"]) == (422, 602)
+    backwards = {**empty, "matchers": [{"name": "a", "value": "b", "isRegex": False}]}
+    assert (await post(api, "/api/v2/silences", backwards)).status == 400
+    assert (await api.call("POST", "/api/v2/silences", b"{")).status == 400
 
 
 def test_every_address_asks_for_the_right_scope() -> None:

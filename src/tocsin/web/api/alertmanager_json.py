@@ -130,8 +130,6 @@ _OPS: Mapping[tuple[bool, bool], str] = {
 
 def posted_silence(posted: PostedSilence) -> Silence:
     """Raises Rejected when a time is none."""
-    if not posted.matchers:
-        raise Rejected("matchers in body should have at least 1 items")
     return Silence(
         id=posted.id or "",
         matchers=tuple(

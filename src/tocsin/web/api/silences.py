@@ -64,8 +64,14 @@ async def _post(request: Request) -> Response:
     body = await read_body(request, services(request).config.ingest.body)
     try:
         posted = msgspec.json.decode(body, type=PostedSilence)
+    except msgspec.ValidationError as error:
+        if "missing required" not in str(error):
+            raise Rejected(f"the body is not a silence: {error}") from error
+        return _invalid(602, f"the body is not a silence: {error}")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Rejected(f"the body is not a silence: {error}") from error
+    if not posted.matchers:
+        return _invalid(612, "matchers in body should have at least 1 items")
     try:
         silence = await _silences(request).set(posted_silence(posted))
     except NotFound:
@@ -108,7 +114,12 @@ def _id(request: Request) -> str:
 
 
 def _wrong_id(error: Fault) -> Response:
-    return _json({"code": 601, "message": str(error)}, 422)
+    return _invalid(601, str(error))
+
+
+def _invalid(code: int, words: str) -> Response:
+    """What Alertmanager refuses by its schema, with the codes of go-openapi's `errors`."""
+    return _json({"code": code, "message": words}, 422)
 
 
 async def record_silence(request: Request, what: str, silence: Silence) -> None:
