@@ -90,12 +90,12 @@ async def serve(
         tocsin.tasks.start("reload", reloader.run)
         tocsin.tasks.start("trim", lambda: trim_often(clock))
         addresses = _addresses(tocsin)
-        for file in (running_file(loaded.config), ready_file):
-            if file is not None:
-                await asyncio.to_thread(_write_ready, file, addresses)
+        await asyncio.to_thread(_write_ready, running_file(loaded.config), addresses)
         _log.info("ready", http=addresses.http, pid=addresses.pid)
         if beside is None:
             _welcome(tocsin, addresses)
+        if ready_file is not None:  # whoever waits for it finds the password told
+            await asyncio.to_thread(_write_ready, ready_file, addresses)
         running = Running(tocsin, addresses)
         async with beside(running) if beside else contextlib.nullcontext():
             await end.wait()
