@@ -52,7 +52,7 @@ class Node:
         )
         self.dispatcher = self.alerting.dispatcher
         self.acks = self.alerting.attention.acknowledgements
-        sync = AckSync(self.book, self.acks, clock)
+        self.sync = sync = AckSync(self.book, self.acks, clock)
         self.from_alerts = FromAlerts(
             self.book, self.dispatcher, self.alerting.kept, clock, taken=sync.taken_by
         )

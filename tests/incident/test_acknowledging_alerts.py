@@ -8,6 +8,7 @@ from tests.incident.alert_world import DOWN, NIGHT, SLOW, Node, database_in, inc
 from tocsin.incident.book import Author
 from tocsin.kit.clock import FakeClock
 from tocsin.model.incidents import Status
+from tocsin.state.errands import ErrandTable
 
 ANA = Author("ana", "page")
 
@@ -54,6 +55,44 @@ async def test_taking_on_an_alert_in_slack_takes_on_its_incident_once(tmp_path: 
         await node.acks.clear(slow, "ben", "slack")
         await node.look()
         assert (await node.only()).acknowledged_by == ""
+
+
+async def test_an_alert_that_was_given_back_at_once_stays_so_whatever_comes_first(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        down, slow = await node.fire(**DOWN), await node.fire(**SLOW)
+        await node.take_on(down, "ben", **DOWN)
+        now = node.clock.now_ms()
+        for errand in await ErrandTable(node.database).claim("another", now, 60_000):
+            await node.sync.attempt(errand)
+        assert (await node.only()).acknowledged_by == "ben"
+        await node.acks.clear(down, "ben", "slack")
+        await node.look()
+        assert node.acks.of(down, now) is None
+        assert node.acks.of(slow, now) is not None
+
+
+async def test_an_alert_that_was_given_back_stays_so_when_others_join_or_it_is_silenced(
+    tmp_path: Path,
+) -> None:
+    async with night(tmp_path) as node:
+        down, slow = await node.fire(**DOWN), await node.fire(**SLOW)
+        await node.book.acknowledge((await node.only()).number, ANA)
+        await node.look()
+        await node.acks.clear(down, "ben", "slack")
+        await node.look()
+        third = await node.fire(alertname="Third", service="orders", severity="critical")
+        await node.look()
+        await node.silence("alertname", "DatabaseDown", 60)
+        await node.look()
+        await node.pass_time(120, repeats=(DOWN, SLOW))
+        now = node.clock.now_ms()
+        assert [node.acks.of(one, now) is None for one in (down, slow, third)] == [
+            True,
+            False,
+            False,
+        ]
 
 
 async def test_an_alert_that_was_taken_on_before_opens_an_incident_that_is_taken_on(

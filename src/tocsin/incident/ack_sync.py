@@ -17,6 +17,7 @@ import msgspec
 
 from tocsin.alert.attention.acknowledge import AckChange, Acknowledgement
 from tocsin.incident.book import Author, IncidentBook
+from tocsin.incident.change import taken_with
 from tocsin.incident.from_alerts import OPEN
 from tocsin.kit import gauge, log
 from tocsin.kit.clock import Clock
@@ -51,12 +52,15 @@ class Acknowledgements(Protocol):
 
 
 class _Carried(msgspec.Struct, frozen=True, kw_only=True):
-    """Who took on, or gave back, which alerts; none where it goes from an incident to its own."""
+    """Who took on, or gave back, which alerts; none where it goes from an incident to all of its
+    own."""
 
     by: str
     is_set: bool
     source: str = ""
     alerts: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+    """Not these of the incident's own: who took them on may have given them back since."""
 
 
 def to_incidents(changes: Sequence[AckChange]) -> Plan:
@@ -90,8 +94,8 @@ def to_alerts(before: Incident | None, after: Incident, entries: Sequence[Entry]
     """What carries an incident's acknowledgement over to its alerts; as `IncidentBook.follow`
     wants it."""
     was, now_is = bool(before and before.acknowledged_ms), bool(after.acknowledged_ms)
-    links = before.links if before else ()
-    if after.is_over or not (was != now_is or (now_is and links != after.links)):
+    joined = firing_refs(after) - (firing_refs(before) if before else set())
+    if after.is_over or not (was != now_is or (now_is and joined)):
         return NOTHING
     by = next((one.author for one in entries if one.kind == "unacknowledged"), after.number)
     version = before.version + 1 if before else 0
@@ -102,7 +106,14 @@ def to_alerts(before: Incident | None, after: Incident, entries: Sequence[Entry]
                 key=f"{TO_ALERTS}/{after.number}/v{version}",
                 subject=after.number,
                 due_ms=max((one.at_ms for one in entries), default=after.opened_ms),
-                content=msgspec.json.encode(_Carried(by=by, is_set=now_is)),
+                content=msgspec.json.encode(
+                    _Carried(
+                        by=by,
+                        is_set=now_is,
+                        alerts=tuple(sorted(joined)) if was == now_is else (),
+                        but=tuple(ref for one in entries for ref in taken_with(one)),
+                    )
+                ),
             ),
         )
     )
@@ -144,14 +155,16 @@ class AckSync:
         return NOTHING
 
     async def _to_alerts(self, number: str, carried: _Carried) -> None:
-        """As the incident is by now: what was changed meanwhile has an errand of its own."""
+        """Unless the incident has changed meanwhile: that has an errand of its own."""
         one, now = await self._book.get(number), self._clock.now_ms()
-        if one.is_over:
+        if one.is_over or carried.is_set != bool(one.acknowledged_ms):
             return
         firing = [link for link in one.of_kind("alert") if not link.ends_ms and ":" not in link.ref]
-        if not one.acknowledged_ms:
+        if not carried.is_set:
             await self._give_back([link.ref for link in firing], carried.by, now)
             return
+        asked = set(carried.alerts) or {link.ref for link in firing}
+        asked -= set(carried.but)
         fresh = [
             Acknowledgement(
                 fingerprint=link.ref,
@@ -162,7 +175,7 @@ class AckSync:
                 source=SOURCE,
             )
             for link in firing
-            if self._acks.of(link.ref, now) is None
+            if link.ref in asked and self._acks.of(link.ref, now) is None
         ]
         if fresh:
             await self._acks.put_all(fresh)
@@ -181,7 +194,7 @@ class AckSync:
         for one in await self._of_alerts(frozenset(carried.alerts)):
             try:
                 if carried.is_set:
-                    await self._book.acknowledge(one.number, author)
+                    await self._book.acknowledge(one.number, author, alerts=carried.alerts)
                 elif not any(
                     self._acks.of(link.ref, now)
                     for link in one.of_kind("alert")
@@ -193,8 +206,9 @@ class AckSync:
 
     async def _of_alerts(self, refs: frozenset[str]) -> list[Incident]:
         found = await self._book.find(Asked(statuses=OPEN, limit=_MOST_INCIDENTS))
-        return [one for one in found if refs & _firing(one)]
+        return [one for one in found if refs & firing_refs(one)]
 
 
-def _firing(one: Incident) -> set[str]:
+def firing_refs(one: Incident) -> set[str]:
+    """The fingerprints of its alerts that go on."""
     return {link.ref for link in one.of_kind("alert") if not link.ends_ms}

@@ -104,9 +104,14 @@ class IncidentBook:
         self._tell(None, kept, entries)
         return kept
 
-    async def acknowledge(self, number: str, author: Author) -> Incident:
-        """Somebody has taken it on; that somebody had before changes nothing."""
-        return await self._change(number, lambda one, now: change.acknowledged(one, author, now))
+    async def acknowledge(
+        self, number: str, author: Author, *, alerts: Sequence[str] = ()
+    ) -> Incident:
+        """Somebody has taken it on, by these of its alerts if any are named; that somebody had
+        before changes nothing."""
+        return await self._change(
+            number, lambda one, now: change.acknowledged(one, author, now, alerts)
+        )
 
     async def unacknowledge(self, number: str, author: Author) -> Incident:
         """Nobody has it any more."""

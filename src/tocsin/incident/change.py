@@ -17,6 +17,9 @@ Changed: TypeAlias = tuple[Incident, tuple[Entry, ...]]
 
 FIELDS = "fields"
 """In an entry's data: the names of the incident's fields that it changed, separated by spaces."""
+_ALERTS = "alerts"
+"""In an entry's data: the fingerprints of alerts, separated by spaces."""
+_MOST_ALERTS = 100
 NUMBER = "{number}"
 """The number of an incident that has none yet."""
 
@@ -65,8 +68,9 @@ def opened(draft: Draft, author: Author, now: int) -> Changed:
     return taken, (told, *more)
 
 
-def acknowledged(one: Incident, author: Author, now: int) -> Changed:
-    """Somebody has taken it on; the first keeps it. Raises Rejected when it is over."""
+def acknowledged(one: Incident, author: Author, now: int, alerts: Sequence[str] = ()) -> Changed:
+    """Somebody has taken it on, perhaps by these of its alerts; the first keeps it. Raises Rejected
+    when it is over."""
     _refuse_over(one, "acknowledged")
     if one.acknowledged_ms:
         return one, ()
@@ -79,7 +83,14 @@ def acknowledged(one: Incident, author: Author, now: int) -> Changed:
         status=status,
     )
     data = {FIELDS: "acknowledged status", "from": one.status.value, "to": status.value}
+    if alerts:
+        data[_ALERTS] = " ".join(alerts[:_MOST_ALERTS])
     return after, (entry("acknowledged", author, now, "Acknowledged", data),)
+
+
+def taken_with(one: Entry) -> list[str]:
+    """The alerts, at most 100, by which the incident was taken on with this entry."""
+    return one.data.get(_ALERTS, "").split() if one.kind == "acknowledged" else []
 
 
 def unacknowledged(one: Incident, author: Author, now: int) -> Changed:
