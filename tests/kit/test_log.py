@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -38,6 +40,20 @@ def test_no_value_makes_a_line_or_a_command(
     assert "forged" in lines[1]
 
 
+def test_what_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full").open("w")  # noqa: SIM115 - closing it fails, too
+    try:
+        monkeypatch.setattr("sys.stderr", full)
+        log.configure(as_json=False)
+        before = _lost_lines()
+        log.get("x").error("commit_given_up")
+        log.get("x").info("disk_has_room")
+        assert _lost_lines() == before + 2
+    finally:
+        with suppress(OSError):
+            full.close()
+
+
 def test_a_traceback_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(as_json=False)
     try:
@@ -61,3 +77,7 @@ def test_what_is_only_tried_is_not_in_the_log(capsys: pytest.CaptureFixture[str]
     log.get("x").warning("rule_worked")
     assert "rule_failed" not in (said := capsys.readouterr().err)
     assert "rule_worked" in said
+
+
+def _lost_lines() -> float:
+    return gauge.REGISTRY.get_sample_value("tocsin_log_lines_lost_total") or 0.0

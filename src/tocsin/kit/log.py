@@ -11,6 +11,7 @@ import structlog
 
 from tocsin.kit import gauge
 
+_lost = gauge.counter("log_lines_lost", "Lines of Tocsin's own log that could not be written.")
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
@@ -52,6 +53,19 @@ def _plain_traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
     out.write("\n".join(_shown(line) for line in written.getvalue().split("\n")))
 
 
+class _Lines(structlog.PrintLogger):
+    """What cannot be written, to a full disk or to nobody, is counted and stops no work."""
+
+    def msg(self, message: str) -> None:
+        """One line."""
+        try:
+            super().msg(message)
+        except OSError:
+            _lost.inc()
+
+    log = debug = info = warn = warning = fatal = err = error = critical = exception = msg
+
+
 def configure(*, as_json: bool, level: str = "info") -> None:
     """Send our own and the libraries' records to standard error, one line each."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -74,7 +88,7 @@ def configure(*, as_json: bool, level: str = "info") -> None:
     structlog.configure(
         processors=[_without_rehearsals, *shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
