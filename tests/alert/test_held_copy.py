@@ -64,20 +64,11 @@ async def test_a_change_that_was_on_its_way_when_a_reading_began_is_not_undone()
     kept = Slow()
     await kept.save([7])
     copy = HeldCopy(kept)
-    assert await copy.news(sorted) == [7]
-    change = ExitStack()
-    change.enter_context(copy.changing())
-
-    def end() -> None:
-        kept.things.pop(7, None)
-        kept.touch()
-        change.close()
-
-    kept.touch()
-    kept.while_reading = end
-    assert await copy.news(sorted) is None, "what was read still has what was forgotten"
-    end()
-    kept.while_reading = lambda: None
+    with ExitStack() as change:
+        change.enter_context(copy.changing())
+        kept.while_reading = change.close
+        assert await copy.news(sorted) is None, "what was read may still have what is forgotten"
+    await kept.forget([7])
     assert await copy.news(sorted) == []
 
 

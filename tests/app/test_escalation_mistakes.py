@@ -23,7 +23,9 @@ GUIDE = Path(__file__).parents[2] / "docs/guide/oncall.md"
 
 
 def test_the_example_of_the_guide_is_right_as_it_is_written(tmp_path: Path) -> None:
-    _check(tmp_path, GUIDE.read_text().partition("```yaml\n")[2].partition("```")[0])
+    example = GUIDE.read_text().partition("```yaml\n")[2].partition("```")[0]
+    assert "schedules:" in example, "the guide shows no schedule any more"
+    _check(tmp_path, example)
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,7 @@ class IncidentBook:
     async def acknowledge(
         self, number: str, author: Author, *, alerts: Sequence[str] = ()
     ) -> Incident:
-        """Somebody has taken it on, by these of its alerts if any are named; that somebody had
-        before changes nothing."""
+        """Somebody has taken it on, by these of its alerts if any are named; the first keeps it."""
         return await self._change(
             number, lambda one, now: change.acknowledged(one, author, now, alerts)
         )

@@ -103,18 +103,15 @@ async def standings(
     start_ms = end_ms - (BARS - 1) * step_s * 1000
     among = f'job="{JOB}"' + (f",monitor={quote(only)}" if only else "")
     options = replace(given.config.query, timeout_seconds=_TIMEOUT_S)
-    span = f"{step_s}s"
 
     async def over(metric: str) -> Mapping[str, NDArray[np.float64]]:
-        query = f"avg by (monitor) (avg_over_time({metric}{{{among}}}[{span}]))"
-        asked = given.engine.range(query, start_ms, end_ms, step_s * 1000, options)
-        return _rows(await asked)
+        query = f"avg by (monitor) (avg_over_time({metric}{{{among}}}[{step_s}s]))"
+        return _rows(await given.engine.range(query, start_ms, end_ms, step_s * 1000, options))
 
     async def whole(query: str) -> Mapping[str, NDArray[np.float64]]:
         return _rows(await given.engine.instant(query, end_ms, options))
 
     range_s = max(1, int(end_s - start_s))
-    ends = f"min by (monitor) (probe_ssl_earliest_cert_expiry{{{among}}})"
     average = "avg by (monitor) (avg_over_time({metric}{{{among}}}[{range_s}s]))"
     up, took, ratio, day, week, mean, certificate = await asyncio.gather(
         over("probe_success"),
@@ -124,7 +121,7 @@ async def standings(
             for seconds in (range_s, _DAY_S, _WEEK_S)
         ),
         whole(average.format(metric="probe_duration_seconds", among=among, range_s=range_s)),
-        whole(ends),
+        whole(f"min by (monitor) (probe_ssl_earliest_cert_expiry{{{among}}})"),
     )
     edges = [end_ms / 1000 - (BARS - number) * step_s for number in range(BARS + 1)]
     found = [
